@@ -1,0 +1,61 @@
+"""What a kernel says of one header: its kind, where it lies, or why it cannot be."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from vxlanpkt.errors import Reason
+
+Buffer = bytes | bytearray | memoryview
+
+# A first fragment lacks an unknown number of bytes: more than any length field can claim.
+FRAGMENTED = 1 << 16
+
+
+class Kind(IntEnum):
+    """The headers that a kernel can scan; RAW is either IP, by the version nibble."""
+
+    ETHERNET = 0
+    DOT1Q = 1
+    ARP = 2
+    IPV4 = 3
+    IPV6 = 4
+    UDP = 5
+    TCP = 6
+    ICMP = 7
+    ICMPV6 = 8
+    VXLAN = 9
+    VXLANGPE = 10
+    LINUX_SLL = 11
+    LINUX_SLL2 = 12
+    LOOPBACK = 13
+    RAW = 14
+
+
+class Span(NamedTuple):
+    """Where a layer lies: the header is `start:header_end`, what it contains `header_end:end`.
+
+    `next_key` names what follows (an EtherType, a protocol, a port), None if nothing can;
+    `missing` counts bytes of the layer that are known to lie beyond `end`: cut off by the capture,
+    or in later fragments.
+    """
+
+    start: int
+    header_end: int
+    end: int
+    next_key: int | None
+    missing: int = 0
+
+
+class Fault(NamedTuple):
+    """Why a header cannot be: `needed` bytes from its start, by `field`, or a bad `value` in it."""
+
+    reason: Reason
+    needed: int
+    field: str = ""
+    value: int = 0
+
+
+# A span as kernels hand it out in bulk: its kind, then the fields of Span.
+Row = tuple[int, int, int, int, int | None, int]
