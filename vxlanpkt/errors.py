@@ -90,6 +90,7 @@ class Reason(IntEnum):
     LAYER_TRUNCATED = 62
     LAYER_MALFORMED = 63
     LAYER_CHECKSUM = 64
+    NO_ROOM = 65
 
 
 class PacketError(Exception):
@@ -266,6 +267,7 @@ REASONS: Mapping[Reason, ReasonInfo] = MappingProxyType({
         (Reason.TCP_CHECKSUM, _C, "TCP", "the checksum is wrong"),
         (Reason.ICMP_CHECKSUM, _C, "ICMP", "the checksum is wrong"),
         (Reason.ICMPV6_CHECKSUM, _C, "ICMPv6", "the checksum is wrong"),
+        (Reason.NO_ROOM, _B, "Tunnel", "there is no room for the outer header"),
         (Reason.LAYER_TRUNCATED, _T, "", "a layer of the user's own is cut"),
         (Reason.LAYER_MALFORMED, _M, "", "a layer of the user's own is malformed"),
         (Reason.LAYER_CHECKSUM, _C, "", "the checksum of a layer of the user's own is wrong"),

@@ -1,0 +1,163 @@
+"""vxlanpkt: build, parse, encapsulate and decapsulate what travels in a VXLAN tunnel.
+
+Names only: each is loaded from its module when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vxlanpkt.addresses import MACAddress as MACAddress
+    from vxlanpkt.assigned import ECN as ECN
+    from vxlanpkt.assigned import ARPOperation as ARPOperation
+    from vxlanpkt.assigned import EtherType as EtherType
+    from vxlanpkt.assigned import GBPFlags as GBPFlags
+    from vxlanpkt.assigned import GPENextProtocol as GPENextProtocol
+    from vxlanpkt.assigned import ICMPType as ICMPType
+    from vxlanpkt.assigned import ICMPv6Type as ICMPv6Type
+    from vxlanpkt.assigned import IPProtocol as IPProtocol
+    from vxlanpkt.assigned import IPv4Flags as IPv4Flags
+    from vxlanpkt.assigned import LinkType as LinkType
+    from vxlanpkt.assigned import NDOptionType as NDOptionType
+    from vxlanpkt.assigned import TCPFlags as TCPFlags
+    from vxlanpkt.assigned import UDPPort as UDPPort
+    from vxlanpkt.assigned import VXLANFlags as VXLANFlags
+    from vxlanpkt.batch import AddressColumn as AddressColumn
+    from vxlanpkt.batch import DecapBatch as DecapBatch
+    from vxlanpkt.batch import EncapBatch as EncapBatch
+    from vxlanpkt.batch import FrameBatch as FrameBatch
+    from vxlanpkt.bindings import DEFAULT as DEFAULT
+    from vxlanpkt.bindings import Bindings as Bindings
+    from vxlanpkt.bulk import NO_TUNNEL as NO_TUNNEL
+    from vxlanpkt.bulk import decap_batch as decap_batch
+    from vxlanpkt.bulk import encap_batch as encap_batch
+    from vxlanpkt.decapsulation import Decapsulated as Decapsulated
+    from vxlanpkt.decapsulation import decap as decap
+    from vxlanpkt.dissection import Dissection as Dissection
+    from vxlanpkt.dissection import dissect as dissect
+    from vxlanpkt.errors import REASONS as REASONS
+    from vxlanpkt.errors import BuildError as BuildError
+    from vxlanpkt.errors import CaptureError as CaptureError
+    from vxlanpkt.errors import ChecksumError as ChecksumError
+    from vxlanpkt.errors import DecapError as DecapError
+    from vxlanpkt.errors import FieldError as FieldError
+    from vxlanpkt.errors import LayerNotFound as LayerNotFound
+    from vxlanpkt.errors import MalformedError as MalformedError
+    from vxlanpkt.errors import PacketError as PacketError
+    from vxlanpkt.errors import ParseError as ParseError
+    from vxlanpkt.errors import Reason as Reason
+    from vxlanpkt.errors import TruncatedError as TruncatedError
+    from vxlanpkt.kernel import backend as backend
+    from vxlanpkt.kernel.contract import ChecksumState as ChecksumState
+    from vxlanpkt.kernel.contract import Note as Note
+    from vxlanpkt.kernel.hashing import flow_hash as flow_hash
+    from vxlanpkt.kernel.spans import Fault as Fault
+    from vxlanpkt.kernel.spans import Span as Span
+    from vxlanpkt.layers.arp import ARP as ARP
+    from vxlanpkt.layers.base import Around as Around
+    from vxlanpkt.layers.base import Layer as Layer
+    from vxlanpkt.layers.dot1q import Dot1Q as Dot1Q
+    from vxlanpkt.layers.ethernet import Ethernet as Ethernet
+    from vxlanpkt.layers.icmp import ICMP as ICMP
+    from vxlanpkt.layers.icmpv6 import ICMPv6 as ICMPv6
+    from vxlanpkt.layers.ipv4 import IPv4 as IPv4
+    from vxlanpkt.layers.ipv4 import IPv4Option as IPv4Option
+    from vxlanpkt.layers.ipv6 import IPv6 as IPv6
+    from vxlanpkt.layers.ipv6_extensions import Authentication as Authentication
+    from vxlanpkt.layers.ipv6_extensions import DestinationOptions as DestinationOptions
+    from vxlanpkt.layers.ipv6_extensions import Fragment as Fragment
+    from vxlanpkt.layers.ipv6_extensions import HopByHop as HopByHop
+    from vxlanpkt.layers.ipv6_extensions import IPv6Option as IPv6Option
+    from vxlanpkt.layers.ipv6_extensions import OpaqueExtension as OpaqueExtension
+    from vxlanpkt.layers.ipv6_extensions import Routing as Routing
+    from vxlanpkt.layers.linux_sll import LinuxSLL as LinuxSLL
+    from vxlanpkt.layers.linux_sll2 import LinuxSLL2 as LinuxSLL2
+    from vxlanpkt.layers.loopback import Loopback as Loopback
+    from vxlanpkt.layers.messages import Echo as Echo
+    from vxlanpkt.layers.messages import PacketTooBig as PacketTooBig
+    from vxlanpkt.layers.messages import Quote as Quote
+    from vxlanpkt.layers.messages import Unreachable as Unreachable
+    from vxlanpkt.layers.neighbor_discovery import NDOption as NDOption
+    from vxlanpkt.layers.neighbor_discovery import NeighborAdvertisement as NeighborAdvertisement
+    from vxlanpkt.layers.neighbor_discovery import NeighborSolicitation as NeighborSolicitation
+    from vxlanpkt.layers.neighbor_discovery import Redirect as Redirect
+    from vxlanpkt.layers.neighbor_discovery import RouterAdvertisement as RouterAdvertisement
+    from vxlanpkt.layers.neighbor_discovery import RouterSolicitation as RouterSolicitation
+    from vxlanpkt.layers.tcp import TCP as TCP
+    from vxlanpkt.layers.tcp import TCPOption as TCPOption
+    from vxlanpkt.layers.udp import UDP as UDP
+    from vxlanpkt.layers.vxlan import VXLAN as VXLAN
+    from vxlanpkt.layers.vxlan import GroupPolicy as GroupPolicy
+    from vxlanpkt.layers.vxlan_gpe import VXLANGPE as VXLANGPE
+    from vxlanpkt.packet import Packet as Packet
+    from vxlanpkt.packet import parse as parse
+    from vxlanpkt.policy import DecapPolicy as DecapPolicy
+    from vxlanpkt.tunnel import Datagram as Datagram
+    from vxlanpkt.tunnel import Tunnel as Tunnel
+
+__version__ = "0.1.0"
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "addresses": ("MACAddress",),
+    "assigned": (
+        "ARPOperation", "ECN", "EtherType", "GBPFlags", "GPENextProtocol", "ICMPType", "ICMPv6Type", "IPProtocol",
+        "IPv4Flags", "LinkType", "NDOptionType", "TCPFlags", "UDPPort", "VXLANFlags",
+    ),
+    "batch": ("AddressColumn", "DecapBatch", "EncapBatch", "FrameBatch"),
+    "bindings": ("DEFAULT", "Bindings"),
+    "bulk": ("NO_TUNNEL", "decap_batch", "encap_batch"),
+    "decapsulation": ("Decapsulated", "decap"),
+    "dissection": ("Dissection", "dissect"),
+    "errors": (
+        "REASONS", "BuildError", "CaptureError", "ChecksumError", "DecapError", "FieldError", "LayerNotFound",
+        "MalformedError", "PacketError", "ParseError", "Reason", "TruncatedError",
+    ),
+    "kernel": ("backend",),
+    "kernel.contract": ("ChecksumState", "Note"),
+    "kernel.hashing": ("flow_hash",),
+    "kernel.spans": ("Fault", "Span"),
+    "layers.arp": ("ARP",),
+    "layers.base": ("Around", "Layer"),
+    "layers.dot1q": ("Dot1Q",),
+    "layers.ethernet": ("Ethernet",),
+    "layers.icmp": ("ICMP",),
+    "layers.icmpv6": ("ICMPv6",),
+    "layers.ipv4": ("IPv4", "IPv4Option"),
+    "layers.ipv6": ("IPv6",),
+    "layers.ipv6_extensions": (
+        "Authentication", "DestinationOptions", "Fragment", "HopByHop", "IPv6Option", "OpaqueExtension", "Routing",
+    ),
+    "layers.linux_sll": ("LinuxSLL",),
+    "layers.linux_sll2": ("LinuxSLL2",),
+    "layers.loopback": ("Loopback",),
+    "layers.messages": ("Echo", "PacketTooBig", "Quote", "Unreachable"),
+    "layers.neighbor_discovery": (
+        "NDOption", "NeighborAdvertisement", "NeighborSolicitation", "Redirect", "RouterAdvertisement",
+        "RouterSolicitation",
+    ),
+    "layers.tcp": ("TCP", "TCPOption"),
+    "layers.udp": ("UDP",),
+    "layers.vxlan": ("VXLAN", "GroupPolicy"),
+    "layers.vxlan_gpe": ("VXLANGPE",),
+    "packet": ("Packet", "parse"),
+    "policy": ("DecapPolicy",),
+    "tunnel": ("Datagram", "Tunnel"),
+}  # fmt: skip
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module 'vxlanpkt' has no attribute {name!r}")
+    value = getattr(import_module(f"vxlanpkt.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

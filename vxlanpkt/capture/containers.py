@@ -1,0 +1,29 @@
+"""Which container a capture is, by its first bytes."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from vxlanpkt.capture.pcap import PcapReader, is_modified_pcap, is_pcap
+from vxlanpkt.capture.pcapng import PcapngReader, is_pcapng
+from vxlanpkt.capture.sources import Source
+from vxlanpkt.errors import CaptureError
+
+Reader: TypeAlias = "PcapReader | PcapngReader"
+
+
+def reader_for(source: Source) -> Reader:
+    """A reader of *source*; CaptureError if it is no capture."""
+    magic = source.magic
+    if is_pcap(magic):
+        return PcapReader(source)
+    if is_pcapng(magic):
+        return PcapngReader(source)
+    if is_modified_pcap(magic):
+        raise CaptureError("the modified pcap format (magic a1b2cd34) is not supported", offset=0)
+    if len(magic) < 4:
+        source.check_end(len(magic))
+        if not magic:
+            raise CaptureError("the capture is empty", offset=0, needed=4, available=0)
+        raise source.cut("magic number", 0, 4, len(magic))
+    raise CaptureError(f"neither pcap nor pcapng: the file starts with 0x{magic.hex()}", offset=0)

@@ -1,0 +1,155 @@
+"""Where a capture's bytes go to: a path, a binary file object or standard output; plain, gzip or zstd by the name.
+
+A file appears under its name only when it is complete: until then it is written under another one beside it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
+
+from vxlanpkt.capture.sources import CHUNK, File
+from vxlanpkt.errors import CaptureError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_Compressor = Callable[[Any], Any]
+
+
+class Sink:
+    """An output; as a context manager it commits, or discards on an exception.
+
+    A regular file gets its name when `commit` renames it; one named .gz or .zst is compressed. `live`: standard
+    output, pipes and devices, which somebody may be watching, get each `write` at once.
+    Raises OSError if the path cannot be written to, CaptureError if .zst takes a package that is not installed.
+    """
+
+    def __init__(self, target: File) -> None:
+        self.live = False
+        self._final: str | None = None
+        self._temporary: str | None = None
+        self._compressor: _Compressor | None = None
+        self._opened = ExitStack()
+        self._file: Any = None
+        if not isinstance(target, (str, os.PathLike)):
+            self._file = target
+        elif os.fspath(target) == "-":
+            self._file, self.live = _standard_output(), True
+        else:
+            self._open_path(os.fspath(target))
+
+    def _open_path(self, path: str) -> None:
+        self._compressor = _compressor_for(path)
+        final = os.path.realpath(path)
+        if os.path.isdir(final):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if os.path.exists(final) and not os.path.isfile(final):
+            # A pipe or a device: there is nothing to rename, and it must not be replaced.
+            self.live = True
+            self._use(open(final, "wb"))  # noqa: SIM115
+            return
+        temporary = os.path.join(os.path.dirname(final), f".{secrets.token_hex(8)}.part")
+        try:
+            file = open(temporary, "xb", CHUNK)  # noqa: SIM115
+        except OSError as error:
+            error.filename = path
+            raise
+        self._final, self._temporary = final, temporary
+        self._use(file)
+
+    def _use(self, file: IO[bytes]) -> None:
+        """Write to *file* from now on, through the compressor if there is one."""
+        self._file = self._opened.enter_context(file)
+        if self._compressor is not None:
+            self._file = self._compressor(file)
+            self._opened.callback(self._file.close)
+
+    def write(self, data: bytes) -> None:
+        """Write all of *data*."""
+        if self._file is None and self._temporary is not None:
+            self._use(open(self._temporary, "ab"))  # noqa: SIM115
+        self._file.write(data)
+        if self.live:
+            self._file.flush()
+
+    def park(self) -> None:
+        """Give the file descriptor back until the next `write`, if this is a file that can be opened again."""
+        if self._temporary is not None:
+            self._file = None
+            self._opened.close()
+
+    def commit(self) -> None:
+        """Finish the output: a file appears under its name, and only if all of it could be written."""
+        try:
+            if self._file is not None and self._temporary is None:
+                self._file.flush()
+            self._opened.close()
+        except BaseException:
+            self._remove()
+            raise
+        if self._temporary is not None and self._final is not None:
+            os.replace(self._temporary, self._final)
+            self._temporary = None
+
+    def discard(self) -> None:
+        """Leave no file behind; what went to a pipe or a file object is gone."""
+        try:
+            self._opened.close()
+        finally:
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._temporary is not None:
+            os.unlink(self._temporary)
+            self._temporary = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.commit()
+        else:
+            self.discard()
+
+
+def _compressor_for(path: str) -> _Compressor | None:
+    if path.endswith(".gz"):
+        return _gzip
+    if path.endswith(".zst"):
+        return _zstd_compressor()
+    return None
+
+
+def _gzip(file: Any) -> Any:
+    """A gzip stream with no name and no time in it: the same packets give the same file."""
+    from gzip import GzipFile
+
+    return GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0)
+
+
+def _zstd_compressor() -> _Compressor:
+    try:
+        import zstandard
+    except ImportError:
+        raise CaptureError("writing a .zst file takes the extra vxlanpkt[zstd]", offset=None) from None
+
+    def compress(file: Any) -> Any:
+        return zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False)
+
+    return compress
+
+
+def _standard_output() -> IO[bytes]:
+    if sys.stdout is None:
+        raise CaptureError("there is no standard output", offset=None)
+    return sys.stdout.buffer

@@ -1,0 +1,285 @@
+"""The one cursor: bytes -> Dissection. Total: every byte string has one, and it never raises on content.
+
+The kernel walks built-in layers; from a user's own layer on the cursor goes layer by layer. A
+layer is decoded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from vxlanpkt import kernel
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.bindings import DEFAULT, LAYERS, Bindings, Start, kind_of
+from vxlanpkt.errors import REASONS, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
+from vxlanpkt.kernel.spans import Fault, Kind, Row, Span
+from vxlanpkt.layers.base import Layer, span_of
+from vxlanpkt.layers.ethernet import Ethernet
+from vxlanpkt.printing import tree
+
+_L = TypeVar("_L", bound=Layer)
+
+# The layers whose length field limits what they contain, and that field.
+_LIMITS: Mapping[str, str] = {"IPv4": "total_length", "IPv6": "payload_length", "UDP": "length"}
+
+
+class Bounds(NamedTuple):
+    """What is dissected of a byte string, how much behind it the capture cut, and whether that is known."""
+
+    start: int
+    end: int
+    missing: int
+    on_wire: bool
+
+
+class Dissection:
+    """The layers found in a byte string, and where and why they end.
+
+    `d[VXLAN]` is the first VXLAN layer, decoded when asked for; `d.error` is the `ParseError` that
+    ended the walk, or None. Made by `dissect`.
+    """
+
+    __slots__ = ("_cache", "_end", "_fault", "_inner", "_missing", "_on_wire", "_rows", "_start", "_types", "data", "start")
+
+    def __init__(
+        self,
+        data: bytes,
+        start: Start,
+        rows: Sequence[Row],
+        types: Sequence[type[Layer]],
+        fault: tuple[str, Fault] | None,
+        bounds: Bounds,
+    ) -> None:
+        self.data = data
+        self.start = start
+        self._rows = rows
+        self._types = types
+        self._fault = fault
+        self._start, self._end, self._missing, self._on_wire = bounds
+        self._cache: dict[int, Layer] = {}
+        self._inner: Dissection | None = None
+
+    # -- layers
+
+    def get(self, layer: type[_L]) -> _L | None:
+        """The first layer of this type, or None."""
+        types = self._types
+        for index, row in enumerate(self._rows):
+            if types[row[0]] is layer:
+                return self._decode(index)  # type: ignore[return-value]
+        return None
+
+    def __getitem__(self, layer: type[_L]) -> _L:
+        found = self.get(layer)
+        if found is None:
+            raise LayerNotFound(f"no {layer.NAME} in {self._names()}")
+        return found
+
+    def __contains__(self, layer: type[Layer]) -> bool:
+        return any(self._types[row[0]] is layer for row in self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every sound layer, outermost first."""
+        return tuple([self._decode(index) for index in range(len(self._rows))])
+
+    @property
+    def spans(self) -> tuple[tuple[type[Layer], Span], ...]:
+        """Where every sound layer lies in `data`."""
+        return tuple((self._types[row[0]], Span(*row[1:])) for row in self._rows)
+
+    @property
+    def inner(self) -> Dissection:
+        """What is behind the first tunnel header; `LayerNotFound` if there is none."""
+        if self._inner is None:
+            self._inner = self._behind_tunnel()
+        return self._inner
+
+    # -- bytes
+
+    @property
+    def payload(self) -> bytes:
+        """The content of the last sound layer: what no layer was found for."""
+        start, end, _ = self._rest()
+        return self.data[start:end]
+
+    @property
+    def trailers(self) -> tuple[bytes, ...]:
+        """For each layer the bytes in its container beyond its content; empty ones at the end are left out."""
+        found = []
+        end = self._end
+        for row in self._rows:
+            found.append(self.data[row[3] : end])
+            end = row[3]
+        while found and not found[-1]:
+            found.pop()
+        return tuple(found)
+
+    @property
+    def missing(self) -> int:
+        """How many bytes the capture is known to have cut off: 0 if the frame is whole."""
+        return self._missing
+
+    def is_whole(self, index: int) -> bool:
+        """Whether every byte of the layer at *index* and of its content is here."""
+        return not self._rows[index][5]
+
+    # -- faults
+
+    @property
+    def error(self) -> ParseError | None:
+        """Why the walk ended early, or None if it did not."""
+        if self._fault is None:
+            return None
+        name, fault = self._fault
+        start, end, _ = self._rest()
+        info = REASONS[fault.reason]
+        where = f"{info.layer or name} at byte {start}"
+        common: dict[str, Any] = {"reason": fault.reason, "layer": info.layer or name, "offset": start, "packet": None}
+        if info.exception is MalformedError:
+            message = f"{where}: {info.text}: {fault.field} is {fault.value}"
+            return MalformedError(message, **common, field=fault.field, value=fault.value)
+        limit = self._limited_by(fault)
+        message = f"{where}: {info.text}: {fault.needed} bytes needed, {end - start} available, limited by {limit}"
+        if fault.field:
+            message += f" ({fault.field} says so)"
+        return TruncatedError(message, **common, needed=fault.needed, available=end - start, limited_by=limit)
+
+    def _limited_by(self, fault: Fault) -> str:
+        """Who set the end that the faulty layer ran into: the layer furthest out that has the same end, or the frame."""
+        if fault.reason is Reason.CAPTURE_CUT:
+            return "capture"
+        limit = self._rows[-1][3] + self._rows[-1][5] if self._rows else 0
+        if self._rows and limit != self._end + self._missing:
+            for row in self._rows:
+                if row[3] + row[5] == limit:
+                    name = self._types[row[0]].NAME
+                    return f"{name}.{_LIMITS[name]}" if name in _LIMITS else name
+        return "frame" if self._on_wire else "capture"
+
+    def _rest(self) -> tuple[int, int, int]:
+        """Bounds of what is behind the last sound layer's header, and how much of it is missing."""
+        if self._rows:
+            return self._rows[-1][2], self._rows[-1][3], self._rows[-1][5]
+        return self._start, self._end, self._missing
+
+    # -- the rest
+
+    def __str__(self) -> str:
+        return tree(self.layers, self.payload, self.trailers, self.error)
+
+    def __repr__(self) -> str:
+        error = f", error={self._fault[1].reason.name}" if self._fault else ""
+        return f"<Dissection {self._names()}, {self._end - self._start} bytes{error}>"
+
+    def _names(self) -> str:
+        return "/".join(self._types[row[0]].NAME for row in self._rows) or "no layers"
+
+    def _decode(self, index: int) -> Layer:
+        layer = self._cache.get(index)
+        if layer is None:
+            row = self._rows[index]
+            layer = self._cache[index] = self._types[row[0]].decode(self.data, Span(*row[1:]))
+        return layer
+
+    def _behind_tunnel(self) -> Dissection:
+        types = self._types
+        for index, row in enumerate(self._rows):
+            if types[row[0]].TUNNEL:
+                rows = self._rows[index + 1 :]
+                first = types[rows[0][0]] if rows else Ethernet
+                start = LinkType.ETHERNET if first is Ethernet else first
+                bounds = Bounds(row[2], row[3], row[5], self._on_wire)
+                return Dissection(self.data, start, rows, types, self._fault, bounds)
+        raise LayerNotFound(f"no tunnel header in {self._names()}")
+
+
+def dissect(
+    data: bytes | bytearray | memoryview,
+    *,
+    start: Start = LinkType.ETHERNET,
+    ports: Iterable[int] | None = None,
+    bindings: Bindings = DEFAULT,
+    max_tunnels: int = 4,
+    original_length: int | None = None,
+) -> Dissection:
+    """Find the layers of *data*; never raises on content.
+
+    start            what the bytes begin with: a `LinkType`, or a layer such as `VXLAN`
+    ports            the UDP destination ports that carry VXLAN, instead of those of *bindings*
+    bindings         who follows whom
+    max_tunnels      how many tunnel headers are entered; what is behind further ones is payload
+    original_length  the length that the frame had on the wire, if the capture cut it: length
+                     fields may then reach that far
+    """
+    data = data if type(data) is bytes else bytes(data)
+    if ports is not None:
+        bindings = bindings.with_vxlan_ports(ports)
+    length = len(data)
+    missing = max(original_length - length, 0) if original_length is not None else 0
+    bounds = Bounds(0, length, missing, original_length is not None)
+    kind = kind_of(start)
+    if kind is None:
+        assert isinstance(start, type)
+        return _continue(data, start, [], bindings, max_tunnels, bounds, start)
+    if not bindings.walkable:
+        return _continue(data, _first_layer(kind, data), [], bindings, max_tunnels, bounds, start)
+    rows, last, fault = kernel.walk(data, 0, length, missing, kind, bindings.ports, max_tunnels)
+    if fault is not None:
+        return Dissection(data, start, rows, LAYERS, ("IP" if last == Kind.RAW else LAYERS[last].NAME, fault), bounds)
+    if bindings.get(LAYERS[last], rows[-1][4]) is None:
+        return Dissection(data, start, rows, LAYERS, None, bounds)
+    return _continue(data, None, rows, bindings, max_tunnels, bounds, start)
+
+
+def _first_layer(kind: Kind, data: bytes) -> type[Layer]:
+    """The layer to start from where no kernel walks: RAW is either IP, by the version nibble."""
+    if kind is not Kind.RAW:
+        return LAYERS[kind]
+    return LAYERS[Kind.IPV6 if data[:1] and data[0] >> 4 == 6 else Kind.IPV4]
+
+
+def _continue(
+    data: bytes,
+    following: type[Layer] | None,
+    rows: list[Row],
+    bindings: Bindings,
+    max_tunnels: int,
+    bounds: Bounds,
+    start: Start,
+) -> Dissection:
+    """Go on layer by layer from *following*, or from what is bound to the last of *rows*."""
+    types = list(LAYERS)
+    at, end, missing, _ = bounds
+    if rows:
+        _, _, at, end, key, missing = rows[-1]
+        following = bindings.get(LAYERS[rows[-1][0]], key)
+        max_tunnels -= sum(LAYERS[row[0]].TUNNEL for row in rows)
+    while following is not None:
+        if following.TUNNEL:
+            if max_tunnels == 0:
+                break
+            max_tunnels -= 1
+        if following not in types:
+            types.append(following)
+        kind = types.index(following)
+        found = _scan(following, kind, data, at, end, missing)
+        if isinstance(found, Fault):
+            return Dissection(data, start, rows, types, (following.NAME, found), bounds)
+        rows.append((kind, *found))
+        _, at, end, key, missing = found
+        following = bindings.get(following, key)
+    return Dissection(data, start, rows, types, None, bounds)
+
+
+def _scan(layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int) -> Span | Fault:
+    if kind < len(LAYERS):
+        return span_of(kernel.scan(kind, data, start, end, missing))
+    found = layer.scan(data, start, end)
+    if isinstance(found, Fault) or found.end < end:
+        return found
+    return found._replace(missing=missing)

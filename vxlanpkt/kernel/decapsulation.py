@@ -1,0 +1,365 @@
+"""The specification of decapsulation: one frame against rules, from the outside in.
+
+The order of the checks is part of the contract, as the first that fails gives the status:
+link layer and tags, IP, its protocol, later fragments, IP options, IP checksum; UDP, its port,
+first fragments, cut captures, UDP checksum; the VXLAN header, I, G with P, GPE's fields, reserved
+bits, VNI, source; the inner frame's length, tag, source address, IP header, ECN.
+"""
+
+from __future__ import annotations
+
+from vxlanpkt.checksum import ones_complement_sum, pseudo_header_sum
+from vxlanpkt.errors import Reason
+from vxlanpkt.kernel.contract import (
+    NO_LINK_TYPE,
+    ChecksumState,
+    DecapRecord,
+    DecapRules,
+    InnerVLAN,
+    Lengths,
+    Note,
+    Underlay,
+)
+from vxlanpkt.kernel.scanning import (
+    FOLLOWS,
+    FRAGMENT,
+    SCANS,
+    extension_length,
+    scan_ipv4,
+    scan_ipv6,
+    scan_udp,
+    scan_vxlan,
+)
+from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Fault, Kind
+
+UDP_PROTOCOL = 17
+ETHERNET_LINK, RAW_LINK = 1, 101
+_TAGS = frozenset((0x8100, 0x88A8))
+_IPV4_TYPE, _IPV6_TYPE = 0x0800, 0x86DD
+_MAPPED = bytes(10) + b"\xff\xff"
+_PORTS_OF = frozenset((6, 17))
+
+# VXLAN's flag bits in byte 0, and GPE's next protocols 1 to 5.
+_G, _VERSION, _I, _P, _O = 0x80, 0x30, 0x08, 0x04, 0x01
+_GPE_IPV4, _GPE_IPV6, _GPE_ETHERNET, _GPE_LAST = 1, 2, 3, 5
+
+# RFC 6040 figure 4: the inner ECN after decapsulation, by [outer][inner]; None drops.
+_NOT_ECT, _ECT1, _ECT0, _CE = range(4)
+_ECN_AFTER: tuple[tuple[int | None, ...], ...] = (
+    (_NOT_ECT, _ECT1, _ECT0, _CE),
+    (_NOT_ECT, _ECT1, _ECT1, _CE),
+    (_NOT_ECT, _ECT1, _ECT0, _CE),
+    (None, _CE, _CE, _CE),
+)
+
+# Where a VXLAN header may begin, with its end and what is missing behind that.
+_Extent = tuple[int, int, int]
+
+
+def decap_one(
+    buf: Buffer,
+    start: int,
+    end: int,
+    missing: int,
+    kind: int,
+    rules: DecapRules,
+    underlay: Underlay = Underlay(),  # noqa: B008 - immutable
+) -> DecapRecord:
+    """Decapsulate the frame `buf[start:end]`, which begins with a header of *kind*.
+
+    *missing* bytes of the frame were cut off by the capture.
+    """
+    record = DecapRecord()
+    if kind in (Kind.VXLAN, Kind.VXLANGPE):
+        extent: _Extent | Reason = (start, end, missing)
+    else:
+        extent, underlay = _outer(buf, start, end, missing, kind, rules, record)
+    if not isinstance(extent, Reason):
+        extent = _vxlan(buf, extent, rules, record, underlay.source)
+    if not isinstance(extent, Reason):
+        extent = _inner(buf, extent, rules, record, underlay.tos)
+    record.status = int(extent) if isinstance(extent, Reason) else 0
+    return record
+
+
+# -- the outer headers
+
+
+def _outer(
+    buf: Buffer, start: int, end: int, missing: int, kind: int, rules: DecapRules, record: DecapRecord
+) -> tuple[_Extent | Reason, Underlay]:
+    """Find the payload of a UDP datagram to one of the rules' ports."""
+    while kind not in (Kind.IPV4, Kind.IPV6):
+        if kind == Kind.RAW and start < end and buf[start] >> 4 in (4, 6):
+            kind = Kind.IPV4 if buf[start] >> 4 == 4 else Kind.IPV6
+            continue
+        row = SCANS[kind](buf, start, end, missing)
+        if isinstance(row, Fault):
+            return row.reason, Underlay()
+        if kind == Kind.DOT1Q:
+            if not record.outer_tags:
+                record.outer_vlan = buf[start] << 8 | buf[start + 1]
+            record.outer_tags = min(record.outer_tags + 1, 255)
+        _, _, start, end, key, missing = row
+        kind = FOLLOWS[kind].get(key, -1)  # type: ignore[arg-type]
+        if kind not in (Kind.DOT1Q, Kind.IPV4, Kind.IPV6):
+            return Reason.NOT_VXLAN, Underlay()
+    if kind == Kind.IPV4:
+        return _ipv4(buf, start, end, missing, rules, record)
+    return _ipv6(buf, start, end, missing, rules, record)
+
+
+def _ipv4(
+    buf: Buffer, start: int, end: int, missing: int, rules: DecapRules, record: DecapRecord
+) -> tuple[_Extent | Reason, Underlay]:
+    row = scan_ipv4(buf, start, end, missing, rules.lengths is Lengths.CAPTURED)
+    if isinstance(row, Fault):
+        return row.reason, Underlay()
+    _, _, header_end, ip_end, key, missing = row
+    if buf[start + 9] != UDP_PROTOCOL:
+        return Reason.NOT_VXLAN, Underlay()
+    if key is None:
+        return Reason.FRAGMENT, Underlay()
+    if header_end - start > 20 and not rules.ip_options:
+        return Reason.IPV4_OPTIONS, Underlay()
+    if rules.verify_ip_checksum:
+        good = ones_complement_sum(buf[start:header_end]) == 0xFFFF
+        record.ip_checksum = ChecksumState.VALID if good else ChecksumState.BAD
+        if not good:
+            return Reason.IPV4_CHECKSUM, Underlay()
+    src, dst = bytes(buf[start + 12 : start + 16]), bytes(buf[start + 16 : start + 20])
+    record.outer_family = 4
+    record.outer_src, record.outer_dst = _MAPPED + src, _MAPPED + dst
+    if ip_end < end:
+        record.notes |= Note.PADDING
+    underlay = Underlay(int.from_bytes(record.outer_src, "big"), buf[start + 1])
+    return _udp(buf, header_end, ip_end, missing, rules, record, (src, dst), missing >= FRAGMENTED), underlay
+
+
+def _ipv6(
+    buf: Buffer, start: int, end: int, missing: int, rules: DecapRules, record: DecapRecord
+) -> tuple[_Extent | Reason, Underlay]:
+    row = scan_ipv6(buf, start, end, missing, rules.lengths is Lengths.CAPTURED)
+    if isinstance(row, Fault):
+        return row.reason, Underlay()
+    _, _, header_end, ip_end, key, missing = row
+    # A later fragment's header is the last of the chain, and names what the fragment is of.
+    protocol = buf[header_end - 8] if key is None else key
+    if protocol != UDP_PROTOCOL:
+        return Reason.NOT_VXLAN, Underlay()
+    if key is None:
+        return Reason.FRAGMENT, Underlay()
+    fragmented, others = _chain(buf, start, header_end)
+    if others and not rules.ip_options:
+        return Reason.IPV6_OPTIONS, Underlay()
+    src, dst = bytes(buf[start + 8 : start + 24]), bytes(buf[start + 24 : start + 40])
+    record.outer_family = 6
+    record.outer_src, record.outer_dst = src, dst
+    if ip_end < end:
+        record.notes |= Note.PADDING
+    fragmented = missing >= FRAGMENTED or (fragmented and not rules.atomic_fragments)
+    underlay = Underlay(int.from_bytes(src, "big"), (buf[start] << 4 | buf[start + 1] >> 4) & 0xFF)
+    return _udp(buf, header_end, ip_end, missing, rules, record, (src, dst), fragmented), underlay
+
+
+def _chain(buf: Buffer, start: int, header_end: int) -> tuple[bool, bool]:
+    """Whether there is a fragment header among the extension headers, and whether there are others."""
+    fragmented = others = False
+    key, at = buf[start + 6], start + 40
+    while at < header_end:
+        fragmented |= key == FRAGMENT
+        others |= key != FRAGMENT
+        key, at = buf[at], at + extension_length(key, buf[at + 1])
+    return fragmented, others
+
+
+def _udp(
+    buf: Buffer,
+    start: int,
+    end: int,
+    missing: int,
+    rules: DecapRules,
+    record: DecapRecord,
+    addresses: tuple[bytes, bytes],
+    fragmented: bool,
+) -> _Extent | Reason:
+    cut = bool(missing % FRAGMENTED)
+    row = scan_udp(buf, start, end, missing, rules.lengths is Lengths.CAPTURED)
+    if isinstance(row, Fault):
+        return row.reason
+    _, _, header_end, udp_end, key, missing = row
+    if key not in rules.ports:
+        return Reason.NOT_VXLAN
+    if fragmented:
+        return Reason.FRAGMENT
+    if cut and rules.lengths is Lengths.STRICT:
+        return Reason.CAPTURE_CUT
+    record.outer_src_port, record.outer_dst_port = buf[start] << 8 | buf[start + 1], key
+    if udp_end < end:
+        record.notes |= Note.TRAILER
+    refused = _udp_checksum(buf, start, udp_end, missing, rules, record, addresses)
+    return refused if refused is not None else (header_end, udp_end, missing)
+
+
+def _udp_checksum(
+    buf: Buffer,
+    start: int,
+    end: int,
+    missing: int,
+    rules: DecapRules,
+    record: DecapRecord,
+    addresses: tuple[bytes, bytes],
+) -> Reason | None:
+    field = buf[start + 6] << 8 | buf[start + 7]
+    if field == 0:
+        record.udp_checksum = ChecksumState.ABSENT
+        return Reason.UDP_CHECKSUM_ZERO if record.outer_family == 6 and not rules.zero_checksum6 else None
+    if not rules.verify_udp_checksum or missing:
+        return None
+    pseudo_header = pseudo_header_sum(*addresses, UDP_PROTOCOL, end - start)
+    if ones_complement_sum(buf[start:end], pseudo_header) == 0xFFFF:
+        record.udp_checksum = ChecksumState.VALID
+        return None
+    partial = field == ones_complement_sum(b"", pseudo_header)
+    record.udp_checksum = ChecksumState.PARTIAL if partial else ChecksumState.BAD
+    return Reason.UDP_CHECKSUM
+
+
+# -- the VXLAN header
+
+
+def _vxlan(
+    buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord, source: int | None
+) -> _Extent | Reason:
+    start, end, missing = extent
+    row = scan_vxlan(buf, start, end, missing)
+    if isinstance(row, Fault):
+        return row.reason
+    header = int.from_bytes(buf[start : start + 8], "big")
+    record.flags = header >> 32
+    record.vni = header >> 8 & 0xFFFFFF
+    record.reserved = header & 0xFF
+    flags = buf[start]
+    if not flags & _I:
+        return Reason.VXLAN_I_FLAG
+    if flags & _G and flags & _P and (rules.gbp or rules.gpe):
+        return Reason.GBP_WITH_GPE
+    record.inner_link_type = ETHERNET_LINK
+    if rules.gpe and flags & _P:
+        refused = _gpe(flags, buf[start + 3], record)
+        if refused is not None:
+            return refused
+    if header & rules.reserved_mask:
+        return Reason.VXLAN_RESERVED
+    if rules.vnis is not None and record.vni not in rules.vnis:
+        return Reason.VNI_REFUSED
+    if rules.sources is not None and (
+        source is None or not any(source & mask == network for network, mask in rules.sources)
+    ):
+        return Reason.SOURCE_REFUSED
+    return start + 8, end, missing
+
+
+def _gpe(flags: int, next_protocol: int, record: DecapRecord) -> Reason | None:
+    if flags & _VERSION:
+        return Reason.GPE_VERSION
+    if flags & _O:
+        return Reason.GPE_OAM
+    if not 1 <= next_protocol <= _GPE_LAST:
+        return Reason.GPE_NEXT_PROTOCOL
+    if next_protocol in (_GPE_IPV4, _GPE_IPV6):
+        record.inner_link_type = RAW_LINK
+        record.inner_ethertype = _IPV4_TYPE if next_protocol == _GPE_IPV4 else _IPV6_TYPE
+    elif next_protocol != _GPE_ETHERNET:
+        record.inner_link_type = NO_LINK_TYPE
+    return None
+
+
+# -- the inner frame
+
+
+def _inner(buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord, tos: int | None) -> _Extent | Reason:
+    start, end, missing = extent
+    record.inner_offset = start
+    record.inner_length = end - start
+    record.inner_original_length = end - start + missing
+    if missing:
+        record.notes |= Note.CUT
+    at = start
+    if record.inner_link_type == ETHERNET_LINK:
+        if end - start < 14:
+            return Reason.CAPTURE_CUT if 14 - (end - start) <= missing else Reason.INNER_TRUNCATED
+        at = _inner_tags(buf, start, end, record)
+        if record.inner_tags and rules.inner_vlan is InnerVLAN.DROP:
+            return Reason.INNER_VLAN
+        source = bytes(buf[start + 6 : start + 12])
+        if rules.check_inner_source and (source[0] & 1 or not any(source)):
+            return Reason.INNER_SOURCE
+        if source in rules.own_macs:
+            return Reason.INNER_OWN_MAC
+        if rules.inner_vlan is InnerVLAN.STRIP and record.inner_tags and end - start >= 18:
+            record.notes |= Note.STRIPPED
+    needed = {_IPV4_TYPE: 20, _IPV6_TYPE: 40}.get(record.inner_ethertype)
+    if needed is not None:
+        if end - at < needed:
+            short = end - at + missing < needed
+            return Reason.INNER_LENGTH if short and rules.check_inner_length else extent
+        if rules.ecn and tos is not None and buf[at] >> 4 == (4 if needed == 20 else 6):
+            refused = _ecn(buf, at, needed, tos, record)
+            if refused is not None:
+                return refused
+        _inner_ip(buf, at, end, missing, record)
+    return extent
+
+
+def _inner_tags(buf: Buffer, start: int, end: int, record: DecapRecord) -> int:
+    """Note the tags and the EtherType behind them; returns where that one's content begins."""
+    ethertype = buf[start + 12] << 8 | buf[start + 13]
+    at = start + 14
+    while ethertype in _TAGS:
+        record.inner_tags = min(record.inner_tags + 1, 255)
+        if end - at < 4:
+            break
+        if record.inner_tags == 1:
+            record.inner_vlan = buf[at] << 8 | buf[at + 1]
+        ethertype = buf[at + 2] << 8 | buf[at + 3]
+        at += 4
+    record.inner_ethertype = ethertype
+    return at
+
+
+def _inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord) -> None:
+    """Fill in what a sound inner IP header says; a broken one says nothing."""
+    if record.inner_ethertype == _IPV4_TYPE:
+        row = scan_ipv4(buf, at, end, missing)
+        src, dst = at + 12, at + 16
+    else:
+        row = scan_ipv6(buf, at, end, missing)
+        src, dst = at + 8, at + 24
+    if isinstance(row, Fault):
+        return
+    kind, _, header_end, ip_end, key, _ = row
+    if kind == Kind.IPV4:
+        record.inner_family = 4
+        record.inner_src = _MAPPED + bytes(buf[src : src + 4])
+        record.inner_dst = _MAPPED + bytes(buf[dst : dst + 4])
+        record.inner_protocol = buf[at + 9]
+    else:
+        record.inner_family = 6
+        record.inner_src = bytes(buf[src : src + 16])
+        record.inner_dst = bytes(buf[dst : dst + 16])
+        record.inner_protocol = buf[header_end - 8] if key is None else key
+    if key in _PORTS_OF and ip_end - header_end >= 4:
+        record.inner_src_port = buf[header_end] << 8 | buf[header_end + 1]
+        record.inner_dst_port = buf[header_end + 2] << 8 | buf[header_end + 3]
+
+
+def _ecn(buf: Buffer, at: int, header_length: int, tos: int, record: DecapRecord) -> Reason | None:
+    inner = buf[at + 1] & 3 if header_length == 20 else buf[at + 1] >> 4 & 3
+    after = _ECN_AFTER[tos & 3][inner]
+    if after is None:
+        return Reason.ECN_CONGESTION
+    record.inner_ecn = after
+    if after != inner:
+        record.notes |= Note.REMARKED
+    return None

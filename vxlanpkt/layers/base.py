@@ -1,0 +1,206 @@
+"""What a layer is (the protocol that a user's own class meets), and what the built-in ones share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+
+from vxlanpkt import kernel
+from vxlanpkt.addresses import MACAddress
+from vxlanpkt.errors import BuildError, FieldError
+from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_H = TypeVar("_H", bound="Header")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a layer sees of its packet while it is built.
+
+    `below` holds the resolved layers that it stands on, outermost first; `content` the bytes that
+    it wraps; `next_key` the key under which the layer behind it is bound to it, None if nothing says.
+    """
+
+    below: Sequence[Layer]
+    content: bytes
+    next_key: int | None = None
+
+    def pseudo_header_sum(self, protocol: int, length: int, layer: str) -> int:
+        """The sum of the pseudo-header of the nearest IP layer below; `BuildError` if there is none."""
+        for under in reversed(self.below):
+            if hasattr(under, "pseudo_header_sum"):
+                return under.pseudo_header_sum(protocol, length)  # type: ignore[no-any-return]
+        raise BuildError(
+            f"{layer}.checksum: there is no IP layer below to take a pseudo-header from", layer=layer, field="checksum"
+        )
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """A protocol header as a value. Write such a class and bind it, to add a protocol.
+
+    `NAME` appears in errors and in print; `DERIVED` lists the fields where None means compute;
+    `TUNNEL` says that what follows is an inner packet.
+    """
+
+    NAME: ClassVar[str]
+    DERIVED: ClassVar[tuple[str, ...]]
+    TUNNEL: ClassVar[bool]
+
+    @classmethod
+    def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
+        """Judge `buf[start:end]`: the only place that refuses."""
+        ...
+
+    @classmethod
+    def decode(cls, buf: Buffer, span: Span) -> Self:
+        """Read the header where `scan` found it; cannot fail."""
+        ...
+
+    def encode(self, around: Around) -> tuple[Self, bytes]:
+        """This value with every None filled in, and the bytes of its header."""
+        ...
+
+
+class Header:
+    """What the built-in layers share: checks against field widths, typed change, strict access.
+
+    `BITS` gives the width of every integer field. `NEXT_FIELD` names the derived field, if any,
+    that says what follows. The draft of a class is its unfrozen twin: decoders fill one and then
+    turn it into the frozen class, which costs half of what a frozen constructor does.
+    """
+
+    __slots__ = ()
+
+    NAME: ClassVar[str]
+    KIND: ClassVar[Kind]
+    BITS: ClassVar[Mapping[str, int]]
+    DERIVED: ClassVar[tuple[str, ...]] = ()
+    NEXT_FIELD: ClassVar[str | None] = None
+    TUNNEL: ClassVar[bool] = False
+    DRAFT: ClassVar[Any]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def require(self, field: str) -> int:
+        """The integer *field*, which must not be None: for strict typing of derived fields."""
+        value = getattr(self, field)
+        if not isinstance(value, int):
+            raise FieldError(
+                f"{self.NAME}.{field} is {value!r}: resolve the packet first",
+                layer=self.NAME, field=field, value=value, bits=self.BITS.get(field),
+            )  # fmt: skip
+        return value
+
+    def _changed(self: _H, changes: Mapping[str, Any]) -> _H:
+        """A copy with *changes*, through the constructor, so that they are checked."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        unknown = changes.keys() - fields.keys()
+        if unknown:
+            raise TypeError(f"{self.NAME} has no field {', '.join(sorted(unknown))}")
+        fields.update(changes)
+        return type(self)(**fields)
+
+    def _resolved(self: _H, **derived: int) -> _H:
+        """A copy with *derived* values, each of which must fit."""
+        for name, value in derived.items():
+            if value >> self.BITS[name]:
+                raise BuildError(
+                    f"{self.NAME}.{name}: {value} does not fit {self.BITS[name]} bits", layer=self.NAME, field=name
+                )
+        draft: Any = self.DRAFT()
+        for name in self.__slots__:
+            setattr(draft, name, derived[name] if name in derived else getattr(self, name))
+        draft.__class__ = type(self)
+        return draft  # type: ignore[no-any-return]
+
+    def _next_key(self, around: Around) -> int:
+        """The key of what follows, for the derived field that names it."""
+        if around.next_key is None:
+            raise BuildError(
+                f"{self.NAME}.{self.NEXT_FIELD} cannot be derived: say what follows",
+                layer=self.NAME, field=str(self.NEXT_FIELD),
+            )  # fmt: skip
+        return around.next_key
+
+
+def drafted(cls: type[_H]) -> type[_H]:
+    """Class decorator: give a slotted dataclass its unfrozen twin."""
+    cls.DRAFT = type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__})
+    return cls
+
+
+def span_of(result: tuple[int, int, int, int, int | None, int] | Fault) -> Span | Fault:
+    """A kernel's answer as a Span, without the kind."""
+    return result if isinstance(result, Fault) else Span(*result[1:])
+
+
+def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
+    """Have the kernel scan one header: bounds are stated there, once."""
+    return span_of(kernel.scan(kind, buf, start, end))
+
+
+def check_fields(header: Header) -> None:
+    """Refuse integer fields that their width on the wire cannot carry."""
+    derived = header.DERIVED
+    for name, bits in header.BITS.items():
+        value = getattr(header, name)
+        if value is None and name in derived:
+            continue
+        if not isinstance(value, int) or value >> bits:
+            raise field_error(header.NAME, name, value, bits)
+
+
+def field_error(layer: str, field: str, value: object, bits: int | None, expected: str = "") -> FieldError:
+    """The error for a *value* that *field* cannot carry."""
+    expected = expected or f"an int of {bits} bits"
+    return FieldError(f"{layer}.{field}: {value!r} is not {expected}", layer=layer, field=field, value=value, bits=bits)
+
+
+def as_mac(layer: str, field: str, value: MACAddress | str | int | bytes) -> MACAddress:
+    """*value* as a MAC address; `FieldError` names the field."""
+    if isinstance(value, MACAddress):
+        return value
+    try:
+        return MACAddress(value)
+    except FieldError:
+        raise field_error(layer, field, value, 48, "a MAC address") from None
+
+
+def as_ipv4(layer: str, field: str, value: IPv4Address | str | int | bytes) -> IPv4Address:
+    """*value* as an IPv4 address; `FieldError` names the field."""
+    if isinstance(value, IPv4Address):
+        return value
+    try:
+        return IPv4Address(value)
+    except ValueError:
+        raise field_error(layer, field, value, 32, "an IPv4 address") from None
+
+
+def as_ipv6(layer: str, field: str, value: IPv6Address | str | int | bytes) -> IPv6Address:
+    """*value* as an IPv6 address without a zone; `FieldError` names the field."""
+    try:
+        address = value if isinstance(value, IPv6Address) else IPv6Address(value)
+    except ValueError:
+        raise field_error(layer, field, value, 128, "an IPv6 address") from None
+    if address.scope_id is not None:
+        raise field_error(layer, field, value, 128, "an IPv6 address without a zone")
+    return address
+
+
+def as_bytes(layer: str, field: str, value: bytes | bytearray | memoryview) -> bytes:
+    """*value* as bytes; `FieldError` for anything that is not a buffer."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise field_error(layer, field, value, None, "bytes")
+
+
+def set_field(header: Header, name: str, value: object) -> None:
+    """Set a field of a frozen header from its own constructor."""
+    object.__setattr__(header, name, value)

@@ -1,0 +1,98 @@
+"""Ethernet II, IEEE 802.3 section 3.
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                      Destination Address                      |
+    +                               +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                               |                               |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+        Source Address         +
+    |                                                               |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |           EtherType           |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+Accepted unchecked: an EtherType below 0x0600 (an 802.3 length): what follows is then payload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
+
+from vxlanpkt.addresses import MACAddress
+from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.layers.base import Around, Header, as_mac, drafted, scan, set_field
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_STRUCT = Struct("!6s6sH")
+
+
+class EthernetFields(TypedDict, total=False):
+    """What `Ethernet.replace` takes."""
+
+    dst: MACAddress | str | int | bytes
+    src: MACAddress | str | int | bytes
+    ethertype: int | None
+
+
+@final
+@drafted
+@dataclass(frozen=True, slots=True, init=False)
+class Ethernet(Header):
+    """An Ethernet II header, 14 bytes.
+
+    dst         48 bits  destination address
+    src         48 bits  source address
+    ethertype   16 bits  what follows; derived: the EtherType of the next layer
+
+    Raises `FieldError` for a value that its field cannot carry.
+    """
+
+    NAME: ClassVar[str] = "Ethernet"
+    KIND: ClassVar[Kind] = Kind.ETHERNET
+    BITS: ClassVar[dict[str, int]] = {"ethertype": 16}
+    DERIVED: ClassVar[tuple[str, ...]] = ("ethertype",)
+    NEXT_FIELD: ClassVar[str | None] = "ethertype"
+
+    dst: MACAddress
+    src: MACAddress
+    ethertype: int | None
+
+    def __init__(
+        self,
+        dst: MACAddress | str | int | bytes,
+        src: MACAddress | str | int | bytes,
+        ethertype: int | None = None,
+    ) -> None:
+        set_field(self, "dst", as_mac("Ethernet", "dst", dst))
+        set_field(self, "src", as_mac("Ethernet", "src", src))
+        set_field(self, "ethertype", ethertype)
+        self.__post_init__()
+
+    @classmethod
+    def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
+        """Refuse fewer than 14 bytes."""
+        return scan(Kind.ETHERNET, buf, start, end)
+
+    @classmethod
+    def decode(cls, buf: Buffer, span: Span) -> Ethernet:
+        """Read a header that `scan` accepted."""
+        draft: Any = cls.DRAFT()
+        dst, src, draft.ethertype = _STRUCT.unpack_from(buf, span.start)
+        draft.dst = MACAddress(dst)
+        draft.src = MACAddress(src)
+        draft.__class__ = cls
+        return draft  # type: ignore[no-any-return]
+
+    def encode(self, around: Around) -> tuple[Ethernet, bytes]:
+        """The header; derives the EtherType."""
+        full = self if self.ethertype is not None else self._resolved(ethertype=self._next_key(around))
+        return full, _STRUCT.pack(full.dst.packed, full.src.packed, full.ethertype)
+
+    def replace(self, **changes: Unpack[EthernetFields]) -> Ethernet:
+        """A copy with *changes*."""
+        return self._changed(changes)

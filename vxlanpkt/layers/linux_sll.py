@@ -1,0 +1,121 @@
+"""Linux cooked capture, LINKTYPE_LINUX_SLL (113): what a capture on "any" has in place of Ethernet.
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |          Packet Type          |          ARPHRD_ Type         |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |   Link-Layer Address Length   |                               |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+                               +
+    |                   Link-Layer Address, 8 bytes                 |
+    +                               +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                               |         Protocol Type         |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+Accepted unchecked: every field; an address longer than 8 bytes was cut by the capture. A protocol
+type that is no EtherType (802.2, CAN ...) is followed by payload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
+
+from vxlanpkt.addresses import MACAddress
+from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, field_error, scan, set_field
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_STRUCT = Struct("!HHH8sH")
+
+
+class LinuxSLLFields(TypedDict, total=False):
+    """What `LinuxSLL.replace` takes."""
+
+    packet_type: int
+    arphrd_type: int
+    address_length: int
+    address: MACAddress | bytes
+    protocol_type: int | None
+
+
+@final
+@drafted
+@dataclass(frozen=True, slots=True, init=False)
+class LinuxSLL(Header):
+    """A header of Linux cooked capture, 16 bytes.
+
+    packet_type     16 bits  0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 from us
+    arphrd_type     16 bits  the kind of device: 1 Ethernet, 772 loopback ...
+    address_length  16 bits  how many bytes of `address` count
+    address         64 bits  link-layer address of the sender, padded with zeros
+    protocol_type   16 bits  what follows; derived: the EtherType of the next layer
+
+    Raises `FieldError` for a value that its field cannot carry.
+    """
+
+    NAME: ClassVar[str] = "LinuxSLL"
+    KIND: ClassVar[Kind] = Kind.LINUX_SLL
+    BITS: ClassVar[dict[str, int]] = {
+        "packet_type": 16, "arphrd_type": 16, "address_length": 16, "protocol_type": 16,
+    }  # fmt: skip
+    DERIVED: ClassVar[tuple[str, ...]] = ("protocol_type",)
+    NEXT_FIELD: ClassVar[str | None] = "protocol_type"
+
+    packet_type: int
+    arphrd_type: int
+    address_length: int
+    address: bytes
+    protocol_type: int | None
+
+    def __init__(
+        self,
+        packet_type: int = 0,
+        arphrd_type: int = 1,
+        address_length: int = 6,
+        address: MACAddress | bytes = b"",
+        protocol_type: int | None = None,
+    ) -> None:
+        packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL", "address", address)
+        if len(packed) > 8:
+            raise field_error("LinuxSLL", "address", address, 64, "at most 8 bytes")
+        set_field(self, "packet_type", packet_type)
+        set_field(self, "arphrd_type", arphrd_type)
+        set_field(self, "address_length", address_length)
+        set_field(self, "address", packed.ljust(8, b"\0"))
+        set_field(self, "protocol_type", protocol_type)
+        self.__post_init__()
+
+    @property
+    def mac(self) -> MACAddress | None:
+        """The address as a MAC address, if it is 6 bytes long."""
+        return MACAddress(self.address[:6]) if self.address_length == 6 else None
+
+    @classmethod
+    def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
+        """Refuse fewer than 16 bytes."""
+        return scan(Kind.LINUX_SLL, buf, start, end)
+
+    @classmethod
+    def decode(cls, buf: Buffer, span: Span) -> LinuxSLL:
+        """Read a header that `scan` accepted."""
+        draft: Any = cls.DRAFT()
+        (
+            draft.packet_type, draft.arphrd_type, draft.address_length, draft.address, draft.protocol_type
+        ) = _STRUCT.unpack_from(buf, span.start)  # fmt: skip
+        draft.__class__ = cls
+        return draft  # type: ignore[no-any-return]
+
+    def encode(self, around: Around) -> tuple[LinuxSLL, bytes]:
+        """The header; derives the protocol type."""
+        full = self if self.protocol_type is not None else self._resolved(protocol_type=self._next_key(around))
+        return full, _STRUCT.pack(
+            full.packet_type, full.arphrd_type, full.address_length, full.address, full.protocol_type
+        )
+
+    def replace(self, **changes: Unpack[LinuxSLLFields]) -> LinuxSLL:
+        """A copy with *changes*."""
+        return self._changed(changes)

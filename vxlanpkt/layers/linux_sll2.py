@@ -1,0 +1,136 @@
+"""Linux cooked capture version 2, LINKTYPE_LINUX_SLL2 (276), which also names the interface.
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |         Protocol Type         |           Reserved            |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                        Interface Index                        |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |          ARPHRD_ Type         |  Packet Type  | Addr. Length  |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |                                                               |
+    +                  Link-Layer Address, 8 bytes                  +
+    |                                                               |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+Accepted unchecked: every field; an address longer than 8 bytes was cut by the capture. A protocol
+type that is no EtherType (802.2, CAN ...) is followed by payload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
+
+from vxlanpkt.addresses import MACAddress
+from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, field_error, scan, set_field
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_STRUCT = Struct("!HHIHBB8s")
+
+
+class LinuxSLL2Fields(TypedDict, total=False):
+    """What `LinuxSLL2.replace` takes."""
+
+    protocol_type: int | None
+    interface_index: int
+    arphrd_type: int
+    packet_type: int
+    address_length: int
+    address: MACAddress | bytes
+    reserved: int
+
+
+@final
+@drafted
+@dataclass(frozen=True, slots=True, init=False)
+class LinuxSLL2(Header):
+    """A header of Linux cooked capture version 2, 20 bytes.
+
+    protocol_type    16 bits  what follows; derived: the EtherType of the next layer
+    interface_index  32 bits  of the interface that the frame was seen on
+    arphrd_type      16 bits  the kind of device: 1 Ethernet, 772 loopback ...
+    packet_type       8 bits  0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 from us
+    address_length    8 bits  how many bytes of `address` count
+    address          64 bits  link-layer address of the sender, padded with zeros
+    reserved         16 bits
+
+    Raises `FieldError` for a value that its field cannot carry.
+    """
+
+    NAME: ClassVar[str] = "LinuxSLL2"
+    KIND: ClassVar[Kind] = Kind.LINUX_SLL2
+    BITS: ClassVar[dict[str, int]] = {
+        "protocol_type": 16, "interface_index": 32, "arphrd_type": 16, "packet_type": 8, "address_length": 8,
+        "reserved": 16,
+    }  # fmt: skip
+    DERIVED: ClassVar[tuple[str, ...]] = ("protocol_type",)
+    NEXT_FIELD: ClassVar[str | None] = "protocol_type"
+
+    protocol_type: int | None
+    interface_index: int
+    arphrd_type: int
+    packet_type: int
+    address_length: int
+    address: bytes
+    reserved: int
+
+    def __init__(
+        self,
+        protocol_type: int | None = None,
+        interface_index: int = 0,
+        arphrd_type: int = 1,
+        packet_type: int = 0,
+        address_length: int = 6,
+        address: MACAddress | bytes = b"",
+        reserved: int = 0,
+    ) -> None:
+        packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL2", "address", address)
+        if len(packed) > 8:
+            raise field_error("LinuxSLL2", "address", address, 64, "at most 8 bytes")
+        set_field(self, "protocol_type", protocol_type)
+        set_field(self, "interface_index", interface_index)
+        set_field(self, "arphrd_type", arphrd_type)
+        set_field(self, "packet_type", packet_type)
+        set_field(self, "address_length", address_length)
+        set_field(self, "address", packed.ljust(8, b"\0"))
+        set_field(self, "reserved", reserved)
+        self.__post_init__()
+
+    @property
+    def mac(self) -> MACAddress | None:
+        """The address as a MAC address, if it is 6 bytes long."""
+        return MACAddress(self.address[:6]) if self.address_length == 6 else None
+
+    @classmethod
+    def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
+        """Refuse fewer than 20 bytes."""
+        return scan(Kind.LINUX_SLL2, buf, start, end)
+
+    @classmethod
+    def decode(cls, buf: Buffer, span: Span) -> LinuxSLL2:
+        """Read a header that `scan` accepted."""
+        draft: Any = cls.DRAFT()
+        (
+            draft.protocol_type, draft.reserved, draft.interface_index, draft.arphrd_type,
+            draft.packet_type, draft.address_length, draft.address,
+        ) = _STRUCT.unpack_from(buf, span.start)  # fmt: skip
+        draft.__class__ = cls
+        return draft  # type: ignore[no-any-return]
+
+    def encode(self, around: Around) -> tuple[LinuxSLL2, bytes]:
+        """The header; derives the protocol type."""
+        full = self if self.protocol_type is not None else self._resolved(protocol_type=self._next_key(around))
+        return full, _STRUCT.pack(
+            full.protocol_type, full.reserved, full.interface_index, full.arphrd_type,
+            full.packet_type, full.address_length, full.address,
+        )  # fmt: skip
+
+    def replace(self, **changes: Unpack[LinuxSLL2Fields]) -> LinuxSLL2:
+        """A copy with *changes*."""
+        return self._changed(changes)

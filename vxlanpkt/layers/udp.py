@@ -1,0 +1,89 @@
+"""User Datagram Protocol, RFC 768.
+
+     0                   1                   2                   3
+     0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |          Source Port          |       Destination Port        |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+    |            Length             |           Checksum            |
+    +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+Accepted unchecked: any ports, any checksum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
+
+from vxlanpkt.checksum import transport_checksum
+from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.layers.base import Around, Header, drafted, scan
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_STRUCT = Struct("!HHHH")
+_PROTOCOL = 17
+
+
+class UDPFields(TypedDict, total=False):
+    """What `UDP.replace` takes."""
+
+    src_port: int
+    dst_port: int
+    length: int | None
+    checksum: int | None
+
+
+@final
+@drafted
+@dataclass(frozen=True, slots=True)
+class UDP(Header):
+    """A UDP header, 8 bytes.
+
+    src_port    16 bits  source port
+    dst_port    16 bits  destination port: names what follows
+    length      16 bits  header and content in bytes; derived
+    checksum    16 bits  0 is "none"; derived over pseudo-header, header and content, 0 sent as 0xffff
+
+    Raises `FieldError` for a value that its field cannot carry.
+    """
+
+    NAME: ClassVar[str] = "UDP"
+    KIND: ClassVar[Kind] = Kind.UDP
+    BITS: ClassVar[dict[str, int]] = {"src_port": 16, "dst_port": 16, "length": 16, "checksum": 16}
+    DERIVED: ClassVar[tuple[str, ...]] = ("length", "checksum")
+
+    src_port: int
+    dst_port: int
+    length: int | None = None
+    checksum: int | None = None
+
+    @classmethod
+    def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
+        """Refuse fewer than 8 bytes, a length below 8, and one beyond the bytes there."""
+        return scan(Kind.UDP, buf, start, end)
+
+    @classmethod
+    def decode(cls, buf: Buffer, span: Span) -> UDP:
+        """Read a header that `scan` accepted."""
+        draft: Any = cls.DRAFT()
+        draft.src_port, draft.dst_port, draft.length, draft.checksum = _STRUCT.unpack_from(buf, span.start)
+        draft.__class__ = cls
+        return draft  # type: ignore[no-any-return]
+
+    def encode(self, around: Around) -> tuple[UDP, bytes]:
+        """The header; derives length and checksum. The checksum covers the bytes there, whatever the length says."""
+        actual = 8 + len(around.content)
+        full = self if self.length is not None else self._resolved(length=actual)
+        if full.checksum is None:
+            pseudo = around.pseudo_header_sum(_PROTOCOL, actual, self.NAME)
+            blank = _STRUCT.pack(full.src_port, full.dst_port, full.length, 0)
+            full = full._resolved(checksum=transport_checksum(blank + around.content, pseudo))
+        return full, _STRUCT.pack(full.src_port, full.dst_port, full.length, full.checksum)
+
+    def replace(self, **changes: Unpack[UDPFields]) -> UDP:
+        """A copy with *changes*."""
+        return self._changed(changes)

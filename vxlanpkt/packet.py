@@ -1,0 +1,328 @@
+"""Packet: layers, payload and trailers as one value, from bytes and back to the same bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.bindings import DEFAULT, Bindings, Start
+from vxlanpkt.dissection import Dissection, dissect
+from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason
+from vxlanpkt.layers.base import Around, Layer, as_bytes
+from vxlanpkt.layers.ethernet import Ethernet
+from vxlanpkt.printing import tree
+
+_L = TypeVar("_L", bound=Layer)
+
+_CHECKSUM_FIELDS = ("checksum", "header_checksum")
+_CHECKSUM_REASONS: Mapping[str, Reason] = {
+    "IPv4": Reason.IPV4_CHECKSUM,
+    "UDP": Reason.UDP_CHECKSUM,
+    "TCP": Reason.TCP_CHECKSUM,
+    "ICMP": Reason.ICMP_CHECKSUM,
+    "ICMPv6": Reason.ICMPV6_CHECKSUM,
+}
+# Zero in these means "not computed here": none at all in UDP, left to the sender's device in IPv4.
+_ZERO_STAYS = frozenset(("IPv4", "UDP"))
+
+
+class Packet:
+    """A packet as a value: equal, hashed and pickled by layers, payload, trailers and start.
+
+    layers     the headers, outermost first
+    payload    the bytes behind the last layer; a Packet given here is flattened
+    trailers   trailers[i] are the bytes in layer i's container beyond its content, such as
+               Ethernet padding behind an IPv4 packet; empty ones at the end are left out
+    start      what the bytes begin with: a `LinkType`, or the type of the first layer
+
+    Derived fields that are None are computed by `build` and `resolve`; any other value is sent as it is.
+    """
+
+    __slots__ = ("_dissection", "_inner", "_layers", "_payload", "_start", "_trailers")
+
+    def __init__(
+        self,
+        *layers: Layer,
+        payload: bytes | bytearray | memoryview | Packet = b"",
+        trailers: Iterable[bytes] = (),
+        start: Start | None = None,
+    ) -> None:
+        ends = tuple(as_bytes("Packet", "trailers", trailer) for trailer in trailers)
+        if isinstance(payload, Packet):
+            ends += (b"",) * (len(layers) - len(ends)) + payload.trailers
+            layers += payload.layers
+            payload = payload.payload
+        if len(ends) > len(layers):
+            raise BuildError(f"{len(ends)} trailers for {len(layers)} layers", layer="Packet", field="trailers")
+        while ends and not ends[-1]:
+            ends = ends[:-1]
+        self._layers: tuple[Layer, ...] | None = layers
+        self._payload: bytes | None = as_bytes("Packet", "payload", payload)
+        self._trailers: tuple[bytes, ...] | None = ends
+        self._start: Start = _start_of(layers) if start is None else start
+        self._dissection: Dissection | None = None
+        self._inner: Packet | None = None
+
+    @classmethod
+    def from_dissection(cls, dissection: Dissection) -> Packet:
+        """The sound layers of *dissection*, decoded when they are asked for."""
+        self = cls.__new__(cls)
+        self._dissection = dissection
+        self._start = dissection.start
+        self._layers = self._payload = self._trailers = self._inner = None
+        return self
+
+    # -- parts
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The headers, outermost first: made for `match`."""
+        if self._layers is None:
+            assert self._dissection is not None
+            self._layers = self._dissection.layers
+        return self._layers
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes behind the last layer."""
+        if self._payload is None:
+            assert self._dissection is not None
+            self._payload = self._dissection.payload
+        return self._payload
+
+    @property
+    def trailers(self) -> tuple[bytes, ...]:
+        """For each layer the bytes in its container beyond its content."""
+        if self._trailers is None:
+            assert self._dissection is not None
+            self._trailers = self._dissection.trailers
+        return self._trailers
+
+    @property
+    def start(self) -> Start:
+        """What the bytes begin with."""
+        return self._start
+
+    def get(self, layer: type[_L]) -> _L | None:
+        """The first layer of this type, or None."""
+        if self._dissection is not None:
+            return self._dissection.get(layer)
+        for candidate in self.layers:
+            if type(candidate) is layer:
+                return candidate
+        return None
+
+    def __getitem__(self, layer: type[_L]) -> _L:
+        found = self.get(layer)
+        if found is None:
+            raise LayerNotFound(f"no {layer.NAME} in {self._names()}")
+        return found
+
+    def __contains__(self, layer: type[Layer]) -> bool:
+        return self.get(layer) is not None
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        """The number of layers."""
+        return len(self.layers)
+
+    @property
+    def inner(self) -> Packet:
+        """The packet behind the first tunnel header; `LayerNotFound` if there is none."""
+        if self._inner is None:
+            if self._dissection is not None:
+                self._inner = Packet.from_dissection(self._dissection.inner)
+            else:
+                behind = self._tunnel_index() + 1
+                self._inner = Packet(*self.layers[behind:], payload=self.payload, trailers=self.trailers[behind:])
+        return self._inner
+
+    @property
+    def outer(self) -> Packet:
+        """The headers up to and including the first tunnel header, with no payload."""
+        behind = self._tunnel_index() + 1
+        return Packet(*self.layers[:behind], trailers=self.trailers[:behind], start=self.start)
+
+    # -- bytes
+
+    def build(self, *, bindings: Bindings = DEFAULT) -> bytes:
+        """The bytes. Raises `BuildError` where a derived value does not fit or cannot be derived."""
+        parts = self._encode(bindings)
+        if not parts:
+            return self.payload
+        _, header, content = parts[0]
+        return header + content + (self.trailers[0] if self.trailers else b"")
+
+    def __bytes__(self) -> bytes:
+        return self.build()
+
+    def resolve(self, *, bindings: Bindings = DEFAULT) -> Packet:
+        """The same packet with every None filled in."""
+        return self._with([layer for layer, _, _ in self._encode(bindings)])
+
+    def _encode(self, bindings: Bindings) -> list[tuple[Layer, bytes, bytes]]:
+        """Each layer resolved, its header and its content: one pass from right to left."""
+        layers = self.layers
+        trailers = self.trailers + (b"",) * (len(layers) - len(self.trailers))
+        content = self.payload
+        parts = []
+        above: type[Layer] | None = None
+        for index in range(len(layers) - 1, -1, -1):
+            layer = layers[index]
+            kind = type(layer)
+            key = bindings.key(kind, above) if above is not None else None
+            full, header = layer.encode(Around(layers[:index], content, key))
+            parts.append((full, header, content))
+            content = header + content + trailers[index]
+            above = kind
+        parts.reverse()
+        return parts
+
+    # -- change
+
+    def replace(self, layer: type[Layer], **changes: Any) -> Packet:
+        """A copy in which the first layer of this type has *changes*, sent as they are."""
+        self[layer]
+        layers = list(self.layers)
+        index = next(index for index, candidate in enumerate(layers) if type(candidate) is layer)
+        layers[index] = _changed(layers[index], changes)
+        return self._with(layers)
+
+    def recompute(
+        self,
+        *layers: type[Layer],
+        checksums: Literal["nonzero", "all"] = "nonzero",
+        bindings: Bindings = DEFAULT,
+    ) -> Packet:
+        """A copy with lengths and checksums computed anew, and resolved.
+
+        layers     the types of layers to do; by default those up to the first tunnel header
+        checksums  "nonzero" leaves a checksum of 0 in IPv4 and UDP as it is, "all" does not
+
+        What says which layer follows (EtherType, protocol ...) is never changed.
+        """
+        full = list(self.layers)
+        for index, layer in enumerate(self.layers):
+            if not layers or type(layer) in layers:
+                full[index] = _undetermined(layer, checksums)
+            if layer.TUNNEL and not layers:
+                break
+        return self._with(full).resolve(bindings=bindings)
+
+    def _with(self, layers: Sequence[Layer]) -> Packet:
+        return Packet(*layers, payload=self.payload, trailers=self.trailers, start=self.start)
+
+    # -- checks
+
+    def checksum_errors(self, *, bindings: Bindings = DEFAULT) -> tuple[ChecksumError, ...]:
+        """Every checksum that is wrong for the bytes it covers, as errors that are not raised.
+
+        A UDP checksum of 0 is none. What a fragment or a cut capture does not hold whole is left out.
+        """
+        errors = []
+        offset = 0
+        for index, (layer, header, content) in enumerate(self._encode(bindings)):
+            field = next((name for name in _CHECKSUM_FIELDS if name in layer.DERIVED), None)
+            if field is not None and self._covers_all(index, field):
+                fresh, _ = _changed(layer, {field: None}).encode(Around(self.layers[:index], content))
+                expected, found = getattr(fresh, field), getattr(layer, field)
+                # 0 and 0xffff are the same number in one's complement, but a 0 in UDP is none.
+                if (found - expected) % 0xFFFF and not (found == 0 and layer.NAME == "UDP"):
+                    errors.append(_checksum_error(layer.NAME, field, offset, expected, found))
+            offset += len(header)
+        return tuple(errors)
+
+    def _covers_all(self, index: int, field: str) -> bool:
+        """Whether every byte under the checksum of the layer at *index* is here."""
+        return field == "header_checksum" or self._dissection is None or self._dissection.is_whole(index)
+
+    # -- as a value
+
+    def _value(self) -> tuple[object, ...]:
+        return self.layers, self.payload, self.trailers, self.start
+
+    def __eq__(self, other: object) -> bool:
+        return self._value() == other._value() if isinstance(other, Packet) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._value())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, self._value()
+
+    def __str__(self) -> str:
+        return tree(self.layers, self.payload, self.trailers)
+
+    def __repr__(self) -> str:
+        return f"<Packet {self._names()}, payload of {len(self.payload)} bytes>"
+
+    def _names(self) -> str:
+        return "/".join(layer.NAME for layer in self.layers) or "no layers"
+
+    def _tunnel_index(self) -> int:
+        """Where the first tunnel header is; `LayerNotFound` if there is none."""
+        for index, layer in enumerate(self.layers):
+            if layer.TUNNEL:
+                return index
+        raise LayerNotFound(f"no tunnel header in {self._names()}")
+
+
+def parse(
+    data: bytes | bytearray | memoryview,
+    *,
+    start: Start = LinkType.ETHERNET,
+    ports: Iterable[int] | None = None,
+    bindings: Bindings = DEFAULT,
+    max_tunnels: int = 4,
+    original_length: int | None = None,
+) -> Packet:
+    """`dissect`, but what cannot be read to its end raises.
+
+    Raises `TruncatedError` or `MalformedError`, whose `.packet` holds the sound layers before the
+    fault. For the parameters see `dissect`.
+    """
+    found = dissect(
+        data, start=start, ports=ports, bindings=bindings, max_tunnels=max_tunnels, original_length=original_length
+    )
+    error = found.error
+    packet = Packet.from_dissection(found)
+    if error is not None:
+        raise error.with_packet(packet)
+    return packet
+
+
+def _rebuild(layers: tuple[Layer, ...], payload: bytes, trailers: tuple[bytes, ...], start: Start) -> Packet:
+    return Packet(*layers, payload=payload, trailers=trailers, start=start)
+
+
+def _start_of(layers: Sequence[Layer]) -> Start:
+    if not layers or type(layers[0]) is Ethernet:
+        return LinkType.ETHERNET
+    return type(layers[0])
+
+
+def _changed(layer: Layer, changes: Mapping[str, Any]) -> Layer:
+    """A copy of *layer* with *changes*, whether it is one of ours or a user's own dataclass."""
+    if hasattr(layer, "replace"):
+        return layer.replace(**changes)  # type: ignore[no-any-return]
+    return dataclasses.replace(layer, **changes)  # type: ignore[type-var]
+
+
+def _undetermined(layer: Layer, checksums: str) -> Layer:
+    """*layer* with its lengths and checksums to be derived anew."""
+    kept = {getattr(layer, "NEXT_FIELD", None)}
+    if checksums != "all" and layer.NAME in _ZERO_STAYS:
+        kept.update(name for name in _CHECKSUM_FIELDS if getattr(layer, name, None) == 0)
+    return _changed(layer, {name: None for name in layer.DERIVED if name not in kept})
+
+
+def _checksum_error(layer: str, field: str, offset: int, expected: int, found: int) -> ChecksumError:
+    return ChecksumError(
+        f"{layer} at byte {offset}: the {field.replace('_', ' ')} is {found:#06x}, by the bytes it is {expected:#06x}",
+        reason=_CHECKSUM_REASONS.get(layer, Reason.LAYER_CHECKSUM),
+        layer=layer, offset=offset, packet=None, expected=expected, found=found,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Layers as text for people: one line a layer, indented by tunnel, faults and leftovers included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import IntFlag
+from typing import TYPE_CHECKING
+
+from vxlanpkt.assigned import (
+    ARPOperation,
+    EtherType,
+    GPENextProtocol,
+    ICMPType,
+    ICMPv6Type,
+    IPProtocol,
+    IPv4Flags,
+    OpenEnum,
+    TCPFlags,
+    UDPPort,
+    VXLANFlags,
+)
+
+if TYPE_CHECKING:
+    from vxlanpkt.errors import ParseError
+    from vxlanpkt.layers.base import Layer
+
+_REGISTRIES: Mapping[tuple[str, str], type[OpenEnum]] = {
+    ("ARP", "operation"): ARPOperation,
+    ("ARP", "protocol_type"): EtherType,
+    ("Ethernet", "ethertype"): EtherType,
+    ("Dot1Q", "ethertype"): EtherType,
+    ("LinuxSLL", "protocol"): EtherType,
+    ("LinuxSLL2", "protocol"): EtherType,
+    ("IPv4", "protocol"): IPProtocol,
+    ("IPv6", "next_header"): IPProtocol,
+    ("UDP", "dst_port"): UDPPort,
+    ("ICMP", "type"): ICMPType,
+    ("ICMPv6", "type"): ICMPv6Type,
+    ("VXLANGPE", "next_protocol"): GPENextProtocol,
+}
+_FLAGS: Mapping[tuple[str, str], type[IntFlag]] = {
+    ("IPv4", "flags"): IPv4Flags,
+    ("TCP", "flags"): TCPFlags,
+    ("VXLAN", "flags"): VXLANFlags,
+    ("VXLANGPE", "flags"): VXLANFlags,
+}
+_HEX = frozenset(("checksum", "header_checksum", "ethertype", "protocol_type", "flow_label", "identification"))
+_SHOWN_BYTES = 24
+
+
+def tree(layers: Sequence[Layer], payload: bytes, trailers: Sequence[bytes], error: ParseError | None = None) -> str:
+    """The layers from the outside in, one a line; what is behind a tunnel header stands further right."""
+    lines = []
+    indent = ""
+    for index, layer in enumerate(layers):
+        lines.append(f"{indent}{layer.NAME:<8}  {', '.join(_fields(layer))}")
+        if index < len(trailers) and trailers[index]:
+            lines.append(f"{indent}  trailer of {_shown(trailers[index])}")
+        if layer.TUNNEL:
+            indent += "  "
+    if payload or not layers:
+        lines.append(f"{indent}payload   {_shown(payload)}")
+    if error is not None:
+        lines.append(f"{indent}! {error}")
+    return "\n".join(lines)
+
+
+def _fields(layer: Layer) -> Iterator[str]:
+    """Every field that says something: empty bytes and tuples, and None, do not."""
+    for name in getattr(layer, "__slots__", ()) or vars(layer):
+        value = getattr(layer, name)
+        if value is None or value == b"" or value == ():
+            continue
+        yield f"{name} {_value(layer.NAME, name, value)}"
+
+
+def _value(layer: str, field: str, value: object) -> str:
+    if isinstance(value, bytes):
+        return _shown(value)
+    if not isinstance(value, int):
+        return str(value)
+    flags = _FLAGS.get((layer, field))
+    if flags is not None:
+        names = "+".join(str(bit.name) for bit in flags if value & bit)
+        return f"{value:#04x}" + (f" ({names})" if names else "")
+    text = f"{value:#06x}" if field in _HEX else str(value)
+    registry = _REGISTRIES.get((layer, field))
+    name = registry.name_of(value) if registry else None
+    return f"{text} ({name})" if name else text
+
+
+def _shown(data: bytes) -> str:
+    dots = " ..." if len(data) > _SHOWN_BYTES else ""
+    count = f"{len(data)} byte{'' if len(data) == 1 else 's'}"
+    return f"{count}: {data[:_SHOWN_BYTES].hex(' ', 2)}{dots}" if data else count

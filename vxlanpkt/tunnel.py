@@ -1,0 +1,359 @@
+"""Tunnel, the recipe of an outer header; encapsulation and decapsulation of one frame."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+
+from vxlanpkt import kernel
+from vxlanpkt.addresses import MACAddress
+from vxlanpkt.assigned import EtherType, LinkType
+from vxlanpkt.bindings import Start, kind_of
+from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason
+from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, UDPChecksum
+from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.layers.base import as_mac
+from vxlanpkt.layers.dot1q import Dot1Q
+from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Address = IPv4Address | IPv6Address
+Frame = bytes | bytearray | memoryview
+EPHEMERAL = (49152, 65536)  # RFC 6335 dynamic ports, as a half-open range
+
+_IPV4 = Struct("!BBHHHBBH4s4s")
+_IPV6 = Struct("!IHBB16s16s")
+_UDP = Struct("!HHHH")
+_UDP_PROTOCOL = 17
+_VXLAN = Struct("!II")
+_GPE_FLAGS = 0x0C
+
+
+class Datagram(NamedTuple):
+    """What to send from a UDP socket: destination address and port, source port, TOS, TTL, and the payload."""
+
+    dst: Address
+    dst_port: int
+    src_port: int
+    tos: int
+    ttl: int
+    payload: bytes
+
+
+class TunnelFields(TypedDict, total=False):
+    """What `Tunnel` and `Tunnel.replace` take."""
+
+    vni: int
+    src: Address | str
+    dst: Address | str
+    src_mac: MACAddress | str | bytes | int
+    dst_mac: MACAddress | str | bytes | int
+    dst_port: int
+    src_port: int | tuple[int, int] | None
+    ttl: int | Literal["inherit"]
+    dscp: int | Literal["inherit"]
+    ecn: Literal["rfc6040", "linux", "none"]
+    df: Literal["set", "unset", "inherit"]
+    flow_label: int | Literal["inherit", "hash"]
+    udp_checksum: Literal["zero", "full", "inner"] | None
+    vlans: Iterable[int | Dot1Q]
+    group_policy: GroupPolicy | int | None
+    gpe: bool
+    symmetric: bool
+
+
+@dataclass(frozen=True, init=False)
+class Tunnel:
+    """How inner frames are wrapped on their way to one peer.
+
+    vni              24 bits  VXLAN network identifier
+    src, dst         outer IP addresses, both of one version; dst may be a multicast group
+    src_mac, dst_mac outer MAC addresses; not needed for `encap_payload`
+    dst_port         16 bits  UDP destination port
+    src_port         None for 49152-65535 by a hash of the inner flow (RFC 7348 section 5); a fixed port; or a
+                     half-open range (low, high) for the hash
+    ttl              TTL or hop limit; "inherit" takes that of an inner IP packet (64 if it is 0 or there is none)
+    dscp             6 bits; "inherit" takes that of an inner IP packet (0 if there is none)
+    ecn              "rfc6040" copies the inner ECN, "linux" too but CE becomes ECT(0), "none" sends Not-ECT
+    df               "set" (a VTEP MUST NOT fragment, RFC 7348 section 4.3), "unset", or "inherit": that of an inner
+                     IPv4 packet, set for IPv6, else clear; DF clear needs an identification for each frame (RFC 6864)
+    flow_label       20 bits, IPv6 only; "inherit" takes an inner IPv6 packet's, "hash" the low bits of the flow hash
+    udp_checksum     "zero", "full", or "inner": as "full", but a TCP or UDP checksum inside is believed, which saves
+                     reading the segment. None is "zero" over IPv4 and "full" over IPv6 (RFC 8200 section 8.1)
+    vlans            outer tags, as VID or `Dot1Q`: one goes under 0x8100, of two the first under 0x88a8
+    group_policy     a group policy ID, or a `GroupPolicy`
+    gpe              the generic protocol extension's header
+    symmetric        both directions of a flow get the same source port
+
+    The hash is described in docs/flow-hash.md. Raises `FieldError` for what cannot be sent.
+    """
+
+    vni: int
+    src: Address
+    dst: Address
+    src_mac: MACAddress
+    dst_mac: MACAddress
+    dst_port: int
+    src_port: int | tuple[int, int] | None
+    ttl: int | Literal["inherit"]
+    dscp: int | Literal["inherit"]
+    ecn: Literal["rfc6040", "linux", "none"]
+    df: Literal["set", "unset", "inherit"]
+    flow_label: int | Literal["inherit", "hash"]
+    udp_checksum: Literal["zero", "full", "inner"] | None
+    vlans: tuple[Dot1Q, ...]
+    group_policy: GroupPolicy | None
+    gpe: bool
+    symmetric: bool
+
+    def __init__(
+        self,
+        vni: int,
+        src: Address | str,
+        dst: Address | str,
+        src_mac: MACAddress | str | bytes | int = 0,
+        dst_mac: MACAddress | str | bytes | int = 0,
+        *,
+        dst_port: int = 4789,
+        src_port: int | tuple[int, int] | None = None,
+        ttl: int | Literal["inherit"] = 64,
+        dscp: int | Literal["inherit"] = 0,
+        ecn: Literal["rfc6040", "linux", "none"] = "rfc6040",
+        df: Literal["set", "unset", "inherit"] = "set",
+        flow_label: int | Literal["inherit", "hash"] = 0,
+        udp_checksum: Literal["zero", "full", "inner"] | None = None,
+        vlans: Iterable[int | Dot1Q] = (),
+        group_policy: GroupPolicy | int | None = None,
+        gpe: bool = False,
+        symmetric: bool = False,
+    ) -> None:
+        values: dict[str, Any] = {
+            "vni": _number("vni", vni, 24),
+            "src": _address("src", src),
+            "dst": _address("dst", dst),
+            "src_mac": as_mac("Tunnel", "src_mac", src_mac),
+            "dst_mac": as_mac("Tunnel", "dst_mac", dst_mac),
+            "dst_port": _number("dst_port", dst_port, 16),
+            "src_port": _ports(src_port),
+            "ttl": _number("ttl", ttl, 8, "inherit"),
+            "dscp": _number("dscp", dscp, 6, "inherit"),
+            "ecn": _choice("ecn", ecn, "rfc6040", "linux", "none"),
+            "df": _choice("df", df, "set", "unset", "inherit"),
+            "flow_label": _number("flow_label", flow_label, 20, "inherit", "hash"),
+            "udp_checksum": udp_checksum and _choice("udp_checksum", udp_checksum, "zero", "full", "inner"),
+            "vlans": _tags(vlans),
+            "group_policy": _group_policy(group_policy),
+            "gpe": bool(gpe),
+            "symmetric": bool(symmetric),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.src.version != self.dst.version:
+            raise _refused("dst", self.dst, f"an IPv{self.src.version} address, as src is")
+        if self.src.is_multicast:
+            raise _refused("src", self.src, "a unicast address")
+        if self.dst_port == 0:
+            raise _refused("dst_port", 0, "a port to send to", 16)
+        if self.gpe and self.group_policy is not None:
+            raise _refused("group_policy", self.group_policy, "compatible with gpe: the two exclude each other")
+
+    def replace(self, **changes: Unpack[TunnelFields]) -> Tunnel:
+        """A copy with *changes*."""
+        fields: Any = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields.update(changes)
+        return Tunnel(**fields)
+
+    # -- sizes
+
+    @property
+    def overhead(self) -> int:
+        """The bytes before the inner frame: 50 over IPv4, 70 over IPv6, 4 more for an outer tag."""
+        return len(self._template)
+
+    def inner_mtu(self, mtu: int, *, start: Start = LinkType.ETHERNET) -> int:
+        """The IP MTU inside, where the underlay's is *mtu*: 50 or 70 less, 36 or 56 for bare IP in GPE (*start* RAW).
+
+        Outer tags do not count against an IP MTU; a tag inside takes 4 more.
+        """
+        inner_header = 0 if self._is_raw(start) else 14
+        return mtu - (20 if self.src.version == 4 else 40) - 16 - inner_header
+
+    # -- one frame
+
+    def encap(self, inner: Frame, *, identification: int | None = None, start: Start = LinkType.ETHERNET) -> bytes:
+        """The whole outer frame around *inner*.
+
+        identification  16 bits  the outer IPv4 header's; 0 if not given, but DF clear needs it
+        start           what *inner* begins with: Ethernet, or (only with `gpe`) IP
+
+        Raises `BuildError` for an inner frame that does not fit one datagram, `FieldError` for a
+        missing identification.
+        """
+        return self._header(inner, identification, start) + bytes(inner)
+
+    def encap_payload(self, inner: Frame, *, start: Start = LinkType.ETHERNET) -> Datagram:
+        """What to send from a UDP socket: the kernel below writes the headers outside of VXLAN."""
+        header = self._header(inner, 0, start)
+        ip = self._recipe.ip_offset
+        udp = ip + (20 if self.src.version == 4 else 40)
+        if self.src.version == 4:
+            tos, ttl = header[ip + 1], header[ip + 8]
+        else:
+            tos, ttl = (header[ip] << 4 | header[ip + 1] >> 4) & 0xFF, header[ip + 7]
+        src_port = header[udp] << 8 | header[udp + 1]
+        return Datagram(self.dst, self.dst_port, src_port, tos, ttl, header[udp + 8 :] + bytes(inner))
+
+    def _header(self, inner: Frame, identification: int | None, start: Start) -> bytes:
+        recipe = self.recipe(start)
+        if identification is None:
+            if self.df != "set" and kernel.needs_identification(inner, 0, len(inner), recipe):
+                raise _refused("identification", None, "a number of 16 bits: DF is clear (RFC 6864)", 16)
+        else:
+            _number("identification", identification, 16)
+        header = kernel.encap_header(inner, 0, len(inner), recipe, identification)
+        if isinstance(header, Reason):
+            info = REASONS[header]
+            raise BuildError(f"{info.layer}.length: {info.text}: {len(inner)} bytes", layer=info.layer, field="length")
+        return header
+
+    # -- as kernels take it
+
+    def recipe(self, start: Start = LinkType.ETHERNET) -> EncapRecipe:
+        """This tunnel as kernels take it, for inner frames that begin with *start*."""
+        return self._raw_recipe if self._is_raw(start) else self._recipe
+
+    def _is_raw(self, start: Start) -> bool:
+        kind = kind_of(start)
+        if kind is Kind.ETHERNET:
+            return False
+        if kind not in (Kind.RAW, Kind.IPV4, Kind.IPV6) or not self.gpe:
+            raise _refused("start", start, "Ethernet, or IP with gpe")
+        return True
+
+    @cached_property
+    def _raw_recipe(self) -> EncapRecipe:
+        return dataclasses.replace(self._recipe, raw=True)
+
+    @cached_property
+    def _recipe(self) -> EncapRecipe:
+        low, high = EPHEMERAL
+        if isinstance(self.src_port, tuple):
+            low, high = self.src_port
+        elif self.src_port is not None:
+            low, high = self.src_port, self.src_port + 1
+        checksum = self.udp_checksum or ("zero" if self.src.version == 4 else "full")
+        label = self.flow_label
+        return EncapRecipe(
+            template=self._template,
+            ip_offset=14 + 4 * len(self.vlans),
+            family=self.src.version,
+            low_port=low,
+            high_port=high,
+            ttl=0 if self.ttl == "inherit" else self.ttl,
+            inherit_ttl=self.ttl == "inherit",
+            dscp=0 if self.dscp == "inherit" else self.dscp,
+            inherit_dscp=self.dscp == "inherit",
+            ecn=ECNMode[self.ecn.upper()],
+            df=DF[self.df.upper()],
+            flow_label=label if isinstance(label, int) else 0,
+            flow_label_mode=FlowLabel.FIXED if isinstance(label, int) else FlowLabel[label.upper()],
+            udp_checksum=UDPChecksum[checksum.upper()],
+            symmetric=self.symmetric,
+            gpe=self.gpe,
+            raw=False,
+        )
+
+    @cached_property
+    def _template(self) -> bytes:
+        """The outer header with zeros where each frame has its own bytes."""
+        parts = [self.dst_mac.packed, self.src_mac.packed]
+        for position, tag in enumerate(self.vlans):
+            service = len(self.vlans) == 2 and position == 0
+            parts.append((EtherType.QINQ if service else EtherType.DOT1Q).to_bytes(2, "big"))
+            parts.append((tag.pcp << 13 | tag.dei << 12 | tag.vid).to_bytes(2, "big"))
+        if self.src.version == 4:
+            parts.append(EtherType.IPV4.to_bytes(2, "big"))
+            parts.append(_IPV4.pack(0x45, 0, 0, 0, 0, 0, _UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
+        else:
+            parts.append(EtherType.IPV6.to_bytes(2, "big"))
+            parts.append(_IPV6.pack(0, 0, _UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
+        parts.append(_UDP.pack(0, self.dst_port, 0, 0))
+        parts.append(_VXLAN.pack(self._flags(), self.vni << 8))
+        return b"".join(parts)
+
+    def _flags(self) -> int:
+        """The first word of the VXLAN header."""
+        if self.gpe:
+            return _GPE_FLAGS << 24
+        if self.group_policy is None:
+            return 0x08 << 24
+        policy = self.group_policy
+        header = VXLAN.with_group_policy(
+            0, policy.policy_id, dont_learn=policy.dont_learn, applied=policy.applied
+        )  # fmt: skip
+        return header.flags << 24 | header.reserved1
+
+
+def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
+    return FieldError(f"Tunnel.{name}: {value!r} is not {expected}", layer="Tunnel", field=name, value=value, bits=bits)
+
+
+def _number(name: str, value: int | str, bits: int, *words: str) -> int | str:
+    if isinstance(value, str) and value in words:
+        return value
+    if not isinstance(value, int) or value >> bits:
+        raise _refused(name, value, " or ".join([f"a number of {bits} bits", *map(repr, words)]), bits)
+    return value
+
+
+def _choice(name: str, value: str, *words: str) -> str:
+    if value not in words:
+        raise _refused(name, value, f"one of {', '.join(words)}")
+    return value
+
+
+def _address(name: str, value: Address | str) -> Address:
+    try:
+        address = ip_address(value)
+    except ValueError:
+        raise _refused(name, value, "an IP address") from None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise _refused(name, value, "an address without a zone")
+    return address
+
+
+def _ports(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
+    if value is None or (isinstance(value, int) and not value >> 16):
+        return value
+    if isinstance(value, Iterable):
+        low, high = tuple(value)
+        if all(isinstance(port, int) for port in (low, high)) and 0 <= low < high <= 1 << 16:
+            return low, high
+    raise _refused("src_port", value, "a port, or (low, high) with low < high <= 65536", 16)
+
+
+def _tags(vlans: Iterable[int | Dot1Q]) -> tuple[Dot1Q, ...]:
+    if isinstance(vlans, int):
+        raise _refused("vlans", vlans, "an iterable of tags")
+    tags = tuple(tag if isinstance(tag, Dot1Q) else Dot1Q(vid=tag) for tag in vlans)
+    if len(tags) > 2:
+        raise _refused("vlans", vlans, "at most two tags")
+    return tags
+
+
+def _group_policy(value: GroupPolicy | int | None) -> GroupPolicy | None:
+    if value is None:
+        return None
+    policy = value if isinstance(value, GroupPolicy) else GroupPolicy(value)
+    _number("group_policy", policy.policy_id, 16)
+    return policy
