@@ -13,7 +13,7 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import DEFAULT, LAYERS, Bindings, Start, kind_of
 from vxlanpkt.errors import REASONS, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
-from vxlanpkt.kernel.spans import Fault, Kind, Row, Span
+from vxlanpkt.kernel.spans import FRAGMENTED, Fault, Kind, Row, Span
 from vxlanpkt.layers.base import Layer, span_of
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.printing import tree
@@ -136,30 +136,37 @@ class Dissection:
         if self._fault is None:
             return None
         name, fault = self._fault
-        start, end, _ = self._rest()
+        start = self._rest()[0]
         info = REASONS[fault.reason]
         where = f"{info.layer or name} at byte {start}"
         common: dict[str, Any] = {"reason": fault.reason, "layer": info.layer or name, "offset": start, "packet": None}
         if info.exception is MalformedError:
             message = f"{where}: {info.text}: {fault.field} is {fault.value}"
             return MalformedError(message, **common, field=fault.field, value=fault.value)
-        limit = self._limited_by(fault)
-        message = f"{where}: {info.text}: {fault.needed} bytes needed, {end - start} available, limited by {limit}"
+        available, limit = self._limits(fault)
+        message = f"{where}: {info.text}: {fault.needed} bytes needed, {available} available, limited by {limit}"
         if fault.field:
             message += f" ({fault.field} says so)"
-        return TruncatedError(message, **common, needed=fault.needed, available=end - start, limited_by=limit)
+        return TruncatedError(message, **common, needed=fault.needed, available=available, limited_by=limit)
 
-    def _limited_by(self, fault: Fault) -> str:
-        """Who set the end that the faulty layer ran into: the layer furthest out that has the same end, or the frame."""
+    def _limits(self, fault: Fault) -> tuple[int, str]:
+        """How many bytes the faulty layer had, and who set that: the innermost length field, or the frame's end."""
+        start, end, _ = self._rest()
+        if fault.available is not None and start + fault.available < end:
+            return fault.available, "IPv6.payload_length"
         if fault.reason is Reason.CAPTURE_CUT:
-            return "capture"
-        limit = self._rows[-1][3] + self._rows[-1][5] if self._rows else 0
-        if self._rows and limit != self._end + self._missing:
-            for row in self._rows:
-                if row[3] + row[5] == limit:
-                    name = self._types[row[0]].NAME
-                    return f"{name}.{_LIMITS[name]}" if name in _LIMITS else name
-        return "frame" if self._on_wire else "capture"
+            return end - start, "capture"
+        if self._rows and self._reach(self._rows[-1]) != self._end + self._missing:
+            for row in reversed(self._rows):
+                name = self._types[row[0]].NAME
+                if name in _LIMITS:
+                    return end - start, f"{name}.{_LIMITS[name]}"
+        return end - start, "frame" if self._on_wire else "capture"
+
+    @staticmethod
+    def _reach(row: Row) -> int:
+        """Where a layer ended on the wire; in a fragment, where it ends here."""
+        return row[3] if row[5] >= FRAGMENTED else row[3] + row[5]
 
     def _rest(self) -> tuple[int, int, int]:
         """Bounds of what is behind the last sound layer's header, and how much of it is missing."""

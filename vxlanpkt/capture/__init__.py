@@ -1,0 +1,33 @@
+"""Captures: pcap and pcapng read and written, and whole-file jobs."""
+
+from vxlanpkt.capture.jobs import JobResult as JobResult
+from vxlanpkt.capture.jobs import PartialResultError as PartialResultError
+from vxlanpkt.capture.jobs import decap_file as decap_file
+from vxlanpkt.capture.jobs import encap_file as encap_file
+from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
+from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
+from vxlanpkt.capture.reader import Capture as Capture
+from vxlanpkt.capture.reader import CaptureBatch as CaptureBatch
+from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
+from vxlanpkt.capture.reader import open as open
+from vxlanpkt.capture.records import Interface as Interface
+from vxlanpkt.capture.records import Record as Record
+from vxlanpkt.capture.stats import CaptureStats as CaptureStats
+from vxlanpkt.capture.stats import VNIStats as VNIStats
+
+__all__ = [
+    "Capture",
+    "CaptureBatch",
+    "CaptureStats",
+    "DecapsulatedRecord",
+    "Interface",
+    "JobResult",
+    "PartialResultError",
+    "PcapWriter",
+    "PcapngWriter",
+    "Record",
+    "VNIStats",
+    "decap_file",
+    "encap_file",
+    "open",
+]

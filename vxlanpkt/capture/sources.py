@@ -148,6 +148,11 @@ class Origin:
         if hasattr(file, "seekable") and file.seekable():
             self._start = file.tell()
 
+    @property
+    def seekable(self) -> bool:
+        """Whether it can be opened more than once."""
+        return self._path is not None or self._start is not None
+
     def open(self) -> Source:
         """The bytes from their start. Raises CaptureError("not seekable") the second time on a pipe."""
         if self._path is not None:

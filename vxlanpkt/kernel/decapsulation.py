@@ -1,8 +1,8 @@
 """The specification of decapsulation: one frame against rules, from the outside in.
 
 The order of the checks is part of the contract, as the first that fails gives the status:
-link layer and tags, IP, its protocol, later fragments, IP options, IP checksum; UDP, its port,
-first fragments, cut captures, UDP checksum; the VXLAN header, I, G with P, GPE's fields, reserved
+link layer and tags, IP, cut captures, its protocol, later fragments, IP options, IP checksum; UDP,
+its port, first fragments, UDP checksum; the VXLAN header, I, G with P, GPE's fields, reserved
 bits, VNI, source; the inner frame's length, tag, source address, IP header, ECN.
 """
 
@@ -116,6 +116,8 @@ def _ipv4(
     if isinstance(row, Fault):
         return row.reason, Underlay()
     _, _, header_end, ip_end, key, missing = row
+    if missing % FRAGMENTED and rules.lengths is Lengths.STRICT:
+        return Reason.CAPTURE_CUT, Underlay()
     if buf[start + 9] != UDP_PROTOCOL:
         return Reason.NOT_VXLAN, Underlay()
     if key is None:
@@ -143,6 +145,8 @@ def _ipv6(
     if isinstance(row, Fault):
         return row.reason, Underlay()
     _, _, header_end, ip_end, key, missing = row
+    if missing % FRAGMENTED and rules.lengths is Lengths.STRICT:
+        return Reason.CAPTURE_CUT, Underlay()
     # A later fragment's header is the last of the chain, and names what the fragment is of.
     protocol = buf[header_end - 8] if key is None else key
     if protocol != UDP_PROTOCOL:
@@ -183,7 +187,6 @@ def _udp(
     addresses: tuple[bytes, bytes],
     fragmented: bool,
 ) -> _Extent | Reason:
-    cut = bool(missing % FRAGMENTED)
     row = scan_udp(buf, start, end, missing, rules.lengths is Lengths.CAPTURED)
     if isinstance(row, Fault):
         return row.reason
@@ -192,8 +195,6 @@ def _udp(
         return Reason.NOT_VXLAN
     if fragmented:
         return Reason.FRAGMENT
-    if cut and rules.lengths is Lengths.STRICT:
-        return Reason.CAPTURE_CUT
     record.outer_src_port, record.outer_dst_port = buf[start] << 8 | buf[start + 1], key
     if udp_end < end:
         record.notes |= Note.TRAILER

@@ -32,6 +32,14 @@ def _cut(reason: Reason, needed: int, available: int, missing: int, field: str =
     return Fault(reason, needed, field)
 
 
+def _beyond(declared: int, available: int, missing: int) -> int:
+    """How much of a declared length is missing; still of unknown reach in a fragment."""
+    beyond = declared - available
+    if beyond <= 0:
+        return 0
+    return beyond + FRAGMENTED if missing >= FRAGMENTED else beyond
+
+
 def scan_ethernet(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:
     """IEEE 802.3: 14 bytes, no length that bounds the content."""
     header_end = start + 14
@@ -79,14 +87,14 @@ def scan_ipv4(buf: Buffer, start: int, end: int, missing: int = 0, any_length: b
         return Fault(Reason.IPV4_TOTAL_LENGTH, header_length, "total_length", total_length)
     if total_length > available + missing:
         return Fault(Reason.IPV4_TRUNCATED, total_length, "total_length")
-    missing = max(total_length - available, 0)
-    end = start + total_length - missing
+    missing = _beyond(total_length, available, missing)
+    end = min(start + total_length, end)
     fragment = (buf[start + 6] << 8 | buf[start + 7]) & 0x3FFF
     if not fragment:
         return _IPV4, start, start + header_length, end, buf[start + 9], missing
     if fragment & 0x1FFF:
         return _IPV4, start, start + header_length, end, None, missing
-    return _IPV4, start, start + header_length, end, buf[start + 9], missing + FRAGMENTED
+    return _IPV4, start, start + header_length, end, buf[start + 9], missing | FRAGMENTED
 
 
 def scan_ipv6(buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
@@ -101,8 +109,8 @@ def scan_ipv6(buf: Buffer, start: int, end: int, missing: int = 0, any_length: b
         total_length = available + missing
     if total_length > available + missing:
         return Fault(Reason.IPV6_TRUNCATED, total_length, "payload_length")
-    missing = max(total_length - available, 0)
-    end = start + total_length - missing
+    missing = _beyond(total_length, available, missing)
+    end = min(start + total_length, end)
     key = buf[start + 6]
     if key in _CHAINED or key == HOP_BY_HOP:
         return _scan_extensions(buf, start, end, missing)
@@ -114,21 +122,26 @@ def _scan_extensions(buf: Buffer, start: int, end: int, missing: int) -> Row | F
     at = start + 40
     while key in _CHAINED or (key == HOP_BY_HOP and at == start + 40):
         if end - at < 8:
-            return _cut(Reason.IPV6_EXTENSION_TRUNCATED, at + 8 - start, end - start, missing)
+            return _extension_cut(at + 8 - start, end - start, missing)
         length = extension_length(key, buf[at + 1])
         if length > end - at:
-            return _cut(Reason.IPV6_EXTENSION_TRUNCATED, at + length - start, end - start, missing)
+            return _extension_cut(at + length - start, end - start, missing)
         if key == AUTHENTICATION and length < 12:
             return Fault(Reason.IPV6_AH_LENGTH, at + 12 - start, "payload_length", buf[at + 1])
         if key == FRAGMENT:
             fragment = buf[at + 2] << 8 | buf[at + 3]
             if fragment & 0xFFF8:
                 return _IPV6, start, at + 8, end, None, missing
-            if fragment & 1 and missing < FRAGMENTED:
-                missing += FRAGMENTED
+            if fragment & 1:
+                missing |= FRAGMENTED
         key = buf[at]
         at += length
     return _IPV6, start, at, end, key, missing
+
+
+def _extension_cut(needed: int, available: int, missing: int) -> Fault:
+    fault = _cut(Reason.IPV6_EXTENSION_TRUNCATED, needed, available, missing)
+    return fault if missing else fault._replace(available=available)
 
 
 def extension_length(kind: int, length_field: int) -> int:
@@ -155,8 +168,8 @@ def scan_udp(buf: Buffer, start: int, end: int, missing: int = 0, any_length: bo
         return Fault(Reason.UDP_LENGTH, 8, "length", length)
     if length > available + missing:
         return Fault(Reason.UDP_TRUNCATED, length, "length")
-    missing = max(length - available, 0)
-    return _UDP, start, start + 8, start + length - missing, buf[start + 2] << 8 | buf[start + 3], missing
+    missing = _beyond(length, available, missing)
+    return _UDP, start, start + 8, min(start + length, end), buf[start + 2] << 8 | buf[start + 3], missing
 
 
 def scan_tcp(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:

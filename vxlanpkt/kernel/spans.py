@@ -49,12 +49,16 @@ class Span(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why a header cannot be: `needed` bytes from its start, by `field`, or a bad `value` in it."""
+    """Why a header cannot be: `needed` bytes from its start, by `field`, or a bad `value` in it.
+
+    `available` says how many bytes there are where the header's own length field limits them.
+    """
 
     reason: Reason
     needed: int
     field: str = ""
     value: int = 0
+    available: int | None = None
 
 
 # A span as kernels hand it out in bulk: its kind, then the fields of Span.

@@ -1,0 +1,260 @@
+"""Captures opened for reading: their records, and the inner frames of the tunnels in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.batch import DecapBatch, FrameBatch
+from vxlanpkt.bulk import decap_batch
+from vxlanpkt.capture.containers import Reader, reader_for
+from vxlanpkt.capture.links import start_of
+from vxlanpkt.capture.records import Interface, Record
+from vxlanpkt.capture.sources import File, Origin, Source
+from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.decapsulation import decap
+from vxlanpkt.errors import CaptureError, Reason
+from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
+from vxlanpkt.policy import DecapPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from vxlanpkt.packet import Packet
+
+FILE_POLICY = DecapPolicy(lengths="snapped")
+"""What captures are judged by if nothing else is said: RFC 7348, inner tags kept, cut packets accepted."""
+
+_BATCH_ROWS = 256
+
+
+class DecapsulatedRecord:
+    """A record whose tunnel was taken off.
+
+    record                 what the capture holds
+    vni                    the VXLAN network identifier
+    inner                  the inner frame, as much of it as was captured
+    inner_original_length  its length on the wire
+    link_type              what it begins with: Ethernet, RAW for bare IP, None for others
+    notes                  what is worth knowing beside: `Note` bits, such as CUT
+    """
+
+    __slots__ = ("_policy", "_start", "inner", "inner_original_length", "link_type", "notes", "record", "vni")
+
+    def __init__(self, batch: CaptureBatch, row: int) -> None:
+        result = batch.result
+        self.record = batch.records[row]
+        self.vni = result.vni[row]
+        self.inner = bytes(result.inner[row])
+        originals = result.inner.original_lengths
+        self.inner_original_length: int = len(self.inner) if originals is None else originals[row]
+        number = result.inner_link_type[row]
+        self.link_type = None if number == NO_LINK_TYPE else LinkType(number)
+        self.notes = Note(result.notes[row])
+        self._policy, self._start = result.policy, batch.start
+
+    @property
+    def timestamp_ns(self) -> int | None:
+        """Nanoseconds since 1970-01-01 UTC, or None: the record's."""
+        return self.record.timestamp_ns
+
+    @property
+    def reason(self) -> Reason:
+        """OK: others are not handed out."""
+        return Reason.OK
+
+    @property
+    def outer(self) -> Packet:
+        """The outer headers, down to the tunnel header, read when asked for."""
+        record = self.record
+        return decap(
+            record.frame, policy=self._policy, start=self._start, original_length=record.frame_length
+        ).outer  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<DecapsulatedRecord VNI {self.vni}, inner frame of {len(self.inner)} bytes>"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureBatch:
+    """Records of one link type that follow each other, and what decapsulation says of each: row i is record i.
+
+    `start`: what they begin with.
+    """
+
+    records: list[Record]
+    result: DecapBatch
+    start: LinkType
+
+
+class Capture:
+    """A capture file or stream; a context manager that closes what it opened.
+
+    Iterating gives `Record`s. Every pass, whether over records or by `decap`, starts anew; a pipe has but one, and
+    the second raises CaptureError("not seekable").
+    A fault of the file raises CaptureError after everything before it was handed out.
+    """
+
+    def __init__(self, source: File, policy: DecapPolicy) -> None:
+        self.policy = policy
+        self._origin = Origin(source)
+        self._source: Source | None = None
+        self._reader: Reader | None = None
+        self._stats: CaptureStats | None = None
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Record]:
+        source, reader = self._open_pass()
+        try:
+            yield from reader
+        finally:
+            source.close()
+
+    def decap(
+        self, policy: DecapPolicy | None = None, vni: int | Iterable[int] | None = None
+    ) -> Iterator[DecapsulatedRecord]:
+        """The inner frames of all records that *policy* (the capture's own by default) accepts.
+
+        *vni*: only those of this VNI, or of these: all others are refused as VNI_REFUSED.
+        """
+        for batch in self.decap_batches(policy, vni):
+            for row in batch.result.accepted:
+                yield DecapsulatedRecord(batch, row)
+
+    def decap_batches(
+        self, policy: DecapPolicy | None = None, vni: int | Iterable[int] | None = None
+    ) -> Iterator[CaptureBatch]:
+        """The same in bulk: all records in order, in batches of one link type; of one record each if it is a pipe.
+
+        Records of unsupported link types are in no batch; `stats` counts them.
+        """
+        chosen = with_vnis(self.policy if policy is None else policy, vni)
+        stats = CaptureStats()
+        rows = _BATCH_ROWS if self._origin.seekable else 1
+        records: list[Record] = []
+        link_type = -1
+        try:
+            for record in self:
+                if record.link_type != link_type or len(records) == rows:
+                    yield from _judge(records, chosen, stats)
+                    records, link_type = [], record.link_type
+                records.append(record)
+                if rows == 1:
+                    yield from _judge(records, chosen, stats)
+                    records = []
+        except CaptureError as error:
+            stats.error = error
+        yield from _judge(records, chosen, stats)
+        self._stats = stats
+        if stats.error is not None:
+            raise stats.error
+
+    @property
+    def stats(self) -> CaptureStats:
+        """The counts of the last pass of `decap` or `decap_batches` that got to the end, be it a fault of the file.
+
+        Raises CaptureError if there was none.
+        """
+        if self._stats is None:
+            raise CaptureError("nothing has been counted: no decap() has got to the end yet", offset=None)
+        return self._stats
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """The interfaces that the newest pass has come across so far."""
+        return () if self._reader is None else tuple(self._reader.interfaces)
+
+    @property
+    def container(self) -> Literal["pcap", "pcapng"] | None:
+        """What the newest pass has found the capture to be; None before the first."""
+        return None if self._reader is None else self._reader.container
+
+    @property
+    def consumed(self) -> int:
+        """How many bytes of the input, as it is stored, the newest pass has taken."""
+        return 0 if self._source is None else self._source.consumed
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes the input has, if it is a regular file opened by its path."""
+        return self._origin.size
+
+    def close(self) -> None:
+        """Start no more passes. One that is under way may be finished, but for a pipe."""
+        self._closed = True
+        self._origin.close()
+
+    def _open_pass(self) -> tuple[Source, Reader]:
+        if self._closed:
+            raise CaptureError("the capture has been closed", offset=None)
+        source = self._origin.open()
+        try:
+            reader = reader_for(source)
+        except BaseException:
+            source.close()
+            raise
+        self._source, self._reader = source, reader
+        return source, reader
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open(source: File, ports: Iterable[int] | None = None, policy: DecapPolicy | None = None) -> Capture:
+    """Open a pcap or pcapng capture, plain or compressed with gzip or zstd, all told by its first bytes.
+
+    source  a path, a binary file object, or "-" for standard input
+    ports   the UDP ports that carry VXLAN, instead of the policy's
+    policy  what `decap` accepts; RFC 7348 with inner tags kept and cut packets accepted by default
+
+    Raises OSError at once for a path that cannot be opened; faults of the content are raised by the first pass.
+    """
+    return Capture(source, policy_for(ports, policy))
+
+
+def policy_for(ports: Iterable[int] | None, policy: DecapPolicy | None) -> DecapPolicy:
+    """The policy given, or that for files, with *ports* if there are any."""
+    chosen = FILE_POLICY if policy is None else policy
+    return chosen if ports is None else chosen.replace(ports=ports)
+
+
+def with_vnis(policy: DecapPolicy, vni: int | Iterable[int] | None) -> DecapPolicy:
+    """*policy* with nothing but *vni* accepted, out of what it accepts already."""
+    if vni is None:
+        return policy
+    wanted = policy.replace(vnis=(vni,) if isinstance(vni, int) else vni)
+    assert wanted.vnis is not None
+    return wanted if policy.vnis is None else policy.replace(vnis=policy.vnis & wanted.vnis)
+
+
+def frame_batch(records: list[Record]) -> FrameBatch:
+    """The frames of *records*, without frame check sequences, with their lengths on the wire."""
+    return FrameBatch.from_frames(
+        [record.frame for record in records], original_lengths=[record.frame_length for record in records]
+    )
+
+
+def _judge(records: list[Record], policy: DecapPolicy, stats: CaptureStats) -> Iterator[CaptureBatch]:
+    """Decapsulate *records*, all of one link type, and count them."""
+    if not records:
+        return
+    stats.records += len(records)
+    start = start_of(records[0].link_type)
+    if start is None:
+        stats.reasons[Reason.NOT_VXLAN] += len(records)
+        stats.unsupported_link_types[records[0].link_type] += len(records)
+        return
+    result = decap_batch(frame_batch(records), policy=policy, start=start)
+    stats.reasons.update(result.counts())
+    inner = result.inner
+    for row in result.accepted:
+        stats.count_inner(result.vni[row], inner.lengths[row])
+    yield CaptureBatch(records, result, start)

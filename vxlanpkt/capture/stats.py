@@ -1,0 +1,55 @@
+"""What a pass over a capture has counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from vxlanpkt.errors import CaptureError, Reason
+
+
+@dataclass(slots=True)
+class VNIStats:
+    """The inner frames of one VNI: how many `packets`, and how many `inner_bytes` of them were captured."""
+
+    packets: int = 0
+    inner_bytes: int = 0
+
+
+@dataclass(slots=True)
+class CaptureStats:
+    """A pass over a capture, by the outermost tunnel of each record.
+
+    `records`: whole records in the capture. `vxlan`: those that the policy accepted. `vnis`: what these held.
+    `reasons`: how many records met each `Reason`, OK among them. `unsupported_link_types`: how many records there were
+    of link types that are not understood, and are NOT_VXLAN for that. `error`: the fault that ended the capture early.
+    """
+
+    records: int = 0
+    vxlan: int = 0
+    vnis: dict[int, VNIStats] = field(default_factory=dict)
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    unsupported_link_types: Counter[int] = field(default_factory=Counter)
+    error: CaptureError | None = None
+
+    def count_inner(self, vni: int, length: int) -> None:
+        """Count one accepted record."""
+        self.vxlan += 1
+        of_vni = self.vnis.get(vni)
+        if of_vni is None:
+            of_vni = self.vnis[vni] = VNIStats()
+        of_vni.packets += 1
+        of_vni.inner_bytes += length
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values, fit for JSON: VNIs and reasons are keyed by their names."""
+        return {
+            "records": self.records,
+            "vxlan": self.vxlan,
+            "vnis": {
+                str(vni): {"packets": of_vni.packets, "inner_bytes": of_vni.inner_bytes}
+                for vni, of_vni in sorted(self.vnis.items())
+            },
+            "reasons": {reason.name: count for reason, count in sorted(self.reasons.items())},
+        }
