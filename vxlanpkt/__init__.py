@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from vxlanpkt.bulk import NO_TUNNEL as NO_TUNNEL
     from vxlanpkt.bulk import decap_batch as decap_batch
     from vxlanpkt.bulk import encap_batch as encap_batch
+    from vxlanpkt.capture import Capture as Capture
+    from vxlanpkt.capture import Interface as Interface
+    from vxlanpkt.capture import Record as Record
+    from vxlanpkt.capture import decap_file as decap_file
+    from vxlanpkt.capture import encap_file as encap_file
+    from vxlanpkt.capture import open as open
     from vxlanpkt.decapsulation import Decapsulated as Decapsulated
     from vxlanpkt.decapsulation import decap as decap
     from vxlanpkt.dissection import Dissection as Dissection
@@ -86,7 +92,14 @@ if TYPE_CHECKING:
     from vxlanpkt.layers.neighbor_discovery import RouterAdvertisement as RouterAdvertisement
     from vxlanpkt.layers.neighbor_discovery import RouterSolicitation as RouterSolicitation
     from vxlanpkt.layers.tcp import TCP as TCP
-    from vxlanpkt.layers.tcp import TCPOption as TCPOption
+    from vxlanpkt.layers.tcp_options import SACK as SACK
+    from vxlanpkt.layers.tcp_options import EndOfOptions as EndOfOptions
+    from vxlanpkt.layers.tcp_options import MaximumSegmentSize as MaximumSegmentSize
+    from vxlanpkt.layers.tcp_options import NoOperation as NoOperation
+    from vxlanpkt.layers.tcp_options import SACKPermitted as SACKPermitted
+    from vxlanpkt.layers.tcp_options import TCPOption as TCPOption
+    from vxlanpkt.layers.tcp_options import Timestamps as Timestamps
+    from vxlanpkt.layers.tcp_options import WindowScale as WindowScale
     from vxlanpkt.layers.udp import UDP as UDP
     from vxlanpkt.layers.vxlan import VXLAN as VXLAN
     from vxlanpkt.layers.vxlan import GroupPolicy as GroupPolicy
@@ -108,6 +121,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "batch": ("AddressColumn", "DecapBatch", "EncapBatch", "FrameBatch"),
     "bindings": ("DEFAULT", "Bindings"),
     "bulk": ("NO_TUNNEL", "decap_batch", "encap_batch"),
+    "capture": ("Capture", "Interface", "Record", "decap_file", "encap_file", "open"),
     "decapsulation": ("Decapsulated", "decap"),
     "dissection": ("Dissection", "dissect"),
     "errors": (
@@ -137,7 +151,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "NDOption", "NeighborAdvertisement", "NeighborSolicitation", "Redirect", "RouterAdvertisement",
         "RouterSolicitation",
     ),
-    "layers.tcp": ("TCP", "TCPOption"),
+    "layers.tcp": ("TCP",),
+    "layers.tcp_options": (
+        "SACK", "EndOfOptions", "MaximumSegmentSize", "NoOperation", "SACKPermitted", "TCPOption", "Timestamps",
+        "WindowScale",
+    ),
     "layers.udp": ("UDP",),
     "layers.vxlan": ("VXLAN", "GroupPolicy"),
     "layers.vxlan_gpe": ("VXLANGPE",),
@@ -147,7 +165,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted([*_HOME, "__version__"])
+# `open` is left out, so that a star import does not hide the built-in.
+__all__ = sorted(({*_HOME} - {"open"}) | {"__version__"})
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,7 @@ class LinuxSLLFields(TypedDict, total=False):
     arphrd_type: int
     address_length: int
     address: MACAddress | bytes
-    protocol_type: int | None
+    protocol: int | None
 
 
 @final
@@ -52,24 +52,22 @@ class LinuxSLL(Header):
     arphrd_type     16 bits  the kind of device: 1 Ethernet, 772 loopback ...
     address_length  16 bits  how many bytes of `address` count
     address         64 bits  link-layer address of the sender, padded with zeros
-    protocol_type   16 bits  what follows; derived: the EtherType of the next layer
+    protocol        16 bits  what follows; derived: the EtherType of the next layer
 
     Raises `FieldError` for a value that its field cannot carry.
     """
 
     NAME: ClassVar[str] = "LinuxSLL"
     KIND: ClassVar[Kind] = Kind.LINUX_SLL
-    BITS: ClassVar[dict[str, int]] = {
-        "packet_type": 16, "arphrd_type": 16, "address_length": 16, "protocol_type": 16,
-    }  # fmt: skip
-    DERIVED: ClassVar[tuple[str, ...]] = ("protocol_type",)
-    NEXT_FIELD: ClassVar[str | None] = "protocol_type"
+    BITS: ClassVar[dict[str, int]] = {"packet_type": 16, "arphrd_type": 16, "address_length": 16, "protocol": 16}
+    DERIVED: ClassVar[tuple[str, ...]] = ("protocol",)
+    NEXT_FIELD: ClassVar[str | None] = "protocol"
 
     packet_type: int
     arphrd_type: int
     address_length: int
     address: bytes
-    protocol_type: int | None
+    protocol: int | None
 
     def __init__(
         self,
@@ -77,7 +75,7 @@ class LinuxSLL(Header):
         arphrd_type: int = 1,
         address_length: int = 6,
         address: MACAddress | bytes = b"",
-        protocol_type: int | None = None,
+        protocol: int | None = None,
     ) -> None:
         packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL", "address", address)
         if len(packed) > 8:
@@ -86,7 +84,7 @@ class LinuxSLL(Header):
         set_field(self, "arphrd_type", arphrd_type)
         set_field(self, "address_length", address_length)
         set_field(self, "address", packed.ljust(8, b"\0"))
-        set_field(self, "protocol_type", protocol_type)
+        set_field(self, "protocol", protocol)
         self.__post_init__()
 
     @property
@@ -104,16 +102,16 @@ class LinuxSLL(Header):
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
         (
-            draft.packet_type, draft.arphrd_type, draft.address_length, draft.address, draft.protocol_type
+            draft.packet_type, draft.arphrd_type, draft.address_length, draft.address, draft.protocol
         ) = _STRUCT.unpack_from(buf, span.start)  # fmt: skip
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
     def encode(self, around: Around) -> tuple[LinuxSLL, bytes]:
         """The header; derives the protocol type."""
-        full = self if self.protocol_type is not None else self._resolved(protocol_type=self._next_key(around))
+        full = self if self.protocol is not None else self._resolved(protocol=self._next_key(around))
         return full, _STRUCT.pack(
-            full.packet_type, full.arphrd_type, full.address_length, full.address, full.protocol_type
+            full.packet_type, full.arphrd_type, full.address_length, full.address, full.protocol
         )
 
     def replace(self, **changes: Unpack[LinuxSLLFields]) -> LinuxSLL:

@@ -37,13 +37,13 @@ _STRUCT = Struct("!HHIHBB8s")
 class LinuxSLL2Fields(TypedDict, total=False):
     """What `LinuxSLL2.replace` takes."""
 
-    protocol_type: int | None
+    protocol: int | None
+    reserved: int
     interface_index: int
     arphrd_type: int
     packet_type: int
     address_length: int
     address: MACAddress | bytes
-    reserved: int
 
 
 @final
@@ -52,13 +52,13 @@ class LinuxSLL2Fields(TypedDict, total=False):
 class LinuxSLL2(Header):
     """A header of Linux cooked capture version 2, 20 bytes.
 
-    protocol_type    16 bits  what follows; derived: the EtherType of the next layer
+    protocol         16 bits  what follows; derived: the EtherType of the next layer
+    reserved         16 bits
     interface_index  32 bits  of the interface that the frame was seen on
     arphrd_type      16 bits  the kind of device: 1 Ethernet, 772 loopback ...
     packet_type       8 bits  0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 from us
     address_length    8 bits  how many bytes of `address` count
     address          64 bits  link-layer address of the sender, padded with zeros
-    reserved         16 bits
 
     Raises `FieldError` for a value that its field cannot carry.
     """
@@ -66,40 +66,39 @@ class LinuxSLL2(Header):
     NAME: ClassVar[str] = "LinuxSLL2"
     KIND: ClassVar[Kind] = Kind.LINUX_SLL2
     BITS: ClassVar[dict[str, int]] = {
-        "protocol_type": 16, "interface_index": 32, "arphrd_type": 16, "packet_type": 8, "address_length": 8,
-        "reserved": 16,
+        "protocol": 16, "reserved": 16, "interface_index": 32, "arphrd_type": 16, "packet_type": 8, "address_length": 8,
     }  # fmt: skip
-    DERIVED: ClassVar[tuple[str, ...]] = ("protocol_type",)
-    NEXT_FIELD: ClassVar[str | None] = "protocol_type"
+    DERIVED: ClassVar[tuple[str, ...]] = ("protocol",)
+    NEXT_FIELD: ClassVar[str | None] = "protocol"
 
-    protocol_type: int | None
+    protocol: int | None
+    reserved: int
     interface_index: int
     arphrd_type: int
     packet_type: int
     address_length: int
     address: bytes
-    reserved: int
 
     def __init__(
         self,
-        protocol_type: int | None = None,
+        protocol: int | None = None,
+        reserved: int = 0,
         interface_index: int = 0,
         arphrd_type: int = 1,
         packet_type: int = 0,
         address_length: int = 6,
         address: MACAddress | bytes = b"",
-        reserved: int = 0,
     ) -> None:
         packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL2", "address", address)
         if len(packed) > 8:
             raise field_error("LinuxSLL2", "address", address, 64, "at most 8 bytes")
-        set_field(self, "protocol_type", protocol_type)
+        set_field(self, "protocol", protocol)
+        set_field(self, "reserved", reserved)
         set_field(self, "interface_index", interface_index)
         set_field(self, "arphrd_type", arphrd_type)
         set_field(self, "packet_type", packet_type)
         set_field(self, "address_length", address_length)
         set_field(self, "address", packed.ljust(8, b"\0"))
-        set_field(self, "reserved", reserved)
         self.__post_init__()
 
     @property
@@ -117,7 +116,7 @@ class LinuxSLL2(Header):
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
         (
-            draft.protocol_type, draft.reserved, draft.interface_index, draft.arphrd_type,
+            draft.protocol, draft.reserved, draft.interface_index, draft.arphrd_type,
             draft.packet_type, draft.address_length, draft.address,
         ) = _STRUCT.unpack_from(buf, span.start)  # fmt: skip
         draft.__class__ = cls
@@ -125,9 +124,9 @@ class LinuxSLL2(Header):
 
     def encode(self, around: Around) -> tuple[LinuxSLL2, bytes]:
         """The header; derives the protocol type."""
-        full = self if self.protocol_type is not None else self._resolved(protocol_type=self._next_key(around))
+        full = self if self.protocol is not None else self._resolved(protocol=self._next_key(around))
         return full, _STRUCT.pack(
-            full.protocol_type, full.reserved, full.interface_index, full.arphrd_type,
+            full.protocol, full.reserved, full.interface_index, full.arphrd_type,
             full.packet_type, full.address_length, full.address,
         )  # fmt: skip
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, final
 
-from vxlanpkt.layers.base import as_bytes, field_error
+from vxlanpkt.layers.base import as_bytes
+from vxlanpkt.layers.parts import Part
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,21 +36,9 @@ class Message(Protocol):
         ...
 
 
-def check_widths(message: object, **widths: int) -> None:
-    """Refuse integer fields of a message body that their width cannot carry."""
-    for field, bits in widths.items():
-        value = getattr(message, field)
-        if not isinstance(value, int) or value >> bits:
-            raise field_error(type(message).__name__, field, value, bits)
-
-
-def check_bytes(message: object, field: str) -> None:
-    """Refuse what is not bytes, and keep a copy."""
-    object.__setattr__(message, field, as_bytes(type(message).__name__, field, getattr(message, field)))
-
-
+@final
 @dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(Part):
     """Echo and echo reply, RFC 792 and RFC 4443 section 4.
 
     identifier       16 bits
@@ -57,15 +46,13 @@ class Echo:
     data
     """
 
+    SIZE: ClassVar[int] = 4
+    BITS: ClassVar[dict[str, int]] = {"identifier": 16, "sequence_number": 16}
+    LIMITS: ClassVar[dict[str, int | None]] = {"data": None}
+
     identifier: int = 0
     sequence_number: int = 0
     data: bytes = b""
-
-    SIZE: ClassVar[int] = 4
-
-    def __post_init__(self) -> None:
-        check_widths(self, identifier=16, sequence_number=16)
-        check_bytes(self, "data")
 
     @classmethod
     def decode(cls, body: bytes) -> Echo:
@@ -77,8 +64,9 @@ class Echo:
         return _TWO_WORDS.pack(self.identifier, self.sequence_number) + self.data
 
 
+@final
 @dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(Part):
     """Destination unreachable of ICMP, RFC 792, with the MTU of RFC 1191 section 4.
 
     unused        16 bits
@@ -86,15 +74,13 @@ class Unreachable:
     packet        the start of the packet that could not be delivered
     """
 
+    SIZE: ClassVar[int] = 4
+    BITS: ClassVar[dict[str, int]] = {"unused": 16, "next_hop_mtu": 16}
+    LIMITS: ClassVar[dict[str, int | None]] = {"packet": None}
+
     unused: int = 0
     next_hop_mtu: int = 0
     packet: bytes = b""
-
-    SIZE: ClassVar[int] = 4
-
-    def __post_init__(self) -> None:
-        check_widths(self, unused=16, next_hop_mtu=16)
-        check_bytes(self, "packet")
 
     @classmethod
     def decode(cls, body: bytes) -> Unreachable:
@@ -106,22 +92,21 @@ class Unreachable:
         return _TWO_WORDS.pack(self.unused, self.next_hop_mtu) + self.packet
 
 
+@final
 @dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Part):
     """An error that only quotes: time exceeded (RFC 792), and unreachable and time exceeded of ICMPv6 (RFC 4443).
 
     unused  32 bits
     packet  the start of the packet that caused the error
     """
 
+    SIZE: ClassVar[int] = 4
+    BITS: ClassVar[dict[str, int]] = {"unused": 32}
+    LIMITS: ClassVar[dict[str, int | None]] = {"packet": None}
+
     unused: int = 0
     packet: bytes = b""
-
-    SIZE: ClassVar[int] = 4
-
-    def __post_init__(self) -> None:
-        check_widths(self, unused=32)
-        check_bytes(self, "packet")
 
     @classmethod
     def decode(cls, body: bytes) -> Quote:
@@ -133,22 +118,21 @@ class Quote:
         return _LONG.pack(self.unused) + self.packet
 
 
+@final
 @dataclass(frozen=True, slots=True)
-class PacketTooBig:
+class PacketTooBig(Part):
     """Packet too big, RFC 4443 section 3.2.
 
     mtu     32 bits  of the next hop's link
     packet  the start of the packet that was too big
     """
 
+    SIZE: ClassVar[int] = 4
+    BITS: ClassVar[dict[str, int]] = {"mtu": 32}
+    LIMITS: ClassVar[dict[str, int | None]] = {"packet": None}
+
     mtu: int
     packet: bytes = b""
-
-    SIZE: ClassVar[int] = 4
-
-    def __post_init__(self) -> None:
-        check_widths(self, mtu=32)
-        check_bytes(self, "packet")
 
     @classmethod
     def decode(cls, body: bytes) -> PacketTooBig:
@@ -173,4 +157,6 @@ def encode_body(body: bytes | Message) -> bytes:
 
 def as_body(layer: str, body: bytes | Message) -> bytes | Message:
     """*body* as bytes or as the message that it is; `FieldError` for anything else."""
-    return body if hasattr(body, "encode") and not isinstance(body, str) else as_bytes(layer, "body", body)  # type: ignore[arg-type]
+    if hasattr(body, "encode") and not isinstance(body, (str, type)):
+        return body
+    return as_bytes(layer, "body", body)  # type: ignore[arg-type]

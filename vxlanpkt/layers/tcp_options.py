@@ -1,6 +1,6 @@
 """TCP options as values: RFC 9293 section 3.2, RFC 7323 (window scale, timestamps), RFC 2018 (SACK).
 
-`parse_options` checks every length against what is left, and against what its kind asks for.
+Every length is checked against what is left, and against what its kind asks for.
 """
 
 from __future__ import annotations
@@ -189,8 +189,9 @@ def parse_options(options: bytes) -> tuple[AnyTCPOption, ...]:
         length = options[at + 1] if left > 1 else 0
         if not 2 <= length <= left or not _fits(kind, length):
             raise MalformedError(
-                f"TCP option {kind} at byte {at} of the options: length {length} of {left} bytes left",
-                reason=Reason.TCP_OPTION_LENGTH, layer="TCP", offset=at, packet=None, field="options", value=length,
+                f"TCP option {kind} at byte {20 + at}: length {length} of {left} bytes left",
+                reason=Reason.TCP_OPTION_LENGTH, layer="TCP", offset=20 + at, packet=None,
+                field="options", value=length,
             )  # fmt: skip
         found.append(_decode(kind, options[at + 2 : at + length]))
         at += length
