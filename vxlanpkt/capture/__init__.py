@@ -9,7 +9,7 @@ from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
 from vxlanpkt.capture.reader import Capture as Capture
 from vxlanpkt.capture.reader import CaptureBatch as CaptureBatch
 from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
-from vxlanpkt.capture.reader import open as open
+from vxlanpkt.capture.reader import open as open  # noqa: A004 - the API's name
 from vxlanpkt.capture.records import Interface as Interface
 from vxlanpkt.capture.records import Record as Record
 from vxlanpkt.capture.stats import CaptureStats as CaptureStats

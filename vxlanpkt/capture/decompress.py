@@ -27,7 +27,9 @@ class Decoder(Protocol):
     pending: bool
     complete: bool
 
-    def decode(self, data: bytes, limit: int) -> bytes: ...
+    def decode(self, data: bytes, limit: int) -> bytes:
+        """What *data* yields, as the class says."""
+        ...
 
 
 class GzipDecoder:
@@ -48,6 +50,7 @@ class GzipDecoder:
         return zlib.decompressobj(31)
 
     def decode(self, data: bytes, limit: int) -> bytes:
+        """See `Decoder`."""
         data = self._input + data
         if self.complete:
             data = data.lstrip(b"\0")
@@ -87,6 +90,7 @@ class ZstdDecoder:
         self.pending = False
 
     def decode(self, data: bytes, limit: int) -> bytes:
+        """See `Decoder`."""
         data = self._input + data
         if self.complete:
             self._frame = self._new_frame()
@@ -125,9 +129,11 @@ class Inflated(io.RawIOBase):
         self._ended = False
 
     def readable(self) -> bool:
+        """True: it is made to be read."""
         return True
 
     def readinto(self, into: Any) -> int:
+        """Fill *into* with some bytes; 0 at the end, and at a fault."""
         while not self._ready and not self._ended:
             self._ready = memoryview(self._decode_some(len(into)))
         count = min(len(into), len(self._ready))

@@ -148,6 +148,10 @@ class PcapWriter:
         data = record.data
         self.sink.write(self._pack(seconds, fraction, len(data), record.original_length) + data)
 
+    def close(self) -> None:
+        """Finish the output, as leaving the context does."""
+        self.sink.commit()
+
     def __enter__(self) -> Self:
         return self
 

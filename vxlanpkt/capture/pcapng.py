@@ -297,6 +297,10 @@ class PcapngWriter:
         pack = self._layout.option.pack
         return b"".join(pack(code, len(value)) + _padded(value) for code, value in pairs) + bytes(4)
 
+    def close(self) -> None:
+        """Finish the output, as leaving the context does."""
+        self.sink.commit()
+
     def __enter__(self) -> Self:
         return self
 

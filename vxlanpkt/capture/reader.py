@@ -107,11 +107,7 @@ class Capture:
         self._closed = False
 
     def __iter__(self) -> Iterator[Record]:
-        source, reader = self._open_pass()
-        try:
-            yield from reader
-        finally:
-            source.close()
+        yield from self._records(*self._open_pass())
 
     def decap(
         self, policy: DecapPolicy | None = None, vni: int | Iterable[int] | None = None
@@ -136,8 +132,9 @@ class Capture:
         rows = _BATCH_ROWS if self._origin.seekable else 1
         records: list[Record] = []
         link_type = -1
+        opened = self._records(*self._open_pass())
         try:
-            for record in self:
+            for record in opened:
                 if record.link_type != link_type or len(records) == rows:
                     yield from _judge(records, chosen, stats)
                     records, link_type = [], record.link_type
@@ -186,6 +183,13 @@ class Capture:
         """Start no more passes. One that is under way may be finished, but for a pipe."""
         self._closed = True
         self._origin.close()
+
+    @staticmethod
+    def _records(source: Source, reader: Reader) -> Iterator[Record]:
+        try:
+            yield from reader
+        finally:
+            source.close()
 
     def _open_pass(self) -> tuple[Source, Reader]:
         if self._closed:

@@ -11,6 +11,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -33,8 +34,8 @@ class Sink:
 
     def __init__(self, target: File) -> None:
         self.live = False
-        self._final: str | None = None
-        self._temporary: str | None = None
+        self._final: Path | None = None
+        self._temporary: Path | None = None
         self._compressor: _Compressor | None = None
         self._opened = ExitStack()
         self._file: Any = None
@@ -47,17 +48,17 @@ class Sink:
 
     def _open_path(self, path: str) -> None:
         self._compressor = _compressor_for(path)
-        final = os.path.realpath(path)
-        if os.path.isdir(final):
+        final = Path(path).resolve()
+        if final.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if os.path.exists(final) and not os.path.isfile(final):
+        if final.exists() and not final.is_file():
             # A pipe or a device: there is nothing to rename, and it must not be replaced.
             self.live = True
-            self._use(open(final, "wb"))  # noqa: SIM115
+            self._use(final.open("wb"))  # noqa: SIM115
             return
-        temporary = os.path.join(os.path.dirname(final), f".{secrets.token_hex(8)}.part")
+        temporary = final.parent / f".{secrets.token_hex(8)}.part"
         try:
-            file = open(temporary, "xb", CHUNK)  # noqa: SIM115
+            file = temporary.open("xb", CHUNK)  # noqa: SIM115
         except OSError as error:
             error.filename = path
             raise
@@ -74,7 +75,7 @@ class Sink:
     def write(self, data: bytes) -> None:
         """Write all of *data*."""
         if self._file is None and self._temporary is not None:
-            self._use(open(self._temporary, "ab"))  # noqa: SIM115
+            self._use(self._temporary.open("ab"))  # noqa: SIM115
         self._file.write(data)
         if self.live:
             self._file.flush()
@@ -95,7 +96,7 @@ class Sink:
             self._remove()
             raise
         if self._temporary is not None and self._final is not None:
-            os.replace(self._temporary, self._final)
+            self._temporary.replace(self._final)
             self._temporary = None
 
     def discard(self) -> None:
@@ -107,7 +108,7 @@ class Sink:
 
     def _remove(self) -> None:
         if self._temporary is not None:
-            os.unlink(self._temporary)
+            self._temporary.unlink()
             self._temporary = None
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from vxlanpkt.capture.decompress import Inflated, decoder_for
@@ -119,7 +120,7 @@ class Origin:
 
     def __init__(self, source: File) -> None:
         self.size: int | None = None
-        self._path: str | None = None
+        self._path: Path | None = None
         self._file: IO[bytes] | None = None
         self._start: int | None = None
         self._owned = False
@@ -129,11 +130,11 @@ class Origin:
         elif os.fspath(source) == "-":
             self._use_file(_standard_input())
         else:
-            self._use_path(os.fspath(source))
+            self._use_path(Path(source))
 
-    def _use_path(self, path: str) -> None:
+    def _use_path(self, path: Path) -> None:
         """A regular file is opened anew for each reader; a pipe or device is opened once, now."""
-        file = open(path, "rb", buffering=0)  # noqa: SIM115
+        file = path.open("rb", buffering=0)  # noqa: SIM115
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
             file.close()
@@ -156,7 +157,7 @@ class Origin:
     def open(self) -> Source:
         """The bytes from their start. Raises CaptureError("not seekable") the second time on a pipe."""
         if self._path is not None:
-            file = open(self._path, "rb", buffering=0)  # noqa: SIM115
+            file = self._path.open("rb", buffering=0)  # noqa: SIM115
             return self._source(file, owned=True)
         assert self._file is not None
         if self._start is None:

@@ -1,0 +1,259 @@
+"""Whole-file jobs: take the tunnels off a capture, or put every packet of one into a tunnel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
+
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.batch import DecapBatch, FrameBatch
+from vxlanpkt.bulk import decap_batch
+from vxlanpkt.capture.links import start_of
+from vxlanpkt.capture.outputs import Container, InnerLink, Outputs, fitted, inner_record, path_of
+from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
+from vxlanpkt.capture.records import Record
+from vxlanpkt.capture.sources import File
+from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.errors import BuildError, CaptureError, FieldError, Reason
+from vxlanpkt.kernel.contract import NO_LINK_TYPE
+from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.tunnel import Tunnel
+
+_Item = TypeVar("_Item")
+
+Progress: TypeAlias = Callable[[int, "int | None"], object]
+"""Called now and then with the bytes of the input taken, as it is stored, and its size if that is known."""
+
+_PROGRESS_RECORDS = 4096
+_LONGEST_DATAGRAM = 65535
+_BARE_IP = (LinkType.RAW, LinkType.IPV4, LinkType.IPV6)
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job has done.
+
+    `stats`: the records read. `files`: the paths written, none for standard output and file objects. `written`: how
+    many packets. `skipped`: how many inner packets no link type can hold (GPE with NSH or MPLS).
+    """
+
+    stats: CaptureStats
+    files: tuple[str, ...]
+    written: int
+    skipped: int = 0
+
+
+class PartialResultError(CaptureError):
+    """The input broke off, or went bad: everything before that was done, and the output is complete that far.
+
+    `result`: what was done.
+    """
+
+    result: JobResult
+
+
+def decap_file(
+    source: File,
+    target: File,
+    *,
+    vni: int | Iterable[int] | None = None,
+    ports: Iterable[int] | None = None,
+    policy: DecapPolicy | None = None,
+    depth: int | Literal["all"] = 1,
+    split_by: Literal["vni"] | None = None,
+    inner_link: InnerLink = "error",
+    container: Container | None = None,
+    progress: Progress | None = None,
+) -> JobResult:
+    """Write the inner frames of a capture, with the times and interfaces of the records that they came in.
+
+    source      a path, a binary file object, or "-": as `open` takes it
+    target      the same for output; a file appears under its name when it is complete, compressed if it ends in
+                .gz or .zst, and may be the source itself
+    vni         only this VNI, or these, of the outermost tunnel
+    ports       the UDP ports that carry VXLAN, instead of the policy's
+    policy      what is accepted; RFC 7348 with inner tags kept and cut packets accepted by default
+    depth       how many tunnels to take off, one in the other; "all" as long as there are any. The outermost one
+                decides whether a record is written at all; a frame with fewer tunnels is written as it is found
+    split_by    "vni" writes one file for each VNI of the outermost tunnel: stem-VNI.suffix
+    inner_link  what becomes of bare IP (GPE). In pcapng it gets an interface of LINKTYPE_RAW beside the input's;
+                in pcap it is an "error", or the file is one of "raw" IP, in which Ethernet is the error.
+                "ethernet" gives it a header with zero addresses in either
+    container   "pcap" or "pcapng"; by default what the name ends in, pcap if that says nothing, and the source's
+                for standard output and file objects
+    progress    see `Progress`
+
+    pcap timestamps are in microseconds if the source is a pcap file with those, else in nanoseconds.
+    Raises PartialResultError if the source breaks off; CaptureError, OSError or FieldError, with no file written, for
+    anything else.
+    """
+    if depth != "all" and (not isinstance(depth, int) or depth < 1):
+        raise _refused("depth", depth, 'a positive number or "all"')
+    if inner_link not in ("error", "ethernet", "raw"):
+        raise _refused("inner_link", inner_link, "one of error, ethernet, raw")
+    if split_by is not None and (split_by != "vni" or path_of(target) is None):
+        raise _refused("split_by", split_by, '"vni" with a path to write to')
+    levels = -1 if depth == "all" else depth - 1
+    with Capture(source, policy_for(ports, policy)) as capture:
+        outputs = Outputs(capture, target, container, split=split_by is not None)
+        whole = _WholeRecords(capture, progress)
+        with _discarded_on_error(outputs):
+            written = skipped = 0
+            for batch in whole.take(capture.decap_batches(vni=vni)):
+                for row, frame in _inner_frames(batch, capture.policy, levels):
+                    if frame.link_type == NO_LINK_TYPE:
+                        skipped += 1
+                        continue
+                    fit = fitted(*frame, outputs.container, inner_link)
+                    outputs.write(batch.result.vni[row], inner_record(batch.records[row], *fit))
+                    written += 1
+                whole.report(len(batch.records))
+            files = outputs.commit()
+        return whole.finish(JobResult(capture.stats, files, written, skipped))
+
+
+def encap_file(
+    source: File,
+    target: File,
+    tunnel: Tunnel,
+    *,
+    identification: int | None = None,
+    container: Container | None = None,
+    progress: Progress | None = None,
+) -> JobResult:
+    """Write every packet of a capture inside *tunnel*, with the times and interfaces of the source.
+
+    source, target, container, progress  as in `decap_file`
+    identification  the outer IPv4 header's for the first packet, each one's is one more; without it they are 0, or
+                    counted from 0 where the tunnel can leave DF clear
+
+    The source has to be of Ethernet frames, or of bare IP packets for a tunnel with `gpe`. A packet that the source
+    cut is wrapped as the whole one would have been, and cut: lengths are right, a computed UDP checksum is not.
+    Packets too long for a datagram are left out, and counted under INNER_TOO_LONG.
+    Raises as `decap_file`.
+    """
+    counter = 0 if identification is None and tunnel.df != "set" else identification
+    with Capture(source, policy_for(None, None)) as capture:
+        outputs = Outputs(capture, target, container, split=False)
+        whole = _WholeRecords(capture, progress)
+        stats = CaptureStats()
+        with _discarded_on_error(outputs):
+            for record in whole.take(capture):
+                stats.records += 1
+                number = None if counter is None else counter + stats.records - 1 & 0xFFFF
+                wrapped = _wrapped(record, tunnel, number)
+                reason = Reason.INNER_TOO_LONG if wrapped is None else Reason.OK
+                stats.reasons[reason] += 1
+                if wrapped is not None:
+                    stats.count_inner(tunnel.vni, len(record.frame))
+                    outputs.write(tunnel.vni, wrapped)
+                whole.report(1)
+            files = outputs.commit()
+        stats.error = whole.fault
+        return whole.finish(JobResult(stats, files, stats.vxlan))
+
+
+class _Frame(NamedTuple):
+    """An inner frame, its length on the wire, and the number of its link type."""
+
+    data: bytes
+    original_length: int
+    link_type: int
+
+
+class _WholeRecords:
+    """What a source yields before its fault, and the fault; tells of the progress on the way."""
+
+    def __init__(self, capture: Capture, progress: Progress | None) -> None:
+        self.fault: CaptureError | None = None
+        self._capture = capture
+        self._progress = progress
+        self._unreported = 0
+
+    def take(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """*items*, up to the fault; one in the file's header is raised, as there is nothing that could be done."""
+        try:
+            yield from items
+        except CaptureError as error:
+            if self._capture.container is None:
+                raise
+            self.fault = error
+
+    def report(self, records: int) -> None:
+        """Tell of the progress, if enough was done since it was told last."""
+        self._unreported += records
+        if self._progress is not None and self._unreported >= _PROGRESS_RECORDS:
+            self._unreported = 0
+            self._progress(self._capture.consumed, self._capture.size)
+
+    def finish(self, result: JobResult) -> JobResult:
+        """The result, or the error that carries it."""
+        if self._progress is not None:
+            self._progress(self._capture.consumed, self._capture.size)
+        if self.fault is not None:
+            raise PartialResultError(str(self.fault), offset=self.fault.offset, result=result) from self.fault
+        return result
+
+
+@contextmanager
+def _discarded_on_error(outputs: Outputs) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        outputs.discard()
+        raise
+
+
+def _inner_frames(batch: CaptureBatch, policy: DecapPolicy, levels: int) -> list[tuple[int, _Frame]]:
+    """Each accepted row with its inner frame, of which up to *levels* more tunnels are taken off (-1: all)."""
+    rows = batch.result.accepted
+    frames = _accepted_frames(batch.result)
+    pending = list(range(len(frames)))
+    while levels and pending:
+        levels -= 1
+        found = []
+        for link_type in (LinkType.ETHERNET, LinkType.RAW):
+            chosen = [index for index in pending if frames[index].link_type == link_type]
+            result = decap_batch(_batch_of([frames[index] for index in chosen]), policy=policy, start=link_type)
+            accepted = [chosen[row] for row in result.accepted]
+            for index, frame in zip(accepted, _accepted_frames(result), strict=True):
+                frames[index] = frame
+            found += accepted
+        pending = found
+    return list(zip(rows, frames, strict=True))
+
+
+def _accepted_frames(result: DecapBatch) -> list[_Frame]:
+    inner = result.inner
+    originals = inner.lengths if inner.original_lengths is None else inner.original_lengths
+    return [_Frame(bytes(inner[row]), originals[row], result.inner_link_type[row]) for row in result.accepted]
+
+
+def _batch_of(frames: list[_Frame]) -> FrameBatch:
+    originals = [frame.original_length for frame in frames]
+    return FrameBatch.from_frames([frame.data for frame in frames], original_lengths=originals)
+
+
+def _wrapped(record: Record, tunnel: Tunnel, identification: int | None) -> Record | None:
+    """*record* inside *tunnel*, or None if it is too long for a datagram."""
+    start = start_of(record.link_type)
+    if start is None or (start is not LinkType.ETHERNET and not (tunnel.gpe and start in _BARE_IP)):
+        raise CaptureError(
+            f"a packet of link type {record.link_type} cannot be put into this tunnel: Ethernet can, and bare IP if it"
+            " has gpe", offset=None,
+        )  # fmt: skip
+    data, length = record.frame, record.frame_length
+    if length > _LONGEST_DATAGRAM:
+        return None
+    try:
+        wire = tunnel.encap(data + bytes(length - len(data)), identification=identification, start=start)
+    except BuildError:
+        return None
+    header = len(wire) - length
+    return inner_record(record, wire[: header + len(data)], len(wire), LinkType.ETHERNET)
+
+
+def _refused(field: str, value: object, expected: str) -> FieldError:
+    return FieldError(f"{field}: {value!r} is not {expected}", layer="decap_file", field=field, value=value, bits=None)
