@@ -45,6 +45,20 @@ _FLAGS: Mapping[tuple[str, str], type[IntFlag]] = {
     ("VXLANGPE", "flags"): VXLANFlags,
 }
 _HEX = frozenset(("checksum", "header_checksum", "ethertype", "protocol_type", "flow_label", "identification"))
+# What a field says when it says nothing: left out, so that a line shows what is special about a packet.
+_USUAL: Mapping[str, object] = {
+    "dscp": 0, "ecn": 0, "fragment_offset": 0, "flow_label": 0, "pcp": 0, "dei": 0, "urgent_pointer": 0,
+    "reserved": 0, "reserved1": 0, "reserved2": 0, "ihl": 5, "data_offset": 5, "hardware_type": 1,
+    "protocol_type": 0x0800, "hardware_length": 6, "protocol_length": 4, "options": b"", "extension_headers": (),
+    "raw_addresses": None,
+}  # fmt: skip
+_USUAL_IN: Mapping[tuple[str, str], int] = {
+    ("IPv4", "version"): 4,
+    ("IPv4", "flags"): 0,
+    ("IPv6", "version"): 6,
+    ("VXLANGPE", "version"): 0,
+}
+_NEVER = object()
 _SHOWN_BYTES = 24
 
 
@@ -66,15 +80,17 @@ def tree(layers: Sequence[Layer], payload: bytes, trailers: Sequence[bytes], err
 
 
 def _fields(layer: Layer) -> Iterator[str]:
-    """Every field that says something: empty bytes and tuples, and None, do not."""
+    """Every field that says something; a derived one that is still None is shown as a dash."""
     for name in getattr(layer, "__slots__", ()) or vars(layer):
         value = getattr(layer, name)
-        if value is None or value == b"" or value == ():
-            continue
-        yield f"{name} {_value(layer.NAME, name, value)}"
+        usual = _USUAL_IN.get((layer.NAME, name), _USUAL.get(name, _NEVER))
+        if value != usual:
+            yield f"{name} {_value(layer.NAME, name, value)}"
 
 
 def _value(layer: str, field: str, value: object) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, bytes):
         return _shown(value)
     if not isinstance(value, int):

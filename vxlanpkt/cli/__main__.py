@@ -1,0 +1,5 @@
+"""`python -m vxlanpkt.cli` is `vxlanpkt`."""
+
+from vxlanpkt.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""The `vxlanpkt` command: its verbs, and what becomes of their errors.
+
+Exit status: 0 done; 1 the input is broken, and what could be done was done; 2 the call is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+import vxlanpkt
+from vxlanpkt.cli.decapsulate import decapsulate
+from vxlanpkt.cli.encapsulate import encapsulate
+from vxlanpkt.cli.info import info
+from vxlanpkt.cli.show import show
+from vxlanpkt.errors import CaptureError, FieldError
+
+
+class _Verbs(click.Group):
+    """A group that turns the library's errors into exit statuses."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb."""
+        try:
+            return super().invoke(ctx)
+        except FieldError as error:
+            raise click.UsageError(str(error)) from error
+        except CaptureError as error:
+            click.echo(f"vxlanpkt: {error}", err=True)
+            sys.exit(1)
+        except BrokenPipeError:
+            # Who read our output has seen enough; Python would complain again when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except OSError as error:
+            click.echo(f"vxlanpkt: {error.filename or 'I/O'}: {error.strerror or error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(
+    vxlanpkt.__version__, message=f"vxlanpkt %(version)s, {vxlanpkt.backend} kernel, Python {sys.version.split()[0]}"
+)
+def app() -> None:
+    """Look into VXLAN captures, take the tunnels off, or put packets into one."""
+
+
+for verb in (info, show, decapsulate, encapsulate):
+    app.add_command(verb)

@@ -1,0 +1,77 @@
+"""`vxlanpkt decap`: the inner frames of a capture as a capture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vxlanpkt.capture import JobResult, PartialResultError, decap_file
+from vxlanpkt.cli.options import (
+    json_option,
+    policy_of,
+    policy_options,
+    port_option,
+    read_option,
+    vni_option,
+    write_option,
+)
+from vxlanpkt.cli.output import print_json, print_stats, progress_bar
+
+
+@click.command("decap")
+@read_option
+@write_option
+@port_option
+@vni_option
+@policy_options
+@click.option("--depth", default="1", metavar="N", help='How many nested tunnels to take off, or "all".', show_default=True)
+@click.option("--split-by", type=click.Choice(["vni"]), help="Write a file for each VNI: stem-VNI.suffix.")
+@click.option(
+    "--inner-link", type=click.Choice(["error", "ethernet", "raw"]), default="error", show_default=True,
+    help="What becomes of bare IP (GPE) in a pcap file.",
+)  # fmt: skip
+@json_option
+def decapsulate(
+    source: str,
+    target: str,
+    ports: tuple[int, ...],
+    vnis: tuple[int, ...],
+    depth: str,
+    split_by: Any,
+    inner_link: Any,
+    as_json: bool,
+    **policy: Any,
+) -> None:
+    """Take the tunnels off: write the inner frames, with their times and interfaces."""
+    levels: Any = int(depth) if depth.isdecimal() else depth
+    fault = None
+    with progress_bar("decapsulating") as report:
+        try:
+            result = decap_file(
+                source, target, vni=vnis or None, policy=policy_of(ports=ports, **policy), depth=levels,
+                split_by=split_by, inner_link=inner_link, progress=report,
+            )  # fmt: skip
+        except PartialResultError as error:
+            result, fault = error.result, error
+    print_result(result, target, as_json, fault)
+    if fault is not None:
+        raise fault
+
+
+def print_result(result: JobResult, target: str, as_json: bool, fault: PartialResultError | None) -> None:
+    """What a job did; on standard error where its output is on standard output."""
+    to_stderr = target == "-"
+    summary = f"{result.written:,} packets written to {', '.join(result.files) or 'standard output'}"
+    if result.skipped:
+        summary += f", {result.skipped:,} left out that no link type can hold"
+    if as_json:
+        value = {
+            **result.stats.as_dict(), "written": result.written, "skipped": result.skipped,
+            "files": list(result.files), "error": None if fault is None else str(fault),
+        }  # fmt: skip
+        if not to_stderr:
+            print_json(value)
+        return
+    print_stats(result.stats, to_stderr=to_stderr)
+    click.echo(summary, err=to_stderr)

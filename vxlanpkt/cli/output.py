@@ -1,0 +1,69 @@
+"""What verbs print: tables of a pass over a capture, JSON, and progress on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vxlanpkt.capture import CaptureStats
+from vxlanpkt.errors import REASONS, Reason
+
+Report = Callable[[int, "int | None"], None]
+
+
+def print_json(value: Any) -> None:
+    """One object on a line of standard output."""
+    click.echo(json.dumps(value))
+
+
+def print_stats(stats: CaptureStats, *, to_stderr: bool = False) -> None:
+    """The VNIs with what was in them, and what became of every record."""
+    console = Console(stderr=to_stderr, highlight=False)
+    vnis = Table("VNI", "packets", "inner bytes", title="VNIs", title_justify="left", title_style="bold")
+    _align_right(vnis, 0, 1, 2)
+    for vni, seen in sorted(stats.vnis.items()):
+        vnis.add_row(str(vni), f"{seen.packets:,}", f"{seen.inner_bytes:,}")
+    reasons = Table("reason", "records", "meaning", title="Records", title_justify="left", title_style="bold")
+    _align_right(reasons, 1)
+    for reason, count in sorted(stats.reasons.items()):
+        reasons.add_row(reason.name, f"{count:,}", meaning(reason))
+    for link_type, count in sorted(stats.unsupported_link_types.items()):
+        reasons.add_row("", f"{count:,}", f"of NOT_VXLAN: link type {link_type} is not understood", style="dim")
+    if stats.vnis:
+        console.print(vnis)
+    console.print(reasons)
+    console.print(f"{stats.records:,} records, {stats.vxlan:,} VXLAN")
+
+
+def meaning(reason: Reason) -> str:
+    """What a reason says, for people."""
+    return "accepted" if reason is Reason.OK else REASONS[reason].text
+
+
+def _align_right(table: Table, *columns: int) -> None:
+    for column in columns:
+        table.columns[column].justify = "right"
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Report | None]:
+    """A progress bar on standard error if that is a terminal, else None."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+
+        def report(done: int, size: int | None) -> None:
+            progress.update(task, completed=done, total=size)
+
+        yield report

@@ -1,0 +1,100 @@
+"""`vxlanpkt show`: the layers of each packet, as soon as it is there."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+import vxlanpkt
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.capture import Record
+from vxlanpkt.capture.links import start_of
+from vxlanpkt.cli.options import json_option, port_option, read_option, vni_option
+from vxlanpkt.cli.output import print_json
+from vxlanpkt.dissection import Dissection, dissect
+from vxlanpkt.layers.base import Layer
+
+
+@click.command()
+@read_option
+@click.option("-c", "count", type=click.IntRange(1), metavar="N", help="Stop after N packets.")
+@port_option
+@vni_option
+@json_option
+def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int, ...], as_json: bool) -> None:
+    """Print the layers of each packet; works on broken ones, and on a live pipe packet by packet."""
+    shown = 0
+    with vxlanpkt.open(source) as capture:
+        for number, record in enumerate(capture, 1):
+            if start_of(record.link_type) is None:
+                click.echo(f"{_headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json)
+                continue
+            found = _dissect(record, ports)
+            if vnis and not any(_vni(layer) in vnis for layer in found.layers):
+                continue
+            if as_json:
+                print_json(_as_dict(number, record, found))
+            else:
+                click.echo(f"{_headline(number, record)}\n{found}\n")
+            shown += 1
+            if shown == count:
+                break
+
+
+def _dissect(record: Record, ports: tuple[int, ...]) -> Dissection:
+    return dissect(
+        record.frame, start=LinkType(record.link_type), ports=ports or None, original_length=record.frame_length
+    )
+
+
+def _vni(layer: Layer) -> int | None:
+    return getattr(layer, "vni", None) if layer.TUNNEL else None
+
+
+def _headline(number: int, record: Record) -> str:
+    cut = f" of {record.original_length}" if record.original_length != len(record.data) else ""
+    return f"#{number}  {_time(record.timestamp_ns)}  {len(record.data)}{cut} bytes"
+
+
+def _time(timestamp_ns: int | None) -> str:
+    if timestamp_ns is None:
+        return "no time"
+    seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
+    try:
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds}.{nanoseconds:09}"
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{nanoseconds:09} UTC"
+
+
+def _as_dict(number: int, record: Record, found: Dissection) -> dict[str, Any]:
+    return {
+        "number": number,
+        "timestamp_ns": record.timestamp_ns,
+        "captured_length": len(record.data),
+        "original_length": record.original_length,
+        "link_type": record.link_type,
+        "layers": [{"layer": layer.NAME, **_fields(layer)} for layer in found.layers],
+        "payload": found.payload.hex(),
+        "trailers": [trailer.hex() for trailer in found.trailers],
+        "error": None if found.error is None else {"reason": found.error.reason.name, "message": str(found.error)},
+    }
+
+
+def _fields(layer: Layer) -> dict[str, Any]:
+    names = getattr(layer, "__slots__", ()) or vars(layer)
+    return {name: _plain(getattr(layer, name)) for name in names}
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, (int, str)):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {"kind": type(value).__name__, **{name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}}
+    return str(value)
