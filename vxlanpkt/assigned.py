@@ -199,10 +199,10 @@ class VXLANFlags(IntFlag):
     """Byte 0 of the VXLAN header: RFC 7348's I, the group policy and the GPE drafts' flags."""
 
     G = 0x80
-    I = 0x08  # noqa: E741 - the RFC's name for it
+    I = 0x08
     P = 0x04
     B = 0x02
-    O = 0x01  # noqa: E741 - the draft's name for it
+    O = 0x01
 
 
 class GBPFlags(IntFlag):

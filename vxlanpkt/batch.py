@@ -15,7 +15,7 @@ from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import Start
 from vxlanpkt.decapsulation import altered, refusal
 from vxlanpkt.errors import REASONS, BuildError, FieldError, PacketError, ParseError, Reason
-from vxlanpkt.kernel.contract import ADDRESS_COLUMNS, DECAP_COLUMNS, DecapRecord, Note
+from vxlanpkt.kernel.contract import ADDRESS_COLUMNS, DECAP_COLUMNS, DecapRecord
 from vxlanpkt.policy import DecapPolicy
 
 Buffer = bytes | bytearray | memoryview
@@ -99,7 +99,8 @@ class FrameBatch:
     __hash__ = None  # type: ignore[assignment]
 
     def _originals(self) -> Sequence[int]:
-        return self.lengths if self.original_lengths is None else self.original_lengths
+        originals: Sequence[int] = self.lengths if self.original_lengths is None else self.original_lengths
+        return originals
 
     def to_frames(self) -> list[bytes]:
         """Every frame as bytes of its own."""

@@ -41,8 +41,8 @@ LAYERS: tuple[type[Layer], ...] = (
 
 _KINDS: Mapping[type[Layer], Kind] = {layer: Kind(index) for index, layer in enumerate(LAYERS)}
 
-_START_KINDS: Mapping[Start, Kind] = {
-    **_KINDS,
+_START_KINDS: dict[Start, Kind] = {
+    **dict[Start, Kind](_KINDS.items()),
     LinkType.ETHERNET: Kind.ETHERNET,
     LinkType.RAW: Kind.RAW,
     LinkType.IPV4: Kind.IPV4,
@@ -72,10 +72,10 @@ class Bindings:
     def __init__(self, table: Mapping[tuple[type[Layer], int], type[Layer]]) -> None:
         self._table = MappingProxyType(dict(table))
         # The first binding of a pair gives the key that is derived on build.
-        self._keys = {(below, above): key for (below, key), above in reversed(self._table.items())}
-        self._ports = MappingProxyType({
-            key: _KINDS[above] for (below, key), above in self._table.items() if below is UDP and above in _KINDS
-        })
+        self._keys = {(below, above): key for (below, key), above in reversed(list(self._table.items()))}
+        self._ports = MappingProxyType(
+            {key: _KINDS[above] for (below, key), above in self._table.items() if below is UDP and above in _KINDS}
+        )
         self._walkable = all(self._table.get(pair) is above for pair, above in _FIXED.items())
 
     def bind(self, below: type[Layer], key: int, above: type[Layer], *, replace: bool = False) -> Bindings:
@@ -144,9 +144,11 @@ _FIXED: Mapping[tuple[type[Layer], int], type[Layer]] = {
     (VXLANGPE, int(GPENextProtocol.ETHERNET)): Ethernet,
 }
 
-DEFAULT = Bindings({
-    **_FIXED,
-    (UDP, int(UDPPort.VXLAN)): VXLAN,
-    (UDP, int(UDPPort.VXLAN_LINUX)): VXLAN,
-    (UDP, int(UDPPort.VXLAN_GPE)): VXLANGPE,
-})
+DEFAULT = Bindings(
+    {
+        **_FIXED,
+        (UDP, int(UDPPort.VXLAN)): VXLAN,
+        (UDP, int(UDPPort.VXLAN_LINUX)): VXLAN,
+        (UDP, int(UDPPort.VXLAN_GPE)): VXLANGPE,
+    }
+)

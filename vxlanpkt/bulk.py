@@ -106,7 +106,9 @@ def _result(batch: FrameBatch, mode: EncapMode, largest: int, out: EncapBatch | 
         if batch.data.readonly:
             raise _refused("mode", "in_place", "possible in a read-only buffer")
         if batch.headroom < largest:
-            raise _refused("mode", "in_place", f"possible with {batch.headroom} bytes of headroom: {largest} are needed")
+            raise _refused(
+                "mode", "in_place", f"possible with {batch.headroom} bytes of headroom: {largest} are needed"
+            )
         return _empty(batch.data, rows)
     needed = rows * largest + (sum(batch.lengths) if mode is EncapMode.COPY else 0)
     if out is None:

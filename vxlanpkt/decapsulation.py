@@ -148,7 +148,11 @@ def _underlay(policy: DecapPolicy, start: Start, source: Address | str | None, t
     if source is None:
         if policy.allowed_sources is not None:
             raise FieldError(
-                "source: allowed_sources cannot be judged without it", layer="decap", field="source", value=None, bits=None
+                "source: allowed_sources cannot be judged without it",
+                layer="decap",
+                field="source",
+                value=None,
+                bits=None,
             )
         return Underlay(None, tos)
     try:

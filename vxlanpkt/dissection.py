@@ -40,7 +40,19 @@ class Dissection:
     ended the walk, or None. Made by `dissect`.
     """
 
-    __slots__ = ("_cache", "_end", "_fault", "_inner", "_missing", "_on_wire", "_rows", "_start", "_types", "data", "start")
+    __slots__ = (
+        "_cache",
+        "_end",
+        "_fault",
+        "_inner",
+        "_missing",
+        "_on_wire",
+        "_rows",
+        "_start",
+        "_types",
+        "data",
+        "start",
+    )
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import DEFAULT, Bindings, Start
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason
-from vxlanpkt.layers.base import Around, Layer, as_bytes
+from vxlanpkt.layers.base import Around, Header, Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.printing import tree
 
@@ -151,7 +151,7 @@ class Packet:
 
     def build(self, *, bindings: Bindings = DEFAULT) -> bytes:
         """The bytes. Raises `BuildError` where a derived value does not fit or cannot be derived."""
-        parts = self._encode(bindings)
+        parts = self._encode(bindings, resolve=False)
         if not parts:
             return self.payload
         _, header, content = parts[0]
@@ -164,20 +164,26 @@ class Packet:
         """The same packet with every None filled in."""
         return self._with([layer for layer, _, _ in self._encode(bindings)])
 
-    def _encode(self, bindings: Bindings) -> list[tuple[Layer, bytes, bytes]]:
-        """Each layer resolved, its header and its content: one pass from right to left."""
-        layers = self.layers
-        trailers = self.trailers + (b"",) * (len(layers) - len(self.trailers))
-        content = self.payload
+    def _encode(self, bindings: Bindings, *, resolve: bool = True) -> list[tuple[Layer, bytes, bytes]]:
+        """Each layer, its header and its content: one pass from right to left.
+
+        Without *resolve* the layers stay as they are, which saves making values that nobody asked for.
+        """
+        layers, trailers, content = self.layers, self.trailers, self.payload
         parts = []
         above: type[Layer] | None = None
         for index in range(len(layers) - 1, -1, -1):
             layer = layers[index]
             kind = type(layer)
-            key = bindings.key(kind, above) if above is not None else None
-            full, header = layer.encode(Around(layers[:index], content, key))
-            parts.append((full, header, content))
-            content = header + content + trailers[index]
+            around = Around(layers[:index], content, None if above is None else bindings.key(kind, above))
+            if resolve or not isinstance(layer, Header):
+                layer, header = layer.encode(around)
+            else:
+                header = layer.derive(around)[1]
+            parts.append((layer, header, content))
+            content = header + content
+            if index < len(trailers):
+                content += trailers[index]
             above = kind
         parts.reverse()
         return parts

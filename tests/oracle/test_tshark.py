@@ -1,4 +1,4 @@
-"""tshark as oracle: every packet of every capture in tests/data/captures, field by field.
+"""tshark as oracle: every packet of every capture in tests/data, field by field.
 
 Beside each capture lies what tshark saw in it. Names of tshark's own: `eth`, `sll`, `ip` ...; what it
 recognises and this library leaves as payload (DNS, LLDP, LLC, MPLS, a tag of 0x9100) ends the comparison.
@@ -38,8 +38,8 @@ from vxlanpkt import (
 )
 from vxlanpkt.errors import CaptureError, ParseError, Reason
 
-CAPTURES = Path(__file__).parent.parent / "data" / "captures"
-NAMES = sorted(path.name.removesuffix(".jsonl") for path in CAPTURES.glob("*.jsonl"))
+CAPTURES = Path(__file__).parent.parent / "data"
+NAMES = sorted(path.name.removesuffix(".jsonl") for path in CAPTURES.glob("*.pcap*.jsonl"))
 # tshark was told to decode this one port as VXLAN; elsewhere the ports are the default ones.
 ODD_PORTS = {"basic_v4_port_odd.pcap": (51820,)}
 GPE = {"gpe_external_v4.pcap"}

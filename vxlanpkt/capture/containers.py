@@ -22,8 +22,8 @@ def reader_for(source: Source) -> Reader:
     if is_modified_pcap(magic):
         raise CaptureError("the modified pcap format (magic a1b2cd34) is not supported", offset=0)
     if len(magic) < 4:
-        source.check_end(len(magic))
         if not magic:
+            source.check_end(0)
             raise CaptureError("the capture is empty", offset=0, needed=4, available=0)
         raise source.cut("magic number", 0, 4, len(magic))
     raise CaptureError(f"neither pcap nor pcapng: the file starts with 0x{magic.hex()}", offset=0)

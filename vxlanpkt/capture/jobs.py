@@ -134,6 +134,8 @@ def encap_file(
     Packets too long for a datagram are left out, and counted under INNER_TOO_LONG.
     Raises as `decap_file`.
     """
+    if identification is not None and not 0 <= identification < 1 << 16:
+        raise _refused("identification", identification, "a number of 16 bits")
     counter = 0 if identification is None and tunnel.df != "set" else identification
     with Capture(source, policy_for(None, None)) as capture:
         outputs = Outputs(capture, target, container, split=False)
@@ -256,4 +258,4 @@ def _wrapped(record: Record, tunnel: Tunnel, identification: int | None) -> Reco
 
 
 def _refused(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"{field}: {value!r} is not {expected}", layer="decap_file", field=field, value=value, bits=None)
+    return FieldError(f"{field}: {value!r} is not {expected}", layer="capture", field=field, value=value, bits=None)

@@ -48,17 +48,18 @@ class Sink:
 
     def _open_path(self, path: str) -> None:
         self._compressor = _compressor_for(path)
-        final = Path(path).resolve()
-        if final.is_dir():
+        named = Path(path)
+        if named.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if final.exists() and not final.is_file():
+        if named.exists() and not named.is_file():
             # A pipe or a device: there is nothing to rename, and it must not be replaced.
             self.live = True
-            self._use(final.open("wb"))  # noqa: SIM115
+            self._use(named.open("wb"))
             return
+        final = named.resolve()
         temporary = final.parent / f".{secrets.token_hex(8)}.part"
         try:
-            file = temporary.open("xb", CHUNK)  # noqa: SIM115
+            file = temporary.open("xb", CHUNK)
         except OSError as error:
             error.filename = path
             raise
@@ -75,7 +76,7 @@ class Sink:
     def write(self, data: bytes) -> None:
         """Write all of *data*."""
         if self._file is None and self._temporary is not None:
-            self._use(self._temporary.open("ab"))  # noqa: SIM115
+            self._use(self._temporary.open("ab"))
         self._file.write(data)
         if self.live:
             self._file.flush()

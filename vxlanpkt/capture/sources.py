@@ -134,7 +134,7 @@ class Origin:
 
     def _use_path(self, path: Path) -> None:
         """A regular file is opened anew for each reader; a pipe or device is opened once, now."""
-        file = path.open("rb", buffering=0)  # noqa: SIM115
+        file = path.open("rb", buffering=0)
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
             file.close()
@@ -157,7 +157,7 @@ class Origin:
     def open(self) -> Source:
         """The bytes from their start. Raises CaptureError("not seekable") the second time on a pipe."""
         if self._path is not None:
-            file = self._path.open("rb", buffering=0)  # noqa: SIM115
+            file = self._path.open("rb", buffering=0)
             return self._source(file, owned=True)
         assert self._file is not None
         if self._start is None:

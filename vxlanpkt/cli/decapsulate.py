@@ -25,7 +25,9 @@ from vxlanpkt.cli.output import print_json, print_stats, progress_bar
 @port_option
 @vni_option
 @policy_options
-@click.option("--depth", default="1", metavar="N", help='How many nested tunnels to take off, or "all".', show_default=True)
+@click.option(
+    "--depth", default="1", metavar="N", help='How many nested tunnels to take off, or "all".', show_default=True
+)
 @click.option("--split-by", type=click.Choice(["vni"]), help="Write a file for each VNI: stem-VNI.suffix.")
 @click.option(
     "--inner-link", type=click.Choice(["error", "ethernet", "raw"]), default="error", show_default=True,

@@ -14,7 +14,7 @@ from vxlanpkt.layers.vxlan import GroupPolicy
 from vxlanpkt.tunnel import Tunnel
 
 
-class _NumberOr(click.ParamType):
+class _NumberOr(click.ParamType[Any]):
     """A number, or one of some words."""
 
     def __init__(self, *words: str) -> None:
@@ -39,14 +39,18 @@ class _NumberOr(click.ParamType):
 @click.option("--dst", required=True, metavar="IP", help="Outer destination address.")
 @click.option("--src-mac", default="02:00:00:00:00:01", show_default=True, metavar="MAC", help="Outer source MAC.")
 @click.option("--dst-mac", default="02:00:00:00:00:02", show_default=True, metavar="MAC", help="Outer destination MAC.")
-@click.option("--port", "dst_port", type=int, default=4789, show_default=True, metavar="N", help="UDP destination port.")
+@click.option(
+    "--port", "dst_port", type=int, default=4789, show_default=True, metavar="N", help="UDP destination port."
+)
 @click.option("--src-port", type=int, metavar="N", help="UDP source port.  [default: by a hash of the inner flow]")
 @click.option("--ttl", type=_NumberOr("inherit"), default=64, show_default=True)
 @click.option("--dscp", type=_NumberOr("inherit"), default=0, show_default=True)
 @click.option("--ecn", type=click.Choice(["rfc6040", "linux", "none"]), default="rfc6040", show_default=True)
 @click.option("--df", type=click.Choice(["set", "unset", "inherit"]), default="set", show_default=True)
 @click.option("--flow-label", type=_NumberOr("inherit", "hash"), default=0, show_default=True)
-@click.option("--udp-checksum", type=click.Choice(["zero", "full", "inner"]), help="[default: zero on IPv4, full on IPv6]")
+@click.option(
+    "--udp-checksum", type=click.Choice(["zero", "full", "inner"]), help="[default: zero on IPv4, full on IPv6]"
+)
 @click.option("--vlan", "vlans", type=int, multiple=True, metavar="VID", help="Outer tag; at most two.")
 @click.option("--group-policy", type=int, metavar="ID", help="Group policy ID.")
 @click.option("--gpe", is_flag=True, help="The generic protocol extension's header.")

@@ -29,7 +29,9 @@ def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int
     with vxlanpkt.open(source) as capture:
         for number, record in enumerate(capture, 1):
             if start_of(record.link_type) is None:
-                click.echo(f"{_headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json)
+                click.echo(
+                    f"{_headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json
+                )
                 continue
             found = _dissect(record, ports)
             if vnis and not any(_vni(layer) in vnis for layer in found.layers):
@@ -96,5 +98,8 @@ def _plain(value: object) -> object:
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {"kind": type(value).__name__, **{name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}}
+        return {
+            "kind": type(value).__name__,
+            **{name: _plain(getattr(value, name)) for name in value.__dataclass_fields__},
+        }
     return str(value)

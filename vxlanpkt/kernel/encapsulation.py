@@ -144,7 +144,8 @@ def _sum_by_inner_checksum(inner: _Inner) -> int | None:
         return None
     buf = inner.buf
     if protocol == _UDP_PROTOCOL and (
-        not any(buf[segment + 6 : segment + 8]) or int.from_bytes(buf[segment + 4 : segment + 6], "big") != end - segment
+        not any(buf[segment + 6 : segment + 8])
+        or int.from_bytes(buf[segment + 4 : segment + 6], "big") != end - segment
     ):
         return None
     size, first = (4, inner.at + 12) if kind == Kind.IPV4 else (16, inner.at + 8)

@@ -21,6 +21,7 @@ _ETHERNET, _DOT1Q, _ARP, _IPV4, _IPV6 = (int(kind) for kind in list(Kind)[:5])
 _UDP, _TCP, _ICMP, _ICMPV6, _VXLAN, _VXLANGPE = (int(kind) for kind in list(Kind)[5:11])
 _LINUX_SLL, _LINUX_SLL2, _LOOPBACK = (int(kind) for kind in list(Kind)[11:14])
 
+_TUNNELS = (_VXLAN, _VXLANGPE)
 _GPE_ETHERNET = 3
 _GPE_P_FLAG = 0x04
 
@@ -296,11 +297,11 @@ def walk(
         if row.__class__ is Fault:
             return rows, kind, row  # type: ignore[return-value]
         rows.append(row)  # type: ignore[arg-type]
-        kind, _, start, end, key, missing = row  # type: ignore[misc, assignment]
+        kind, _, start, end, key, missing = row
         following = (ports if kind == _UDP else FOLLOWS[kind]).get(key)  # type: ignore[arg-type]
         if following is None:
             return rows, kind, None
-        if following == _VXLAN or following == _VXLANGPE:
+        if following in _TUNNELS:
             if max_tunnels == 0:
                 return rows, kind, None
             max_tunnels -= 1

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, as_ipv4, as_mac, drafted, scan, set_field
+from vxlanpkt.layers.base import Around, Header, as_bytes, as_ipv4, as_mac, drafted, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -109,18 +109,19 @@ class ARP(Header):
         protocol_length: int | None = None,
         raw_addresses: bytes | None = None,
     ) -> None:
-        set_field(self, "operation", operation)
-        set_field(self, "sender_mac", as_mac("ARP", "sender_mac", sender_mac))
-        set_field(self, "sender_ip", as_ipv4("ARP", "sender_ip", sender_ip))
-        set_field(self, "target_mac", as_mac("ARP", "target_mac", target_mac))
-        set_field(self, "target_ip", as_ipv4("ARP", "target_ip", target_ip))
-        set_field(self, "hardware_type", hardware_type)
-        set_field(self, "protocol_type", protocol_type)
-        set_field(self, "hardware_length", hardware_length)
-        set_field(self, "protocol_length", protocol_length)
+        draft = thawed(self)
+        draft.operation = operation
+        draft.sender_mac = as_mac("ARP", "sender_mac", sender_mac)
+        draft.sender_ip = as_ipv4("ARP", "sender_ip", sender_ip)
+        draft.target_mac = as_mac("ARP", "target_mac", target_mac)
+        draft.target_ip = as_ipv4("ARP", "target_ip", target_ip)
+        draft.hardware_type = hardware_type
+        draft.protocol_type = protocol_type
+        draft.hardware_length = hardware_length
+        draft.protocol_length = protocol_length
         raw = None if raw_addresses is None else as_bytes("ARP", "raw_addresses", raw_addresses)
-        set_field(self, "raw_addresses", raw)
-        self.__post_init__()
+        draft.raw_addresses = raw
+        freeze(draft, ARP)
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
@@ -149,22 +150,23 @@ class ARP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[ARP, bytes]:
-        """The message; derives the two lengths."""
-        full = self
-        if None in (self.hardware_length, self.protocol_length):
-            full = self._resolved(
-                hardware_length=6 if self.hardware_length is None else self.hardware_length,
-                protocol_length=4 if self.protocol_length is None else self.protocol_length,
-            )
-        addresses = full.raw_addresses
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the two lengths."""
+        derived = {}
+        hardware_length, protocol_length = self.hardware_length, self.protocol_length
+        if hardware_length is None:
+            hardware_length = derived["hardware_length"] = 6
+        if protocol_length is None:
+            protocol_length = derived["protocol_length"] = 4
+        addresses = self.raw_addresses
         if addresses is None:
             addresses = _ADDRESSES.pack(
-                full.sender_mac.packed, full.sender_ip.packed, full.target_mac.packed, full.target_ip.packed
+                self.sender_mac.packed, self.sender_ip.packed, self.target_mac.packed, self.target_ip.packed
             )
-        return full, _STRUCT.pack(
-            full.hardware_type, full.protocol_type, full.hardware_length, full.protocol_length, full.operation
-        ) + addresses  # fmt: skip
+        fixed = _STRUCT.pack(
+            self.hardware_type, self.protocol_type, hardware_length, protocol_length, self.operation
+        )  # fmt: skip
+        return derived, fixed + addresses
 
     def replace(self, **changes: Unpack[ARPFields]) -> ARP:
         """A copy with *changes*."""

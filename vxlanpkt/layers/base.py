@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 _H = TypeVar("_H", bound="Header")
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """What a layer sees of its packet while it is built.
 
-    `below` holds the resolved layers that it stands on, outermost first; `content` the bytes that
-    it wraps; `next_key` the key under which the layer behind it is bound to it, None if nothing says.
+    `below` holds the layers that it stands on, outermost first; `content` the bytes that it wraps;
+    `next_key` the key under which the layer behind it is bound to it, None if nothing says.
     """
 
     below: Sequence[Layer]
@@ -75,7 +74,7 @@ class Header:
     turn it into the frozen class, which costs half of what a frozen constructor does.
     """
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     NAME: ClassVar[str]
     KIND: ClassVar[Kind]
@@ -84,9 +83,21 @@ class Header:
     NEXT_FIELD: ClassVar[str | None] = None
     TUNNEL: ClassVar[bool] = False
     DRAFT: ClassVar[Any]
+    SETTERS: ClassVar[tuple[Any, ...]]
+    GETTER: ClassVar[Any]
+    WIDTHS: ClassVar[Any]
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """The values of the fields that are None, and the bytes of the header."""
+        raise NotImplementedError
+
+    def encode(self: _H, around: Around) -> tuple[_H, bytes]:
+        """This value with every None filled in, and the bytes of its header."""
+        derived, header = self.derive(around)
+        return self._resolved(derived) if derived else self, header
 
     def require(self, field: str) -> int:
         """The integer *field*, which must not be None: for strict typing of derived fields."""
@@ -100,25 +111,28 @@ class Header:
 
     def _changed(self: _H, changes: Mapping[str, Any]) -> _H:
         """A copy with *changes*, through the constructor, so that they are checked."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
+        fields: dict[str, Any] = dict(zip(self.__slots__, self.GETTER(self), strict=True))
         unknown = changes.keys() - fields.keys()
         if unknown:
             raise TypeError(f"{self.NAME} has no field {', '.join(sorted(unknown))}")
         fields.update(changes)
         return type(self)(**fields)
 
-    def _resolved(self: _H, **derived: int) -> _H:
-        """A copy with *derived* values, each of which must fit."""
-        for name, value in derived.items():
-            if value >> self.BITS[name]:
-                raise BuildError(
-                    f"{self.NAME}.{name}: {value} does not fit {self.BITS[name]} bits", layer=self.NAME, field=name
-                )
+    def _resolved(self: _H, derived: Mapping[str, Any]) -> _H:
+        """A copy with *derived* values."""
         draft: Any = self.DRAFT()
-        for name in self.__slots__:
-            setattr(draft, name, derived[name] if name in derived else getattr(self, name))
+        for copy_field, value in zip(self.SETTERS, self.GETTER(self), strict=True):
+            copy_field(draft, value)
+        for name, value in derived.items():
+            setattr(draft, name, value)
         draft.__class__ = type(self)
         return draft  # type: ignore[no-any-return]
+
+    def _too_big(self, name: str, value: int) -> BuildError:
+        """The error for a derived value that its field cannot carry."""
+        return BuildError(
+            f"{self.NAME}.{name}: {value} does not fit {self.BITS[name]} bits", layer=self.NAME, field=name
+        )
 
     def _next_key(self, around: Around) -> int:
         """The key of what follows, for the derived field that names it."""
@@ -131,9 +145,32 @@ class Header:
 
 
 def drafted(cls: type[_H]) -> type[_H]:
-    """Class decorator: give a slotted dataclass its unfrozen twin."""
+    """Class decorator: give a slotted dataclass its unfrozen twin, and quick access to its fields."""
     cls.DRAFT = type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__})
+    cls.SETTERS = tuple(getattr(cls.DRAFT, name).__set__ for name in cls.__slots__)
+    cls.GETTER = _getter(cls.__slots__)
+    cls.WIDTHS = _getter(cls.BITS)
     return cls
+
+
+def _getter(names: Iterable[str]) -> staticmethod[[object], tuple[Any, ...]]:
+    """A function from a value to the tuple of its attributes *names*."""
+    chosen = tuple(names)
+    if len(chosen) == 1:
+        return staticmethod(lambda value: (getattr(value, chosen[0]),))
+    return staticmethod(attrgetter(*chosen))
+
+
+def thawed(header: Header) -> Any:
+    """A header under construction as its unfrozen twin, for its own constructor to fill."""
+    object.__setattr__(header, "__class__", header.DRAFT)
+    return header
+
+
+def freeze(draft: Any, cls: type[Header]) -> None:
+    """Turn a filled twin into the frozen class, once its fields are checked."""
+    draft.__class__ = cls
+    check_fields(draft)
 
 
 def span_of(result: tuple[int, int, int, int, int | None, int] | Fault) -> Span | Fault:
@@ -148,10 +185,8 @@ def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
 
 def check_fields(header: Header) -> None:
     """Refuse integer fields that their width on the wire cannot carry."""
-    derived = header.DERIVED
-    for name, bits in header.BITS.items():
-        value = getattr(header, name)
-        if value is None and name in derived:
+    for value, (name, bits) in zip(header.WIDTHS(header), header.BITS.items(), strict=True):
+        if value is None and name in header.DERIVED:
             continue
         if not isinstance(value, int) or value >> bits:
             raise field_error(header.NAME, name, value, bits)
@@ -199,8 +234,3 @@ def as_bytes(layer: str, field: str, value: bytes | bytearray | memoryview) -> b
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     raise field_error(layer, field, value, None, "bytes")
-
-
-def set_field(header: Header, name: str, value: object) -> None:
-    """Set a field of a frozen header from its own constructor."""
-    object.__setattr__(header, name, value)

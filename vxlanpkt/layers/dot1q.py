@@ -75,10 +75,15 @@ class Dot1Q(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[Dot1Q, bytes]:
-        """The tag; derives the EtherType."""
-        full = self if self.ethertype is not None else self._resolved(ethertype=self._next_key(around))
-        return full, _STRUCT.pack(full.pcp << 13 | full.dei << 12 | full.vid, full.ethertype)
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the EtherType."""
+        if self.ethertype is not None:
+            return {}, self._pack(self.ethertype)
+        value = self._next_key(around)
+        return {"ethertype": value}, self._pack(value)
+
+    def _pack(self, ethertype: int) -> bytes:
+        return _STRUCT.pack(self.pcp << 13 | self.dei << 12 | self.vid, ethertype)
 
     def replace(self, **changes: Unpack[Dot1QFields]) -> Dot1Q:
         """A copy with *changes*."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_mac, drafted, scan, set_field
+from vxlanpkt.layers.base import Around, Header, as_mac, drafted, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -68,10 +68,11 @@ class Ethernet(Header):
         src: MACAddress | str | int | bytes,
         ethertype: int | None = None,
     ) -> None:
-        set_field(self, "dst", as_mac("Ethernet", "dst", dst))
-        set_field(self, "src", as_mac("Ethernet", "src", src))
-        set_field(self, "ethertype", ethertype)
-        self.__post_init__()
+        draft = thawed(self)
+        draft.dst = as_mac("Ethernet", "dst", dst)
+        draft.src = as_mac("Ethernet", "src", src)
+        draft.ethertype = ethertype
+        freeze(draft, Ethernet)
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
@@ -88,10 +89,15 @@ class Ethernet(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[Ethernet, bytes]:
-        """The header; derives the EtherType."""
-        full = self if self.ethertype is not None else self._resolved(ethertype=self._next_key(around))
-        return full, _STRUCT.pack(full.dst.packed, full.src.packed, full.ethertype)
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the EtherType."""
+        if self.ethertype is not None:
+            return {}, self._pack(self.ethertype)
+        value = self._next_key(around)
+        return {"ethertype": value}, self._pack(value)
+
+    def _pack(self, ethertype: int) -> bytes:
+        return _STRUCT.pack(self.dst.packed, self.src.packed, ethertype)
 
     def replace(self, **changes: Unpack[EthernetFields]) -> Ethernet:
         """A copy with *changes*."""

@@ -84,14 +84,14 @@ class ICMP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[ICMP, bytes]:
-        """The message; derives the checksum."""
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the checksum."""
         body = encode_body(self.body)
-        full = self
-        if self.checksum is None:
-            blank = _STRUCT.pack(self.type, self.code, 0) + body + around.content
-            full = self._resolved(checksum=internet_checksum(blank))
-        return full, _STRUCT.pack(full.type, full.code, full.checksum) + body
+        if self.checksum is not None:
+            return {}, _STRUCT.pack(self.type, self.code, self.checksum) + body
+        message = _STRUCT.pack(self.type, self.code, 0) + body + around.content
+        checksum = internet_checksum(message)
+        return {"checksum": checksum}, _STRUCT.pack(self.type, self.code, checksum) + body
 
     def replace(self, **changes: Unpack[ICMPFields]) -> ICMP:
         """A copy with *changes*."""

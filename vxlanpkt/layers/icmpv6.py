@@ -103,15 +103,15 @@ class ICMPv6(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[ICMPv6, bytes]:
-        """The message; derives the checksum."""
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the checksum."""
         body = encode_body(self.body)
-        full = self
-        if self.checksum is None:
-            blank = _STRUCT.pack(self.type, self.code, 0) + body + around.content
-            pseudo = around.pseudo_header_sum(_PROTOCOL, len(blank), self.NAME)
-            full = self._resolved(checksum=internet_checksum(blank, pseudo))
-        return full, _STRUCT.pack(full.type, full.code, full.checksum) + body
+        if self.checksum is not None:
+            return {}, _STRUCT.pack(self.type, self.code, self.checksum) + body
+        message = _STRUCT.pack(self.type, self.code, 0) + body + around.content
+        pseudo_header = around.pseudo_header_sum(_PROTOCOL, len(message), self.NAME)
+        checksum = internet_checksum(message, pseudo_header)
+        return {"checksum": checksum}, _STRUCT.pack(self.type, self.code, checksum) + body
 
     def replace(self, **changes: Unpack[ICMPv6Fields]) -> ICMPv6:
         """A copy with *changes*."""

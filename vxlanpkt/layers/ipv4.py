@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 from vxlanpkt.checksum import internet_checksum, pseudo_header_sum
 from vxlanpkt.errors import MalformedError, Reason
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, as_ipv4, drafted, scan, set_field
+from vxlanpkt.layers.base import Around, Header, as_bytes, as_ipv4, drafted, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -131,21 +131,22 @@ class IPv4(Header):
         protocol: int | None = None,
         header_checksum: int | None = None,
     ) -> None:
-        set_field(self, "src", as_ipv4("IPv4", "src", src))
-        set_field(self, "dst", as_ipv4("IPv4", "dst", dst))
-        set_field(self, "dscp", dscp)
-        set_field(self, "ecn", ecn)
-        set_field(self, "identification", identification)
-        set_field(self, "flags", flags)
-        set_field(self, "fragment_offset", fragment_offset)
-        set_field(self, "ttl", ttl)
-        set_field(self, "options", as_bytes("IPv4", "options", options))
-        set_field(self, "version", version)
-        set_field(self, "ihl", ihl)
-        set_field(self, "total_length", total_length)
-        set_field(self, "protocol", protocol)
-        set_field(self, "header_checksum", header_checksum)
-        self.__post_init__()
+        draft = thawed(self)
+        draft.src = as_ipv4("IPv4", "src", src)
+        draft.dst = as_ipv4("IPv4", "dst", dst)
+        draft.dscp = dscp
+        draft.ecn = ecn
+        draft.identification = identification
+        draft.flags = flags
+        draft.fragment_offset = fragment_offset
+        draft.ttl = ttl
+        draft.options = as_bytes("IPv4", "options", options)
+        draft.version = version
+        draft.ihl = ihl
+        draft.total_length = total_length
+        draft.protocol = protocol
+        draft.header_checksum = header_checksum
+        freeze(draft, IPv4)
 
     @property
     def tos(self) -> int:
@@ -202,26 +203,30 @@ class IPv4(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[IPv4, bytes]:
-        """The header; derives IHL, total length, protocol and checksum."""
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive IHL, total length, protocol and checksum."""
+        derived = {}
         options = self.options + bytes(-len(self.options) % 4)
-        full = self
-        if None in (self.ihl, self.total_length, self.protocol):
-            full = self._resolved(
-                ihl=5 + len(options) // 4 if self.ihl is None else self.ihl,
-                total_length=(
-                    20 + len(options) + len(around.content) if self.total_length is None else self.total_length
-                ),
-                protocol=self._next_key(around) if self.protocol is None else self.protocol,
-            )
-        if full.header_checksum is None:
-            full = full._resolved(header_checksum=internet_checksum(full._header(0) + options))
-        return full, full._header(full.require("header_checksum")) + options
+        ihl, total_length, protocol, checksum = self.ihl, self.total_length, self.protocol, self.header_checksum
+        if ihl is None:
+            ihl = derived["ihl"] = 5 + len(options) // 4
+            if ihl >> 4:
+                raise self._too_big("ihl", ihl)
+        if total_length is None:
+            total_length = derived["total_length"] = 20 + len(options) + len(around.content)
+            if total_length >> 16:
+                raise self._too_big("total_length", total_length)
+        if protocol is None:
+            protocol = derived["protocol"] = self._next_key(around)
+        if checksum is None:
+            blank = self._header(ihl, total_length, protocol, 0) + options
+            checksum = derived["header_checksum"] = internet_checksum(blank)
+        return derived, self._header(ihl, total_length, protocol, checksum) + options
 
-    def _header(self, checksum: int) -> bytes:
+    def _header(self, ihl: int, total_length: int, protocol: int, checksum: int) -> bytes:
         return _PACK(
-            self.version << 4 | self.require("ihl"), self.tos, self.total_length, self.identification,
-            self.flags << 13 | self.fragment_offset, self.ttl, self.protocol, checksum,
+            self.version << 4 | ihl, self.dscp << 2 | self.ecn, total_length, self.identification,
+            self.flags << 13 | self.fragment_offset, self.ttl, protocol, checksum,
             self.src.packed, self.dst.packed,
         )  # fmt: skip
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import pseudo_header_sum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_ipv6, drafted, scan, set_field
+from vxlanpkt.layers.base import Around, Header, as_ipv6, drafted, freeze, scan, thawed
 from vxlanpkt.layers.ipv6_extensions import (
     Extension,
     Routing,
@@ -112,17 +112,18 @@ class IPv6(Header):
         payload_length: int | None = None,
         next_header: int | None = None,
     ) -> None:
-        set_field(self, "src", as_ipv6("IPv6", "src", src))
-        set_field(self, "dst", as_ipv6("IPv6", "dst", dst))
-        set_field(self, "dscp", dscp)
-        set_field(self, "ecn", ecn)
-        set_field(self, "flow_label", flow_label)
-        set_field(self, "hop_limit", hop_limit)
-        set_field(self, "extension_headers", as_extensions(extension_headers))
-        set_field(self, "version", version)
-        set_field(self, "payload_length", payload_length)
-        set_field(self, "next_header", next_header)
-        self.__post_init__()
+        draft = thawed(self)
+        draft.src = as_ipv6("IPv6", "src", src)
+        draft.dst = as_ipv6("IPv6", "dst", dst)
+        draft.dscp = dscp
+        draft.ecn = ecn
+        draft.flow_label = flow_label
+        draft.hop_limit = hop_limit
+        draft.extension_headers = as_extensions(extension_headers)
+        draft.version = version
+        draft.payload_length = payload_length
+        draft.next_header = next_header
+        freeze(draft, IPv6)
 
     @property
     def traffic_class(self) -> int:
@@ -160,35 +161,29 @@ class IPv6(Header):
         draft.flow_label = first & 0xFFFFF
         draft.version = first >> 28
         draft.extension_headers = (
-            decode_extensions(draft.next_header, bytes(buf[start + 40 : header_end]))
-            if header_end > start + 40
-            else ()
+            decode_extensions(draft.next_header, bytes(buf[start + 40 : header_end])) if header_end > start + 40 else ()
         )
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[IPv6, bytes]:
-        """The header and its extension headers; derives payload length and every next header."""
-        full = self._resolve(around)
-        extensions = encode_extensions(full.extension_headers)
-        if full.payload_length is None:
-            full = full._resolved(payload_length=len(extensions) + len(around.content))
-        first = full.version << 28 | full.dscp << 22 | full.ecn << 20 | full.flow_label
-        return full, _STRUCT.pack(
-            first, full.payload_length, full.next_header, full.hop_limit, full.src.packed, full.dst.packed
-        ) + extensions  # fmt: skip
-
-    def _resolve(self, around: Around) -> IPv6:
-        """This header with its next header, and those of its extension headers, filled in."""
-        full = self
-        if self.extension_headers:
-            resolved = resolve_extensions(self.extension_headers, lambda: self._next_key(around))
-            if resolved != self.extension_headers:
-                full = self.replace(extension_headers=resolved)
-        if full.next_header is None:
-            first = full.extension_headers[0].number if full.extension_headers else self._next_key(around)
-            full = full._resolved(next_header=first)
-        return full
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive payload length and every next header."""
+        derived: dict[str, Any] = {}
+        chain, next_header, payload_length = self.extension_headers, self.next_header, self.payload_length
+        if chain:
+            chain = resolve_extensions(chain, lambda: self._next_key(around))
+            if chain != self.extension_headers:
+                derived["extension_headers"] = chain
+        extensions = encode_extensions(chain)
+        if next_header is None:
+            next_header = derived["next_header"] = chain[0].number if chain else self._next_key(around)
+        if payload_length is None:
+            payload_length = derived["payload_length"] = len(extensions) + len(around.content)
+            if payload_length >> 16:
+                raise self._too_big("payload_length", payload_length)
+        first = self.version << 28 | self.dscp << 22 | self.ecn << 20 | self.flow_label
+        fixed = _STRUCT.pack(first, payload_length, next_header, self.hop_limit, self.src.packed, self.dst.packed)
+        return derived, fixed + extensions
 
     def replace(self, **changes: Unpack[IPv6Fields]) -> IPv6:
         """A copy with *changes*."""

@@ -239,7 +239,9 @@ def _encode_shape(next_header: int | None, length_field: int | None, data: bytes
     data += bytes(-(len(data) + 2) % 8)
     length = (len(data) + 2) // 8 - 1 if length_field is None else length_field
     if length > 0xFF:
-        raise BuildError(f"IPv6 extension header: {len(data) + 2} bytes are too long", layer="IPv6", field="length_field")
+        raise BuildError(
+            f"IPv6 extension header: {len(data) + 2} bytes are too long", layer="IPv6", field="length_field"
+        )
     return bytes((next_header or 0, length)) + data
 
 

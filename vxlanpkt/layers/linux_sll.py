@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, field_error, scan, set_field
+from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, field_error, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -80,12 +80,13 @@ class LinuxSLL(Header):
         packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL", "address", address)
         if len(packed) > 8:
             raise field_error("LinuxSLL", "address", address, 64, "at most 8 bytes")
-        set_field(self, "packet_type", packet_type)
-        set_field(self, "arphrd_type", arphrd_type)
-        set_field(self, "address_length", address_length)
-        set_field(self, "address", packed.ljust(8, b"\0"))
-        set_field(self, "protocol", protocol)
-        self.__post_init__()
+        draft = thawed(self)
+        draft.packet_type = packet_type
+        draft.arphrd_type = arphrd_type
+        draft.address_length = address_length
+        draft.address = packed.ljust(8, b"\0")
+        draft.protocol = protocol
+        freeze(draft, LinuxSLL)
 
     @property
     def mac(self) -> MACAddress | None:
@@ -107,12 +108,15 @@ class LinuxSLL(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[LinuxSLL, bytes]:
-        """The header; derives the protocol type."""
-        full = self if self.protocol is not None else self._resolved(protocol=self._next_key(around))
-        return full, _STRUCT.pack(
-            full.packet_type, full.arphrd_type, full.address_length, full.address, full.protocol
-        )
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the protocol."""
+        if self.protocol is not None:
+            return {}, self._pack(self.protocol)
+        value = self._next_key(around)
+        return {"protocol": value}, self._pack(value)
+
+    def _pack(self, protocol: int) -> bytes:
+        return _STRUCT.pack(self.packet_type, self.arphrd_type, self.address_length, self.address, protocol)
 
     def replace(self, **changes: Unpack[LinuxSLLFields]) -> LinuxSLL:
         """A copy with *changes*."""

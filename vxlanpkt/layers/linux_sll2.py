@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, field_error, scan, set_field
+from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, field_error, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -38,12 +38,12 @@ class LinuxSLL2Fields(TypedDict, total=False):
     """What `LinuxSLL2.replace` takes."""
 
     protocol: int | None
-    reserved: int
     interface_index: int
     arphrd_type: int
     packet_type: int
     address_length: int
     address: MACAddress | bytes
+    reserved: int
 
 
 @final
@@ -53,12 +53,12 @@ class LinuxSLL2(Header):
     """A header of Linux cooked capture version 2, 20 bytes.
 
     protocol         16 bits  what follows; derived: the EtherType of the next layer
-    reserved         16 bits
     interface_index  32 bits  of the interface that the frame was seen on
     arphrd_type      16 bits  the kind of device: 1 Ethernet, 772 loopback ...
     packet_type       8 bits  0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 from us
     address_length    8 bits  how many bytes of `address` count
     address          64 bits  link-layer address of the sender, padded with zeros
+    reserved         16 bits
 
     Raises `FieldError` for a value that its field cannot carry.
     """
@@ -66,40 +66,41 @@ class LinuxSLL2(Header):
     NAME: ClassVar[str] = "LinuxSLL2"
     KIND: ClassVar[Kind] = Kind.LINUX_SLL2
     BITS: ClassVar[dict[str, int]] = {
-        "protocol": 16, "reserved": 16, "interface_index": 32, "arphrd_type": 16, "packet_type": 8, "address_length": 8,
+        "protocol": 16, "interface_index": 32, "arphrd_type": 16, "packet_type": 8, "address_length": 8, "reserved": 16,
     }  # fmt: skip
     DERIVED: ClassVar[tuple[str, ...]] = ("protocol",)
     NEXT_FIELD: ClassVar[str | None] = "protocol"
 
     protocol: int | None
-    reserved: int
     interface_index: int
     arphrd_type: int
     packet_type: int
     address_length: int
     address: bytes
+    reserved: int
 
     def __init__(
         self,
         protocol: int | None = None,
-        reserved: int = 0,
         interface_index: int = 0,
         arphrd_type: int = 1,
         packet_type: int = 0,
         address_length: int = 6,
         address: MACAddress | bytes = b"",
+        reserved: int = 0,
     ) -> None:
         packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL2", "address", address)
         if len(packed) > 8:
             raise field_error("LinuxSLL2", "address", address, 64, "at most 8 bytes")
-        set_field(self, "protocol", protocol)
-        set_field(self, "reserved", reserved)
-        set_field(self, "interface_index", interface_index)
-        set_field(self, "arphrd_type", arphrd_type)
-        set_field(self, "packet_type", packet_type)
-        set_field(self, "address_length", address_length)
-        set_field(self, "address", packed.ljust(8, b"\0"))
-        self.__post_init__()
+        draft = thawed(self)
+        draft.protocol = protocol
+        draft.interface_index = interface_index
+        draft.arphrd_type = arphrd_type
+        draft.packet_type = packet_type
+        draft.address_length = address_length
+        draft.address = packed.ljust(8, b"\0")
+        draft.reserved = reserved
+        freeze(draft, LinuxSLL2)
 
     @property
     def mac(self) -> MACAddress | None:
@@ -122,12 +123,17 @@ class LinuxSLL2(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[LinuxSLL2, bytes]:
-        """The header; derives the protocol type."""
-        full = self if self.protocol is not None else self._resolved(protocol=self._next_key(around))
-        return full, _STRUCT.pack(
-            full.protocol, full.reserved, full.interface_index, full.arphrd_type,
-            full.packet_type, full.address_length, full.address,
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the protocol."""
+        if self.protocol is not None:
+            return {}, self._pack(self.protocol)
+        value = self._next_key(around)
+        return {"protocol": value}, self._pack(value)
+
+    def _pack(self, protocol: int) -> bytes:
+        return _STRUCT.pack(
+            protocol, self.reserved, self.interface_index, self.arphrd_type,
+            self.packet_type, self.address_length, self.address,
         )  # fmt: skip
 
     def replace(self, **changes: Unpack[LinuxSLL2Fields]) -> LinuxSLL2:

@@ -73,10 +73,15 @@ class Loopback(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[Loopback, bytes]:
-        """The header; derives the family."""
-        full = self if self.family is not None else self._resolved(family=self._next_key(around))
-        return full, full.require("family").to_bytes(4, full.byte_order)
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the family."""
+        if self.family is not None:
+            return {}, self._pack(self.family)
+        value = self._next_key(around)
+        return {"family": value}, self._pack(value)
+
+    def _pack(self, family: int) -> bytes:
+        return family.to_bytes(4, self.byte_order)
 
     def replace(self, **changes: Unpack[LoopbackFields]) -> Loopback:
         """A copy with *changes*."""

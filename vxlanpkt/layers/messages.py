@@ -57,7 +57,8 @@ class Echo(Part):
     @classmethod
     def decode(cls, body: bytes) -> Echo:
         """Read a body of at least 4 bytes."""
-        return cls(*_TWO_WORDS.unpack_from(body), body[4:])
+        first, second = _TWO_WORDS.unpack_from(body)
+        return cls(first, second, body[4:])
 
     def encode(self) -> bytes:
         """The bytes of the body."""
@@ -85,7 +86,8 @@ class Unreachable(Part):
     @classmethod
     def decode(cls, body: bytes) -> Unreachable:
         """Read a body of at least 4 bytes."""
-        return cls(*_TWO_WORDS.unpack_from(body), body[4:])
+        first, second = _TWO_WORDS.unpack_from(body)
+        return cls(first, second, body[4:])
 
     def encode(self) -> bytes:
         """The bytes of the body."""
@@ -111,7 +113,8 @@ class Quote(Part):
     @classmethod
     def decode(cls, body: bytes) -> Quote:
         """Read a body of at least 4 bytes."""
-        return cls(*_LONG.unpack_from(body), body[4:])
+        (first,) = _LONG.unpack_from(body)
+        return cls(first, body[4:])
 
     def encode(self) -> bytes:
         """The bytes of the body."""
@@ -137,7 +140,8 @@ class PacketTooBig(Part):
     @classmethod
     def decode(cls, body: bytes) -> PacketTooBig:
         """Read a body of at least 4 bytes."""
-        return cls(*_LONG.unpack_from(body), body[4:])
+        (first,) = _LONG.unpack_from(body)
+        return cls(first, body[4:])
 
     def encode(self) -> bytes:
         """The bytes of the body."""

@@ -208,9 +208,7 @@ class MTU(Part):
         return _MTU.pack(5, 1, self.reserved, self.mtu)
 
 
-AnyNDOption = (
-    SourceLinkLayerAddress | TargetLinkLayerAddress | PrefixInformation | RedirectedHeader | MTU | NDOption
-)
+AnyNDOption = SourceLinkLayerAddress | TargetLinkLayerAddress | PrefixInformation | RedirectedHeader | MTU | NDOption
 _TYPES = (SourceLinkLayerAddress, TargetLinkLayerAddress, PrefixInformation, RedirectedHeader, MTU, NDOption)
 _LENGTHS = {3: 32, 5: 8}
 
@@ -297,7 +295,8 @@ class RouterSolicitation(_Discovery):
     @classmethod
     def decode(cls, body: bytes) -> RouterSolicitation:
         """Read a body of at least 4 bytes."""
-        return cls(*_LONG.unpack_from(body), body[4:])
+        (reserved,) = _LONG.unpack_from(body)
+        return cls(reserved, body[4:])
 
     def encode(self) -> bytes:
         """The bytes of the body."""
@@ -349,7 +348,8 @@ class RouterAdvertisement(_Discovery):
     @classmethod
     def decode(cls, body: bytes) -> RouterAdvertisement:
         """Read a body of at least 12 bytes."""
-        return cls(*_ADVERTISEMENT.unpack_from(body), body[12:])
+        hop_limit, flags, lifetime, reachable, retrans = _ADVERTISEMENT.unpack_from(body)
+        return cls(hop_limit, flags, lifetime, reachable, retrans, body[12:])
 
     def encode(self) -> bytes:
         """The bytes of the body."""

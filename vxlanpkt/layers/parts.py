@@ -46,9 +46,7 @@ def set_part(part: Part, name: str, value: object) -> None:
     object.__setattr__(part, name, value)
 
 
-def encode_options(
-    layer: str, options: bytes | Iterable[Encodable], kinds: tuple[type[Encodable], ...]
-) -> bytes:
+def encode_options(layer: str, options: bytes | Iterable[Encodable], kinds: tuple[type[Encodable], ...]) -> bytes:
     """*options* as the wire's bytes: given as such, or as values of *kinds*; else `FieldError`."""
     if isinstance(options, (bytes, bytearray, memoryview)):
         return bytes(options)

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, scan, set_field
+from vxlanpkt.layers.base import Around, Header, drafted, freeze, scan, thawed
 from vxlanpkt.layers.tcp_options import AnyTCPOption, as_options, parse_options
 from vxlanpkt.layers.tcp_options import TCPOption as TCPOption
 
@@ -113,18 +113,19 @@ class TCP(Header):
         data_offset: int | None = None,
         checksum: int | None = None,
     ) -> None:
-        set_field(self, "src_port", src_port)
-        set_field(self, "dst_port", dst_port)
-        set_field(self, "sequence_number", sequence_number)
-        set_field(self, "acknowledgment_number", acknowledgment_number)
-        set_field(self, "flags", flags)
-        set_field(self, "window", window)
-        set_field(self, "urgent_pointer", urgent_pointer)
-        set_field(self, "options", as_options(options))
-        set_field(self, "reserved", reserved)
-        set_field(self, "data_offset", data_offset)
-        set_field(self, "checksum", checksum)
-        self.__post_init__()
+        draft = thawed(self)
+        draft.src_port = src_port
+        draft.dst_port = dst_port
+        draft.sequence_number = sequence_number
+        draft.acknowledgment_number = acknowledgment_number
+        draft.flags = flags
+        draft.window = window
+        draft.urgent_pointer = urgent_pointer
+        draft.options = as_options(options)
+        draft.reserved = reserved
+        draft.data_offset = data_offset
+        draft.checksum = checksum
+        freeze(draft, TCP)
 
     def parsed_options(self) -> tuple[AnyTCPOption, ...]:
         """A view of `options`, up to the end of the list; `MalformedError` if a length is wrong."""
@@ -150,20 +151,25 @@ class TCP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[TCP, bytes]:
-        """The header; derives data offset and checksum."""
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive data offset and checksum."""
+        derived = {}
         options = self.options + bytes(-len(self.options) % 4)
-        full = self if self.data_offset is not None else self._resolved(data_offset=5 + len(options) // 4)
-        if full.checksum is None:
-            pseudo = around.pseudo_header_sum(_PROTOCOL, 20 + len(options) + len(around.content), self.NAME)
-            blank = full._header(0) + options
-            full = full._resolved(checksum=internet_checksum(blank + around.content, pseudo))
-        return full, full._header(full.require("checksum")) + options
+        data_offset, checksum = self.data_offset, self.checksum
+        if data_offset is None:
+            data_offset = derived["data_offset"] = 5 + len(options) // 4
+            if data_offset >> 4:
+                raise self._too_big("data_offset", data_offset)
+        if checksum is None:
+            segment = self._header(data_offset, 0) + options + around.content
+            pseudo_header = around.pseudo_header_sum(_PROTOCOL, len(segment), self.NAME)
+            checksum = derived["checksum"] = internet_checksum(segment, pseudo_header)
+        return derived, self._header(data_offset, checksum) + options
 
-    def _header(self, checksum: int) -> bytes:
+    def _header(self, data_offset: int, checksum: int) -> bytes:
         return _STRUCT.pack(
             self.src_port, self.dst_port, self.sequence_number, self.acknowledgment_number,
-            self.require("data_offset") << 4 | self.reserved, self.flags, self.window, checksum, self.urgent_pointer,
+            data_offset << 4 | self.reserved, self.flags, self.window, checksum, self.urgent_pointer,
         )  # fmt: skip
 
     def replace(self, **changes: Unpack[TCPFields]) -> TCP:

@@ -74,15 +74,20 @@ class UDP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[UDP, bytes]:
-        """The header; derives length and checksum. The checksum covers the bytes there, whatever the length says."""
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive length and checksum. The checksum covers the bytes there, whatever the length says."""
+        derived = {}
         actual = 8 + len(around.content)
-        full = self if self.length is not None else self._resolved(length=actual)
-        if full.checksum is None:
-            pseudo = around.pseudo_header_sum(_PROTOCOL, actual, self.NAME)
-            blank = _STRUCT.pack(full.src_port, full.dst_port, full.length, 0)
-            full = full._resolved(checksum=transport_checksum(blank + around.content, pseudo))
-        return full, _STRUCT.pack(full.src_port, full.dst_port, full.length, full.checksum)
+        length, checksum = self.length, self.checksum
+        if length is None:
+            length = derived["length"] = actual
+            if length >> 16:
+                raise self._too_big("length", length)
+        if checksum is None:
+            datagram = _STRUCT.pack(self.src_port, self.dst_port, length, 0) + around.content
+            pseudo_header = around.pseudo_header_sum(_PROTOCOL, actual, self.NAME)
+            checksum = derived["checksum"] = transport_checksum(datagram, pseudo_header)
+        return derived, _STRUCT.pack(self.src_port, self.dst_port, length, checksum)
 
     def replace(self, **changes: Unpack[UDPFields]) -> UDP:
         """A copy with *changes*."""

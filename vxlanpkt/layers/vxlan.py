@@ -106,9 +106,9 @@ class VXLAN(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[VXLAN, bytes]:
-        """The header; nothing is derived."""
-        return self, _STRUCT.pack(self.flags << 24 | self.reserved1, self.vni << 8 | self.reserved2)
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive nothing."""
+        return {}, _STRUCT.pack(self.flags << 24 | self.reserved1, self.vni << 8 | self.reserved2)
 
     def replace(self, **changes: Unpack[VXLANFields]) -> VXLAN:
         """A copy with *changes*."""

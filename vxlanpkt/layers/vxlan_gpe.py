@@ -96,11 +96,16 @@ class VXLANGPE(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def encode(self, around: Around) -> tuple[VXLANGPE, bytes]:
-        """The header; derives the next protocol."""
-        full = self if self.next_protocol is not None else self._resolved(next_protocol=self._next_key(around))
-        return full, _STRUCT.pack(
-            full.flags | full.version << 4, full.reserved1, full.next_protocol, full.vni << 8 | full.reserved2
+    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+        """Derive the next protocol."""
+        if self.next_protocol is not None:
+            return {}, self._pack(self.next_protocol)
+        value = self._next_key(around)
+        return {"next_protocol": value}, self._pack(value)
+
+    def _pack(self, next_protocol: int) -> bytes:
+        return _STRUCT.pack(
+            self.flags | self.version << 4, self.reserved1, next_protocol, self.vni << 8 | self.reserved2
         )
 
     def replace(self, **changes: Unpack[VXLANGPEFields]) -> VXLANGPE:
