@@ -231,7 +231,7 @@ def dissect(
     start            what the bytes begin with: a `LinkType`, or a layer such as `VXLAN`
     ports            the UDP destination ports that carry VXLAN, instead of those of *bindings*
     bindings         who follows whom
-    max_tunnels      how many tunnel headers are entered; what is behind further ones is payload
+    max_tunnels      how many tunnel headers are entered, that of *start* included; further ones are payload
     original_length  the length that the frame had on the wire, if the capture cut it: length
                      fields may then reach that far
     """
@@ -247,7 +247,8 @@ def dissect(
         return _continue(data, start, [], bindings, max_tunnels, bounds, start)
     if not bindings.walkable:
         return _continue(data, _first_layer(kind, data), [], bindings, max_tunnels, bounds, start)
-    rows, last, fault = kernel.walk(data, 0, length, missing, kind, bindings.ports, max_tunnels)
+    entered = max(max_tunnels - LAYERS[kind].TUNNEL, 0) if kind < len(LAYERS) else max_tunnels
+    rows, last, fault = kernel.walk(data, 0, length, missing, kind, bindings.ports, entered)
     if fault is not None:
         return Dissection(data, start, rows, LAYERS, ("IP" if last == Kind.RAW else LAYERS[last].NAME, fault), bounds)
     if bindings.get(LAYERS[last], rows[-1][4]) is None:
@@ -280,7 +281,7 @@ def _continue(
         max_tunnels -= sum(LAYERS[row[0]].TUNNEL for row in rows)
     while following is not None:
         if following.TUNNEL:
-            if max_tunnels == 0:
+            if max_tunnels <= 0 and rows:
                 break
             max_tunnels -= 1
         if following not in types:

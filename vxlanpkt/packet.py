@@ -323,7 +323,8 @@ def _undetermined(layer: Layer, checksums: str) -> Layer:
     kept = {getattr(layer, "NEXT_FIELD", None)}
     if checksums != "all" and layer.NAME in _ZERO_STAYS:
         kept.update(name for name in _CHECKSUM_FIELDS if getattr(layer, name, None) == 0)
-    return _changed(layer, {name: None for name in layer.DERIVED if name not in kept})
+    names = getattr(layer, "RECOMPUTED", None)
+    return _changed(layer, {name: None for name in (layer.DERIVED if names is None else names) if name not in kept})
 
 
 def _checksum_error(layer: str, field: str, offset: int, expected: int, found: int) -> ChecksumError:

@@ -20,6 +20,7 @@ Network = IPv4Network | IPv6Network
 
 ALL_RESERVED = 0xF7FFFFFF_000000FF  # the 39 bits of the header that are neither I nor the VNI
 _GBP_BITS = 0x8048FFFF_00000000  # G, D, A and the group policy ID
+_GBP_IGNORED = 0x80FFFFFF_00000000
 _GPE_BITS = 0x340000FF_00000000  # version, P and the next protocol
 _MAPPED_PREFIX = 0xFFFF << 32
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -99,6 +100,8 @@ class DecapPolicy:
 
     RFC7348: ClassVar[DecapPolicy]
     STRICT: ClassVar[DecapPolicy]
+    LINUX: ClassVar[DecapPolicy]
+    LINUX_GBP: ClassVar[DecapPolicy]
 
     def __init__(
         self,
@@ -230,3 +233,15 @@ DecapPolicy.STRICT = DecapPolicy(
     check_inner_length=True,
     ecn="rfc6040",
 )
+# What the kernel's vxlan device does (drivers/net/vxlan), as far as a policy can know it.
+DecapPolicy.LINUX = DecapPolicy(
+    reserved_mask=ALL_RESERVED,
+    verify_ip_checksum=True,
+    verify_udp_checksum=True,
+    zero_checksum6=False,
+    fragments="atomic",
+    check_inner_length=True,
+    ecn="rfc6040",
+)
+# With group policy the kernel ignores the low 24 bits of the first word, whether G is set or not.
+DecapPolicy.LINUX_GBP = DecapPolicy.LINUX.replace(gbp=True, reserved_mask=ALL_RESERVED & ~_GBP_IGNORED)

@@ -335,10 +335,9 @@ def _address(name: str, value: Address | str) -> Address:
 def _ports(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
     if value is None or (isinstance(value, int) and not value >> 16):
         return value
-    if isinstance(value, Iterable):
-        low, high = tuple(value)
-        if all(isinstance(port, int) for port in (low, high)) and 0 <= low < high <= 1 << 16:
-            return low, high
+    ends = tuple(value) if isinstance(value, Iterable) else ()
+    if len(ends) == 2 and all(isinstance(port, int) for port in ends) and 0 <= ends[0] < ends[1] <= 1 << 16:
+        return ends[0], ends[1]
     raise _refused("src_port", value, "a port, or (low, high) with low < high <= 65536", 16)
 
 

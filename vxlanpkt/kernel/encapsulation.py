@@ -134,13 +134,16 @@ def _sum_by_inner_checksum(inner: _Inner) -> int | None:
     """The sum of the inner frame, with a segment whose checksum is right not read at all.
 
     Such a segment sums to the complement of its pseudo-header, whatever it holds (the kernel's
-    local checksum offload). None where there is no such segment.
+    local checksum offload). None where there is no such segment, and behind extension headers, as a
+    routing header puts another destination into the pseudo-header.
     """
     if inner.row is None:
         return None
     kind, _, segment, end, protocol, missing = inner.row
     field = _CHECKSUM_AT.get(protocol or 0)
     if field is None or missing >= FRAGMENTED or end - segment < field + 2:
+        return None
+    if kind == Kind.IPV6 and segment - inner.at > 40:
         return None
     buf = inner.buf
     if protocol == _UDP_PROTOCOL and (

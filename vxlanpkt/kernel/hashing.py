@@ -8,7 +8,8 @@ All packets of an inner flow have one hash, so that the underlay's ECMP keeps th
 IPv4       addresses = src << 32 | dst; ports = src_port << 48 | dst_port << 32 | protocol
 IPv6       addresses = mix(src high ^ K0, src low ^ K1) ^ mix(dst high ^ K2, dst low ^ K3); ports as above
 fragments  as above, with ports = 0
-MPLS       addresses = the first three labels, 20 bits each; ports = 0
+MPLS       addresses = the labels down to the bottom of the stack, the first three at most, 20 bits
+           each; ports = 0
 others     addresses = dst MAC << 16 | EtherType; ports = src MAC
 
 Tags are seen through, protocols without ports have 0 for them, an IP header that cannot be read

@@ -28,17 +28,17 @@ _GPE_P_FLAG = 0x04
 
 def _cut(reason: Reason, needed: int, available: int, missing: int, field: str = "") -> Fault:
     """The fault of a header that needs more bytes than are there: the capture's, if it kept too few."""
-    if needed - available <= missing < FRAGMENTED:
+    if needed - available <= missing % FRAGMENTED:
         return Fault(Reason.CAPTURE_CUT, needed, field)
     return Fault(reason, needed, field)
 
 
 def _beyond(declared: int, available: int, missing: int) -> int:
-    """How much of a declared length is missing; still of unknown reach in a fragment."""
-    beyond = declared - available
-    if beyond <= 0:
-        return 0
-    return beyond + FRAGMENTED if missing >= FRAGMENTED else beyond
+    """How much of a declared length is missing. In a fragment only what the capture cut is known."""
+    beyond = max(declared - available, 0)
+    if beyond and missing >= FRAGMENTED:
+        return FRAGMENTED + min(beyond, missing - FRAGMENTED)
+    return beyond
 
 
 def scan_ethernet(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:
@@ -294,11 +294,11 @@ def walk(
     rows: list[Row] = []
     while True:
         row = SCANS[kind](buf, start, end, missing)
-        if row.__class__ is Fault:
-            return rows, kind, row  # type: ignore[return-value]
-        rows.append(row)  # type: ignore[arg-type]
+        if isinstance(row, Fault):
+            return rows, kind, row
+        rows.append(row)
         kind, _, start, end, key, missing = row
-        following = (ports if kind == _UDP else FOLLOWS[kind]).get(key)  # type: ignore[arg-type]
+        following = (ports if kind == _UDP else FOLLOWS[kind]).get(-1 if key is None else key)
         if following is None:
             return rows, kind, None
         if following in _TUNNELS:

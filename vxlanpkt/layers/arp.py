@@ -30,6 +30,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
+from vxlanpkt.errors import BuildError
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Around, Header, as_bytes, as_ipv4, as_mac, drafted, freeze, scan, thawed
 
@@ -70,8 +71,8 @@ class ARP(Header):
     target_ip        32 bits  target protocol address
     hardware_type    16 bits  1 Ethernet
     protocol_type    16 bits  0x0800 IPv4
-    hardware_length   8 bits  bytes of a hardware address; derived: 6
-    protocol_length   8 bits  bytes of a protocol address; derived: 4
+    hardware_length   8 bits  bytes of a hardware address; derived: 6, but not for raw addresses
+    protocol_length   8 bits  bytes of a protocol address; derived: 4, but not for raw addresses
     raw_addresses    None, or the bytes to send in place of the four addresses; set by parse if the
                      lengths are not 6 and 4, the four addresses being unspecified (zero) then
 
@@ -84,6 +85,7 @@ class ARP(Header):
         "operation": 16, "hardware_type": 16, "protocol_type": 16, "hardware_length": 8, "protocol_length": 8,
     }  # fmt: skip
     DERIVED: ClassVar[tuple[str, ...]] = ("hardware_length", "protocol_length")
+    RECOMPUTED: ClassVar[tuple[str, ...] | None] = ()  # the lengths belong to the types, not to the content
 
     operation: int
     sender_mac: MACAddress
@@ -154,11 +156,14 @@ class ARP(Header):
         """Derive the two lengths."""
         derived = {}
         hardware_length, protocol_length = self.hardware_length, self.protocol_length
+        addresses = self.raw_addresses
+        if addresses is not None and (hardware_length is None or protocol_length is None):
+            field = "hardware_length" if hardware_length is None else "protocol_length"
+            raise BuildError(f"ARP.{field} cannot be derived: raw addresses do not say it", layer="ARP", field=field)
         if hardware_length is None:
             hardware_length = derived["hardware_length"] = 6
         if protocol_length is None:
             protocol_length = derived["protocol_length"] = 4
-        addresses = self.raw_addresses
         if addresses is None:
             addresses = _ADDRESSES.pack(
                 self.sender_mac.packed, self.sender_ip.packed, self.target_mac.packed, self.target_ip.packed
@@ -169,5 +174,9 @@ class ARP(Header):
         return derived, fixed + addresses
 
     def replace(self, **changes: Unpack[ARPFields]) -> ARP:
-        """A copy with *changes*."""
+        """A copy with *changes*. While addresses are raw, None leaves a length as it is: nothing else says it."""
+        if self.raw_addresses is not None and changes.get("raw_addresses", b"") is not None:
+            return self._changed(
+                {name: value for name, value in changes.items() if value is not None or name not in self.DERIVED}
+            )
         return self._changed(changes)

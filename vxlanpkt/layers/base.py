@@ -70,7 +70,8 @@ class Header:
     """What the built-in layers share: checks against field widths, typed change, strict access.
 
     `BITS` gives the width of every integer field. `NEXT_FIELD` names the derived field, if any,
-    that says what follows. The draft of a class is its unfrozen twin: decoders fill one and then
+    that says what follows. `RECOMPUTED` lists what `Packet.recompute` does anew, None for all derived
+    fields but that one. The draft of a class is its unfrozen twin: decoders fill one and then
     turn it into the frozen class, which costs half of what a frozen constructor does.
     """
 
@@ -81,6 +82,7 @@ class Header:
     BITS: ClassVar[Mapping[str, int]]
     DERIVED: ClassVar[tuple[str, ...]] = ()
     NEXT_FIELD: ClassVar[str | None] = None
+    RECOMPUTED: ClassVar[tuple[str, ...] | None] = None
     TUNNEL: ClassVar[bool] = False
     DRAFT: ClassVar[Any]
     SETTERS: ClassVar[tuple[Any, ...]]
@@ -136,11 +138,11 @@ class Header:
 
     def _next_key(self, around: Around) -> int:
         """The key of what follows, for the derived field that names it."""
+        field = str(self.NEXT_FIELD)
         if around.next_key is None:
-            raise BuildError(
-                f"{self.NAME}.{self.NEXT_FIELD} cannot be derived: say what follows",
-                layer=self.NAME, field=str(self.NEXT_FIELD),
-            )  # fmt: skip
+            raise BuildError(f"{self.NAME}.{field} cannot be derived: say what follows", layer=self.NAME, field=field)
+        if around.next_key >> self.BITS[field]:
+            raise self._too_big(field, around.next_key)
         return around.next_key
 
 

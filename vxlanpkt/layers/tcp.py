@@ -32,7 +32,6 @@ from vxlanpkt.checksum import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Around, Header, drafted, freeze, scan, thawed
 from vxlanpkt.layers.tcp_options import AnyTCPOption, as_options, parse_options
-from vxlanpkt.layers.tcp_options import TCPOption as TCPOption
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -1,0 +1,1 @@
+"""The peers: what else one would use in Python for VXLAN."""

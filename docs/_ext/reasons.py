@@ -1,0 +1,63 @@
+"""The `{reasons}` directive draws the table of every Reason from REASONS; docstrings keep their columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from sphinx.application import Sphinx
+
+from vxlanpkt import REASONS, Reason
+
+_TITLES = ("Code", "Reason", "Raised as", "Layer", "Meaning")
+
+
+class ReasonTable(Directive):
+    """A row for each Reason, in the order of the codes."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build the table."""
+        group = nodes.tgroup(cols=len(_TITLES))
+        group.extend(nodes.colspec(colwidth=width) for width in (5, 28, 18, 12, 45))
+        head = nodes.thead()
+        head += _row([nodes.Text(title) for title in _TITLES])
+        body = nodes.tbody()
+        for reason in Reason:
+            info = REASONS.get(reason)
+            kind, layer, text = (info.exception.__name__, info.layer, info.text) if info else ("", "", "accepted")
+            name, raised = nodes.literal(text=reason.name), nodes.literal(text=kind) if kind else nodes.Text("")
+            body += _row([nodes.Text(str(reason.value)), name, raised, nodes.Text(layer), nodes.Text(text)])
+        group += head
+        group += body
+        table = nodes.table()
+        table += group
+        return [table]
+
+
+def _row(cells: list[Any]) -> nodes.row:
+    row = nodes.row()
+    for cell in cells:
+        entry = nodes.entry()
+        entry += nodes.paragraph("", "", cell)
+        row += entry
+    return row
+
+
+def _keep_columns(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:  # fmt: skip
+    """Show docstrings as they were laid out, in columns: as one literal block behind the first paragraph."""
+    if "" not in lines:
+        return
+    first = lines.index("")
+    rest = [f"    {line}".rstrip() for line in lines[first + 1 :]]
+    if any(rest):
+        lines[:] = [*lines[: first + 1], "::", "", *rest, ""]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("reasons", ReasonTable)
+    app.connect("autodoc-process-docstring", _keep_columns)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

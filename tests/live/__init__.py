@@ -1,0 +1,1 @@
+"""Tests against the Linux kernel's own vxlan device, in network namespaces that the tests make."""

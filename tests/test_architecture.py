@@ -1,0 +1,272 @@
+"""The house: imports point only downward, names say what they are, and the public table is complete.
+
+Imports are read with `ast`; those under `if TYPE_CHECKING:` are exempt, as they do not run.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import vxlanpkt
+
+ROOT = Path(vxlanpkt.__file__).parent
+
+# From the bottom to the top. Modules in one line stand side by side: they may not import each other.
+# The layer modules, and in kernel/ the two backends, are filled in below.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("assigned",),
+    ("checksum",),
+    ("addresses",),
+    ("kernel.spans",),
+    ("kernel.contract",),
+    ("kernel.scanning",),
+    ("kernel.hashing",),
+    ("kernel.decapsulation", "kernel.encapsulation"),
+    ("kernel.python",),
+    ("kernel.c",),
+    ("kernel",),
+    ("layers",),
+    ("layers.base",),
+    ("layers.*",),
+    ("printing",),
+    ("bindings",),
+    ("dissection",),
+    ("packet",),
+    ("policy", "tunnel"),
+    ("decapsulation",),
+    ("batch",),
+    ("bulk",),
+)
+# Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
+WINGS = ("capture", "analysis", "overlay", "cni", "strategies", "cli")
+# Modules that are no part of the library as it runs: the build script of the C kernel.
+BUILD = frozenset(("_build",))
+# What wings may import although it is no public name: (core module, name).
+EXCEPTIONS = frozenset((
+    ("kernel.contract", "NO_LINK_TYPE"),  # the value in a public column, `DecapBatch.inner_link_type`
+    ("layers.ipv6_extensions", "Extension"),  # type aliases of unions of public classes
+    ("layers.messages", "Message"),
+))  # fmt: skip
+
+
+class Import(NamedTuple):
+    """One imported name: from which module of the package, what, and on which line."""
+
+    module: str
+    name: str
+    line: int
+
+
+def _modules() -> dict[str, Path]:
+    """Every module of the package by its name inside it; the package itself is ''."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = _modules()
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below that is not only for type checkers."""
+    for child in ast.iter_child_nodes(node):
+        if _is_type_checking(child):
+            assert isinstance(child, ast.If)
+            for other in child.orelse:
+                yield other
+                yield from _running(other)
+            continue
+        yield child
+        yield from _running(child)
+
+
+def _imports(tree: ast.AST) -> Iterator[Import]:
+    """What a module imports from this package when it runs, in functions too."""
+    for node in _running(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "vxlanpkt":
+                    yield Import(alias.name[len("vxlanpkt.") :], "", node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            if node.module is None or node.module.split(".")[0] != "vxlanpkt":
+                continue
+            module = node.module[len("vxlanpkt.") :]
+            for alias in node.names:
+                inside = f"{module}.{alias.name}".lstrip(".")
+                yield Import(inside, "", node.lineno) if inside in MODULES else Import(module, alias.name, node.lineno)
+
+
+IMPORTS = {name: tuple(_imports(tree)) for name, tree in TREES.items()}
+
+
+def _wing(module: str) -> str | None:
+    """The wing that a module belongs to, or None for the core."""
+    first = module.split(".")[0]
+    return first if first in WINGS else None
+
+
+def _floor(module: str) -> int | None:
+    """The number of a core module's floor."""
+    for number, names in enumerate(FLOORS):
+        if module in names:
+            return number
+    parent = module.rpartition(".")[0]
+    return next((number for number, names in enumerate(FLOORS) if f"{parent}.*" in names), None)
+
+
+def _is_protocol(module: str) -> bool:
+    """Whether a module defines a layer: a class derived from Header that has a NAME."""
+    return any(
+        isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Header" for base in node.bases)
+        for node in ast.walk(TREES[module])
+    )
+
+
+CORE = [name for name in MODULES if name and _wing(name) is None and name.split(".")[0] not in BUILD]
+IN_WINGS = [name for name in MODULES if _wing(name) is not None]
+
+
+def test_every_module_has_its_place() -> None:
+    """A new module of the core has to be given a floor here."""
+    assert [name for name in CORE if _floor(name) is None] == []
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_core_imports_point_down(module: str) -> None:
+    """Nothing in the core imports from its own floor or from one above, nor from a wing."""
+    own = _floor(module)
+    assert own is not None
+    for target, name, line in IMPORTS[module]:
+        where = f"{module}:{line} imports {target or 'vxlanpkt'} {name}"
+        assert target, f"{where}: the names of the package, which are loaded from above"
+        assert _wing(target) is None, f"{where}: a wing"
+        floor = _floor(target)
+        assert floor is not None, f"{where}: not in the house"
+        if module.startswith("layers.") and target.startswith("layers."):
+            continue  # test_layers_do_not_know_each_other
+        assert floor < own, f"{where}: up or sideways"
+
+
+@pytest.mark.parametrize("module", [name for name in CORE if name.startswith("layers.")])
+def test_layers_do_not_know_each_other(module: str) -> None:
+    """No layer module imports one that defines another layer: who follows whom is data."""
+    for target, name, line in IMPORTS[module]:
+        if target.startswith("layers."):
+            assert not _is_protocol(target), f"{module}:{line} imports {name} from the layer module {target}"
+
+
+def test_protocols_are_found() -> None:
+    """The rule above sees the layers that it is about."""
+    protocols = {name.removeprefix("layers.") for name in CORE if name.startswith("layers.") and _is_protocol(name)}
+    assert {"ethernet", "dot1q", "arp", "ipv4", "ipv6", "udp", "tcp", "icmp", "vxlan", "vxlan_gpe"} <= protocols
+    assert not {"base", "messages", "neighbor_discovery", "ipv6_extensions"} & protocols
+
+
+def test_no_cycles() -> None:
+    """No module imports itself by way of others, in the core or in a wing."""
+    finished: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        if module in finished:
+            return
+        for target in {found.module for found in IMPORTS[module]}:
+            visit(target, (*path, module))
+        finished.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", IN_WINGS)
+def test_wings_use_public_names(module: str) -> None:
+    """Wings prove that the API suffices: they import nothing of the core but what users may, kernels least of all."""
+    wing = _wing(module)
+    assert wing is not None
+    for target, name, line in IMPORTS[module]:
+        where = f"{module}:{line} imports {name or 'all'} from vxlanpkt.{target}"
+        other = _wing(target)
+        if other is not None:
+            assert WINGS.index(other) <= WINGS.index(wing), f"{where}: a wing above"
+            continue
+        if not target:
+            assert not name or name in (*vxlanpkt.__all__, "open"), f"{where}: no public name"
+            continue
+        public = vxlanpkt._MODULES.get(target, ())
+        assert name in public or (target, name) in EXCEPTIONS, f"{where}: no public name"
+
+
+def test_exceptions_are_needed() -> None:
+    """An exception that nobody uses any more is taken out."""
+    used = {(found.module, found.name) for module in IN_WINGS for found in IMPORTS[module]}
+    assert used >= EXCEPTIONS
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "layers"])
+def test_docstrings(module: str) -> None:
+    """Each module begins by saying what it is."""
+    assert ast.get_docstring(TREES[module]), f"{module or '__init__'} has no docstring"
+
+
+def _public_functions() -> set[str]:
+    return {name for name in [*vxlanpkt.__all__, "open"] if name.islower() and not name.startswith("_")}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_module_names(module: str) -> None:
+    """No module takes the name of a public function (which it would shadow) or of the standard library's modules."""
+    last = module.rpartition(".")[2]
+    assert last not in _public_functions(), f"{module} is named as a public function"
+    assert last not in sys.stdlib_module_names, f"{module} is named as a module of the standard library"
+
+
+def _checked_imports() -> set[tuple[str, str]]:
+    """(module, name) of every import under TYPE_CHECKING in `vxlanpkt/__init__.py`."""
+    found = set()
+    for block in filter(_is_type_checking, TREES[""].body):
+        for node in ast.walk(block):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module is not None
+                for alias in node.names:
+                    assert alias.asname == alias.name, f"{alias.name} is not exported: write it `as {alias.name}`"
+                    found.add((node.module[len("vxlanpkt.") :], alias.name))
+    return found
+
+
+def test_public_table() -> None:
+    """What is loaded on first use is what type checkers see."""
+    table = {(module, name) for module, names in vxlanpkt._MODULES.items() for name in names}
+    assert table == _checked_imports()
+
+
+@pytest.mark.parametrize("name", vxlanpkt.__all__)
+def test_public_names_resolve(name: str) -> None:
+    """Every name of `__all__` is there."""
+    assert getattr(vxlanpkt, name) is not None
+
+
+def test_all() -> None:
+    """`from vxlanpkt import *` does not take the place of the built-in `open`."""
+    assert "open" not in vxlanpkt.__all__
+    assert len(set(vxlanpkt.__all__)) == len(vxlanpkt.__all__)
+
+
+def test_unknown_names() -> None:
+    """A name that is not there is an AttributeError, as of any module."""
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        vxlanpkt.nothing_of_the_kind  # noqa: B018

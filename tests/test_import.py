@@ -1,0 +1,66 @@
+"""What `import vxlanpkt` costs: names are loaded from their modules when they are first used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vxlanpkt
+
+# What the package's own few lines need. Everything else waits for the first name.
+ALLOWED = frozenset(("vxlanpkt",))
+# Expensive in themselves, or a sign that something was loaded too early.
+FORBIDDEN = ("ipaddress", "dataclasses", "struct", "array", "inspect", "ast", "cffi", "hypothesis", "vxlanpkt.layers")
+
+
+def _loaded(statement: str) -> set[str]:
+    """The modules that *statement* adds in a fresh interpreter, beside those of the standard modules that it may use."""
+    program = (
+        "import __future__, importlib, sys, typing\n"  # what vxlanpkt/__init__.py imports
+        "before = set(sys.modules)\n"
+        f"{statement}\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(_home())!r})\n{program}"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return set(done.stdout.split())
+
+
+def _home() -> Path:
+    return Path(vxlanpkt.__file__).parent.parent
+
+
+def test_import_loads_itself_alone() -> None:
+    """Nothing but the package comes with `import vxlanpkt`."""
+    assert _loaded("import vxlanpkt") == ALLOWED
+
+
+def test_dir_and_version_load_nothing() -> None:
+    """Looking around is free."""
+    assert _loaded("import vxlanpkt; dir(vxlanpkt); vxlanpkt.__version__; vxlanpkt.__all__") == ALLOWED
+
+
+@pytest.mark.parametrize("module", FORBIDDEN)
+def test_import_does_not_load(module: str) -> None:
+    """Named one by one, so that a failure says which."""
+    assert module not in _loaded("import vxlanpkt")
+
+
+def test_a_name_loads_what_it_needs() -> None:
+    """A low name does not bring the floors above it."""
+    loaded = _loaded("import vxlanpkt; vxlanpkt.Reason")
+    assert "vxlanpkt.errors" in loaded
+    assert not {name for name in loaded if name.startswith("vxlanpkt.")} - {"vxlanpkt.errors"}
+
+
+def test_no_wing_comes_with_the_core() -> None:
+    """The core does without captures, command line and strategies."""
+    loaded = _loaded("import vxlanpkt; vxlanpkt.decap_batch; vxlanpkt.encap_batch; vxlanpkt.parse; vxlanpkt.Tunnel")
+    wings = ("capture", "analysis", "overlay", "cni", "cli", "strategies")
+    assert not [name for name in loaded if name.startswith(tuple(f"vxlanpkt.{wing}" for wing in wings))]
+    assert not {"hypothesis", "argparse"} & loaded

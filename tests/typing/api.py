@@ -1,0 +1,249 @@
+"""The API as typed, for type checkers: never run.
+
+Lines that end in `# error: CODE` are wrong on purpose, and mypy has to say so; what `reveal_type` says is compared with
+the comment behind it. See test_typing.py.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from typing_extensions import assert_type, reveal_type
+
+import vxlanpkt
+from vxlanpkt import (
+    ARP,
+    DEFAULT,
+    NO_TUNNEL,
+    TCP,
+    UDP,
+    VXLAN,
+    VXLANGPE,
+    Bindings,
+    BuildError,
+    Capture,
+    CaptureError,
+    ChecksumError,
+    Datagram,
+    DecapBatch,
+    DecapError,
+    DecapPolicy,
+    Decapsulated,
+    Dissection,
+    EncapBatch,
+    Ethernet,
+    FieldError,
+    FrameBatch,
+    GroupPolicy,
+    IPv4,
+    IPv6,
+    Layer,
+    LayerNotFound,
+    LinkType,
+    MACAddress,
+    MalformedError,
+    Note,
+    Packet,
+    PacketError,
+    ParseError,
+    Reason,
+    TruncatedError,
+    Tunnel,
+    decap,
+    decap_batch,
+    dissect,
+    encap_batch,
+    flow_hash,
+    parse,
+)
+
+
+def build(inner_packet: Packet, inner_bytes: bytes) -> None:
+    """Values: made, resolved, changed."""
+    frame = Packet(
+        Ethernet(dst="02:00:00:00:00:02", src="02:00:00:00:00:01"),
+        IPv4(src="192.0.2.1", dst="192.0.2.2", ttl=64),
+        UDP(src_port=49152, dst_port=4789, checksum=0),
+        VXLAN(vni=5000),
+        payload=inner_packet,
+        trailers=(),
+    )
+    Packet(IPv6("2001:db8::1", "2001:db8::2"), payload=inner_bytes, start=IPv6)
+    Packet(Ethernet(0, b"\x02\0\0\0\0\1", 0x88B5), payload=bytearray(4), start=LinkType.ETHERNET)
+    reveal_type(frame.build())  # bytes
+    reveal_type(bytes(frame))  # bytes
+    reveal_type(frame.resolve())  # vxlanpkt.packet.Packet
+    reveal_type(frame[IPv4])  # vxlanpkt.layers.ipv4.IPv4
+    reveal_type(frame[IPv4].total_length)  # int | None
+    reveal_type(frame[IPv4].require("total_length"))  # int
+    reveal_type(frame[IPv4].src)  # ipaddress.IPv4Address
+    reveal_type(frame[Ethernet].dst)  # vxlanpkt.addresses.MACAddress
+    reveal_type(frame[VXLAN].group_policy)  # vxlanpkt.layers.vxlan.GroupPolicy | None
+    reveal_type(VXLAN.with_group_policy(1, 2))  # vxlanpkt.layers.vxlan.VXLAN
+    reveal_type(VXLANGPE(1).next_protocol)  # int | None
+    reveal_type(VXLAN(1).replace(vni=2, flags=0))  # vxlanpkt.layers.vxlan.VXLAN
+    reveal_type(IPv4("192.0.2.1", "192.0.2.2").replace(dst="192.0.2.3", total_length=None))  # vxlanpkt.layers.ipv4.IPv4
+    assert_type(frame.replace(IPv4, total_length=9), Packet)
+    assert_type(ARP(1, "02:00:00:00:00:01", "10.0.0.1", 0, "10.0.0.2").sender_ip, IPv4Address)
+    assert_type(MACAddress("02:00:00:00:00:01").packed, bytes)
+
+
+def read(wire: bytes, datagram: memoryview) -> None:
+    """Packets and dissections from bytes."""
+    packet = parse(wire)
+    parse(datagram, start=VXLAN)
+    parse(wire, start=LinkType.RAW, ports=[4789], bindings=DEFAULT, max_tunnels=1, original_length=1500)
+    reveal_type(packet)  # vxlanpkt.packet.Packet
+    reveal_type(packet[VXLAN].vni)  # int
+    reveal_type(packet.get(ARP))  # vxlanpkt.layers.arp.ARP | None
+    reveal_type(packet.inner)  # vxlanpkt.packet.Packet
+    reveal_type(packet.inner[IPv4].src)  # ipaddress.IPv4Address
+    reveal_type(VXLAN in packet)  # bool
+    assert_type(packet.layers, tuple[Layer, ...])
+    assert_type(packet.payload, bytes)
+    assert_type(packet.trailers, tuple[bytes, ...])
+    assert_type(packet.replace(UDP, dst_port=8472).recompute().build(), bytes)
+    assert_type(packet.recompute(UDP, TCP, checksums="all"), Packet)
+    assert_type(packet.checksum_errors(), tuple[ChecksumError, ...])
+    match packet.layers:
+        case (Ethernet(), IPv4(dst=vtep), UDP(dst_port=4789), VXLAN(vni=vni), *inner):
+            reveal_type(vtep)  # ipaddress.IPv4Address
+            reveal_type(vni)  # int
+            assert_type(inner, list[Layer])
+    found = dissect(wire)
+    assert_type(found, Dissection)
+    reveal_type(found[VXLAN].vni)  # int
+    reveal_type(found.get(VXLAN))  # vxlanpkt.layers.vxlan.VXLAN | None
+    reveal_type(found.error)  # vxlanpkt.errors.ParseError | None
+    assert_type(found.inner, Dissection)
+    assert_type(DEFAULT.bind(UDP, 5000, VXLAN, replace=True), Bindings)
+
+
+def tunnels(inner: bytes, wire: bytes, payload: bytes, peer: IPv6Address) -> None:
+    """One tunnel, one frame."""
+    tunnel = Tunnel(vni=5000, src="192.0.2.1", dst="192.0.2.2", src_mac="02:00:00:00:00:01", dst_mac=0)
+    Tunnel(
+        1, peer, peer, dst_port=8472, src_port=(49152, 65536), ttl="inherit", dscp="inherit", ecn="linux", df="unset",
+        flow_label="hash", udp_checksum="inner", vlans=[1, 2], group_policy=7, gpe=False, symmetric=True,
+    )  # fmt: skip
+    reveal_type(tunnel.encap(inner))  # bytes
+    reveal_type(tunnel.encap(inner, identification=7))  # bytes
+    reveal_type(tunnel.encap_payload(inner))  # vxlanpkt.tunnel.Datagram
+    reveal_type(tunnel.replace(ttl=3, src="192.0.2.9", group_policy=GroupPolicy(1)))  # vxlanpkt.tunnel.Tunnel
+    dst, dst_port, src_port, tos, ttl, data = tunnel.encap_payload(inner)
+    assert_type(dst, IPv4Address | IPv6Address)
+    assert_type((dst_port, src_port, tos, ttl), tuple[int, int, int, int])
+    assert_type(data, bytes)
+    assert_type(tunnel.overhead, int)
+    assert_type(tunnel.inner_mtu(1500), int)
+    assert_type(Datagram(dst, 1, 2, 3, 4, b"").payload, bytes)
+    got = decap(wire, policy=DecapPolicy.RFC7348)
+    assert_type(got, Decapsulated)
+    reveal_type(got.vni)  # int
+    reveal_type(got.inner)  # bytes
+    reveal_type(got.outer)  # vxlanpkt.packet.Packet
+    reveal_type(got.notes)  # vxlanpkt.kernel.contract.Note
+    reveal_type(got.link_type)  # vxlanpkt.assigned.LinkType | None
+    assert_type(decap(payload, start=VXLAN, source=peer, tos=0), Decapsulated)
+    policy = DecapPolicy(ports=[4789], vnis=range(10), allowed_sources=["192.0.2.0/24"], inner_vlan="strip")
+    assert_type(policy.replace(ecn="rfc6040", lengths="snapped"), DecapPolicy)
+    assert_type(DecapPolicy.STRICT, DecapPolicy)
+    assert_type(flow_hash(inner, 0, len(inner), symmetric=True), int)
+
+
+def bulk(frames: list[bytes], which: list[int], tunnel: Tunnel) -> None:
+    """Batches."""
+    batch = FrameBatch.from_frames(frames, headroom=50)
+    assert_type(FrameBatch(b"", [], []), FrameBatch)
+    reveal_type(batch[0])  # memoryview[int]
+    reveal_type(batch[1:])  # vxlanpkt.batch.FrameBatch
+    out = encap_batch(batch, tunnel)
+    assert_type(encap_batch(batch, [tunnel], index=[*which, NO_TUNNEL], mode="copy", out=out), EncapBatch)
+    assert_type(out.accepted, list[int])
+    out.raise_for_status()
+    r = decap_batch(batch, policy=DecapPolicy())
+    assert_type(decap_batch(batch, out=r), DecapBatch)
+    reveal_type(r.vni[0])  # int
+    reveal_type(r.status)  # array.array[int]
+    reveal_type(r.outer_src[0])  # ipaddress.IPv4Address | ipaddress.IPv6Address | None
+    assert_type(r.inner, FrameBatch)
+    for i in r.accepted:
+        assert_type(r.inner[i], memoryview)
+    assert_type(r.counts(), dict[Reason, int])
+    reveal_type(r.error(7))  # vxlanpkt.errors.ParseError | None
+    r.raise_for_status()
+    assert_type(vxlanpkt.backend, str)
+    assert_type(Note.CUT in Note(r.notes[0]), bool)
+
+
+def captures(tunnel: Tunnel) -> None:
+    """Files."""
+    with vxlanpkt.open("trace.pcap", ports=(4789, 8472)) as cap:
+        assert_type(cap, Capture)
+        for rec in cap:
+            reveal_type(rec.timestamp_ns)  # int | None
+            assert_type(rec.data, bytes)
+            assert_type((rec.original_length, rec.link_type), tuple[int, int])
+        for got in cap.decap():
+            assert_type(got.vni, int)
+            assert_type(got.inner, bytes)
+            reveal_type(got.timestamp_ns)  # int | None
+        assert_type(cap.stats.records, int)
+        assert_type(cap.stats.vxlan, int)
+    assert_type(vxlanpkt.decap_file("trace.pcap", "inner.pcap", vni=5000, depth="all").written, int)
+    assert_type(vxlanpkt.encap_file("inner.pcap", "outer.pcap", tunnel).written, int)
+
+
+def errors(wire: bytes) -> None:
+    """What is raised, and what it says."""
+    try:
+        decap(wire)
+    except DecapError as error:
+        reveal_type(error.reason)  # vxlanpkt.errors.Reason
+        reveal_type(error.packet)  # vxlanpkt.packet.Packet | None
+    except TruncatedError as error:
+        assert_type((error.needed, error.available, error.limited_by), tuple[int, int, str])
+    except MalformedError as error:
+        assert_type((error.field, error.value), tuple[str, int])
+    except ChecksumError as error:
+        assert_type((error.expected, error.found), tuple[int, int])
+    except ParseError as error:
+        assert_type((error.layer, error.offset), tuple[str, int])
+    except FieldError as error:
+        assert_type((error.layer, error.field, error.value, error.bits), tuple[str, str, object, int | None])
+    except BuildError as error:
+        assert_type((error.layer, error.field), tuple[str, str])
+    except LayerNotFound as error:
+        key_error: KeyError = error
+        assert key_error
+    except CaptureError as error:
+        reveal_type(error.offset)  # int | None
+    except PacketError as error:
+        assert error.args
+
+
+def wrong(packet: Packet, batch: FrameBatch) -> None:
+    """What has to be refused."""
+    tunnel = Tunnel(1, "192.0.2.1", "192.0.2.2")
+    VXLAN(vni="x")  # error: arg-type
+    VXLAN()  # error: call-arg
+    VXLAN(1).replace(vni="x")  # error: arg-type
+    VXLAN(1).replace(nope=1)  # error: call-arg
+    IPv4(src=1.5, dst="192.0.2.2")  # error: arg-type
+    packet["VXLAN"]  # error: type-var
+    packet[IPv4].total_length + 1  # error: operator
+    packet[IPv4].ttl = 3  # error: misc
+    packet.get(ARP).operation  # error: union-attr
+    packet.recompute(checksums="some")  # error: arg-type
+    parse("text")  # error: arg-type
+    parse(b"", 1)  # error: misc
+    Tunnel(1, "192.0.2.1", "192.0.2.2", "", "", 4789)  # error: misc
+    Tunnel(1, "192.0.2.1", "192.0.2.2", ecn="maybe")  # error: arg-type
+    tunnel.replace(nope=1)  # error: call-arg
+    tunnel.replace(vni="x")  # error: arg-type
+    tunnel.vni = 3  # error: misc
+    tunnel.encap("text")  # error: arg-type
+    DecapPolicy(inner_vlan="maybe")  # error: arg-type
+    DecapPolicy().replace(nope=1)  # error: call-arg
+    decap_batch(batch, tunnel)  # error: misc
+    encap_batch(batch, "tunnel")  # error: arg-type
