@@ -85,12 +85,17 @@ if TYPE_CHECKING:
     from vxlanpkt.layers.messages import PacketTooBig as PacketTooBig
     from vxlanpkt.layers.messages import Quote as Quote
     from vxlanpkt.layers.messages import Unreachable as Unreachable
+    from vxlanpkt.layers.neighbor_discovery import MTU as MTU
     from vxlanpkt.layers.neighbor_discovery import NDOption as NDOption
     from vxlanpkt.layers.neighbor_discovery import NeighborAdvertisement as NeighborAdvertisement
     from vxlanpkt.layers.neighbor_discovery import NeighborSolicitation as NeighborSolicitation
+    from vxlanpkt.layers.neighbor_discovery import PrefixInformation as PrefixInformation
     from vxlanpkt.layers.neighbor_discovery import Redirect as Redirect
+    from vxlanpkt.layers.neighbor_discovery import RedirectedHeader as RedirectedHeader
     from vxlanpkt.layers.neighbor_discovery import RouterAdvertisement as RouterAdvertisement
     from vxlanpkt.layers.neighbor_discovery import RouterSolicitation as RouterSolicitation
+    from vxlanpkt.layers.neighbor_discovery import SourceLinkLayerAddress as SourceLinkLayerAddress
+    from vxlanpkt.layers.neighbor_discovery import TargetLinkLayerAddress as TargetLinkLayerAddress
     from vxlanpkt.layers.tcp import TCP as TCP
     from vxlanpkt.layers.tcp_options import SACK as SACK
     from vxlanpkt.layers.tcp_options import EndOfOptions as EndOfOptions
@@ -148,8 +153,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "layers.loopback": ("Loopback",),
     "layers.messages": ("Echo", "PacketTooBig", "Quote", "Unreachable"),
     "layers.neighbor_discovery": (
-        "NDOption", "NeighborAdvertisement", "NeighborSolicitation", "Redirect", "RouterAdvertisement",
-        "RouterSolicitation",
+        "MTU",
+        "NDOption", "NeighborAdvertisement", "NeighborSolicitation", "PrefixInformation", "Redirect", "RedirectedHeader", "RouterAdvertisement",
+        "RouterSolicitation", "SourceLinkLayerAddress", "TargetLinkLayerAddress",
     ),
     "layers.tcp": ("TCP",),
     "layers.tcp_options": (

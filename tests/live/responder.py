@@ -20,11 +20,11 @@ from vxlanpkt import (
     IPv4,
     IPv6,
     MACAddress,
-    NDOption,
     NeighborAdvertisement,
     NeighborSolicitation,
     Packet,
     ParseError,
+    TargetLinkLayerAddress,
     Tunnel,
     decap,
     parse,
@@ -61,7 +61,7 @@ class Responder:
                 str(asked6.target) == self.ip6
             ):
                 advertisement = NeighborAdvertisement(
-                    asked6.target, solicited=True, override=True, options=NDOption.target_link_layer(self.mac).encode()
+                    asked6.target, solicited=True, override=True, options=[TargetLinkLayerAddress(self.mac)]
                 )
                 return Packet(
                     Ethernet(dst=link.src, src=self.mac),

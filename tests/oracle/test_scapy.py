@@ -26,6 +26,7 @@ scapy_packet = pytest.importorskip("scapy.packet")
 from vxlanpkt import (  # noqa: E402 - Scapy is optional, and logs while it is imported
     ARP,
     ICMP,
+    MTU,
     TCP,
     UDP,
     VXLAN,
@@ -39,13 +40,14 @@ from vxlanpkt import (  # noqa: E402 - Scapy is optional, and logs while it is i
     IPv6,
     LinkType,
     MACAddress,
-    NDOption,
     NeighborAdvertisement,
     NeighborSolicitation,
     Packet,
     PacketTooBig,
     RouterAdvertisement,
     RouterSolicitation,
+    SourceLinkLayerAddress,
+    TargetLinkLayerAddress,
     Tunnel,
     Unreachable,
     decap,
@@ -60,7 +62,6 @@ from vxlanpkt.layers.ipv6_extensions import (  # noqa: E402
     HopByHop,
     Routing,
 )
-from vxlanpkt.layers.neighbor_discovery import encode_nd_options  # noqa: E402
 
 Raw: Any = scapy_packet.Raw
 unhurried = settings(deadline=None)
@@ -368,21 +369,21 @@ def test_icmp_unreachable(code: int, mtu: int, quoted: bytes) -> None:
 
 def _solicitation(value: tuple[IPv6Address, MACAddress]) -> tuple[ICMPv6, Any]:
     target, mac = value
-    options = encode_nd_options(NDOption.source_link_layer(mac))
+    options = [SourceLinkLayerAddress(mac)]
     theirs = inet6.ICMPv6ND_NS(tgt=str(target)) / inet6.ICMPv6NDOptSrcLLAddr(lladdr=str(mac))
     return ICMPv6(135, 0, body=NeighborSolicitation(target, options)), theirs
 
 
 def _advertisement(value: tuple[IPv6Address, MACAddress, bool, bool, bool]) -> tuple[ICMPv6, Any]:
     target, mac, router, solicited, override = value
-    options = encode_nd_options(NDOption.target_link_layer(mac))
+    options = [TargetLinkLayerAddress(mac)]
     body = NeighborAdvertisement(target, router=router, solicited=solicited, override=override, options=options)
     theirs = inet6.ICMPv6ND_NA(tgt=str(target), R=int(router), S=int(solicited), O=int(override))
     return ICMPv6(136, 0, body=body), theirs / inet6.ICMPv6NDOptDstLLAddr(lladdr=str(mac))
 
 
 def _router_solicitation(mac: MACAddress) -> tuple[ICMPv6, Any]:
-    options = encode_nd_options(NDOption.source_link_layer(mac))
+    options = [SourceLinkLayerAddress(mac)]
     theirs = inet6.ICMPv6ND_RS() / inet6.ICMPv6NDOptSrcLLAddr(lladdr=str(mac))
     return ICMPv6(133, 0, body=RouterSolicitation(options=options)), theirs
 
@@ -390,7 +391,7 @@ def _router_solicitation(mac: MACAddress) -> tuple[ICMPv6, Any]:
 def _router_advertisement(value: tuple[int, int, int, int, int, bool, bool]) -> tuple[ICMPv6, Any]:
     hop_limit, lifetime, reachable, retrans, mtu, managed, other = value
     body = RouterAdvertisement(
-        hop_limit, managed << 7 | other << 6, lifetime, reachable, retrans, encode_nd_options(NDOption.mtu(mtu))
+        hop_limit, managed << 7 | other << 6, lifetime, reachable, retrans, [MTU(mtu)]
     )
     theirs = inet6.ICMPv6ND_RA(
         chlim=hop_limit, M=int(managed), O=int(other), H=0, prf=0, P=0, res=0, routerlifetime=lifetime,

@@ -68,7 +68,7 @@ class ICMP(Header):
     def __post_init__(self) -> None:
         # Named rather than super(): slots=True makes a second class, which super() would not know.
         Header.__post_init__(self)
-        object.__setattr__(self, "body", as_body("ICMP", self.body))
+        object.__setattr__(self, "body", as_body("ICMP", _MESSAGES, self.type, self.body))
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:

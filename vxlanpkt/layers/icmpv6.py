@@ -87,7 +87,7 @@ class ICMPv6(Header):
     def __post_init__(self) -> None:
         # Named rather than super(): slots=True makes a second class, which super() would not know.
         Header.__post_init__(self)
-        object.__setattr__(self, "body", as_body("ICMPv6", self.body))
+        object.__setattr__(self, "body", as_body("ICMPv6", _MESSAGES, self.type, self.body))
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:

@@ -159,8 +159,8 @@ def encode_body(body: bytes | Message) -> bytes:
     return body if isinstance(body, bytes) else body.encode()
 
 
-def as_body(layer: str, body: bytes | Message) -> bytes | Message:
-    """*body* as bytes or as the message that it is; `FieldError` for anything else."""
+def as_body(layer: str, messages: Mapping[int, type[Message]], kind: int, body: bytes | Message) -> bytes | Message:
+    """*body* as the value that parsing would make of it; `FieldError` for what is neither bytes nor a message."""
     if hasattr(body, "encode") and not isinstance(body, (str, type)):
         return body
-    return as_bytes(layer, "body", body)  # type: ignore[arg-type]
+    return decode_body(messages, kind, as_bytes(layer, "body", body))  # type: ignore[arg-type]

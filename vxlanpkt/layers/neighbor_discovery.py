@@ -14,7 +14,6 @@ from struct import Struct
 from typing import ClassVar, final
 
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.assigned import NDOptionType
 from vxlanpkt.errors import MalformedError, Reason
 from vxlanpkt.layers.base import as_ipv6, as_mac
 from vxlanpkt.layers.parts import Part, encode_options, set_part
@@ -46,21 +45,6 @@ class NDOption(Part):
 
     type: int
     data: bytes = b""
-
-    @classmethod
-    def source_link_layer(cls, mac: MACAddress | str | bytes | int) -> NDOption:
-        """What `SourceLinkLayerAddress` is on the wire."""
-        return cls(NDOptionType.SOURCE_LINK_LAYER_ADDRESS, MACAddress(mac).packed)
-
-    @classmethod
-    def target_link_layer(cls, mac: MACAddress | str | bytes | int) -> NDOption:
-        """What `TargetLinkLayerAddress` is on the wire."""
-        return cls(NDOptionType.TARGET_LINK_LAYER_ADDRESS, MACAddress(mac).packed)
-
-    @classmethod
-    def mtu(cls, mtu: int) -> NDOption:
-        """What `MTU` is on the wire."""
-        return cls(NDOptionType.MTU, MTU(mtu).encode()[2:])
 
     def encode(self) -> bytes:
         """The bytes of the option, padded with zeros to a multiple of 8."""
@@ -211,11 +195,6 @@ class MTU(Part):
 AnyNDOption = SourceLinkLayerAddress | TargetLinkLayerAddress | PrefixInformation | RedirectedHeader | MTU | NDOption
 _TYPES = (SourceLinkLayerAddress, TargetLinkLayerAddress, PrefixInformation, RedirectedHeader, MTU, NDOption)
 _LENGTHS = {3: 32, 5: 8}
-
-
-def encode_nd_options(*options: AnyNDOption) -> bytes:
-    """The bytes of *options*, as they stand in the field of that name."""
-    return encode_options("ICMPv6", options, _TYPES)
 
 
 def _parse(options: bytes, start: int) -> tuple[AnyNDOption, ...]:

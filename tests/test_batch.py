@@ -1,0 +1,392 @@
+"""Batches: what the columns may be, what they may claim, and where results may go."""
+
+from __future__ import annotations
+
+import tracemalloc
+from array import array
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from vxlanpkt import (
+    NO_TUNNEL,
+    UDP,
+    VXLAN,
+    BuildError,
+    DecapPolicy,
+    Ethernet,
+    FieldError,
+    FrameBatch,
+    IPv4,
+    IPv6,
+    Packet,
+    TruncatedError,
+    Tunnel,
+    decap,
+    decap_batch,
+    encap_batch,
+)
+from vxlanpkt.errors import Reason
+
+MACS: dict[str, Any] = {"src_mac": "02:00:00:00:00:01", "dst_mac": "02:00:00:00:00:02"}
+TUNNEL4 = Tunnel(5000, "192.0.2.1", "192.0.2.2", **MACS)
+TUNNEL6 = Tunnel(6000, "2001:db8::1", "2001:db8::2", **MACS)
+ETHERNET = Ethernet("02:00:00:00:0b:02", "02:00:00:00:0a:01")
+INNER4 = Packet(ETHERNET, IPv4("10.0.0.1", "10.0.0.2"), UDP(1, 2), payload=b"four").build()
+INNER6 = Packet(ETHERNET, IPv6("fd00::1", "fd00::2"), UDP(3, 4), payload=b"six").build()
+FRAMES = {
+    "ipv4": TUNNEL4.encap(INNER4),
+    "ipv6 in ipv4": TUNNEL4.replace(vlans=(7,), group_policy=9).encap(INNER6),
+    "ipv6": TUNNEL6.encap(INNER6),
+    "tagged": TUNNEL6.encap(INNER4[:12] + b"\x81\0\0\7" + INNER4[12:]),
+    "no vxlan": INNER4,
+    "cut": TUNNEL4.encap(INNER4)[:45],
+    "nothing": b"",
+}
+UINT64 = (1 << 64) - 1
+
+
+def refused(call: Callable[[], object], field: str) -> FieldError:
+    with pytest.raises(FieldError) as caught:
+        call()
+    assert caught.value.field == field
+    return caught.value
+
+
+# -- columns
+
+
+def test_from_frames() -> None:
+    """Frames are copied behind each other, with headroom in front of each, and given out as views."""
+    batch = FrameBatch.from_frames([b"ab", b"", bytearray(b"cde")], headroom=4)
+    assert bytes(batch.data) == b"\0\0\0\0ab\0\0\0\0\0\0\0\0cde"
+    assert list(batch.offsets) == [4, 10, 14]
+    assert list(batch.lengths) == [2, 0, 3]
+    assert batch.to_frames() == [b"ab", b"", b"cde"]
+    assert [bytes(frame) for frame in batch] == batch.to_frames()
+    assert isinstance(batch[0], memoryview)
+    assert batch[-1] == b"cde"
+    with pytest.raises(IndexError):
+        batch[3]
+
+
+def test_slices_and_equality() -> None:
+    """A slice is a batch over the same bytes; batches are equal by frames and original lengths."""
+    batch = FrameBatch.from_frames([b"ab", b"c", b"d"], original_lengths=[2, 9, 1])
+    assert batch[1:].to_frames() == [b"c", b"d"]
+    assert batch[::-1].to_frames() == [b"d", b"c", b"ab"]
+    assert batch[1:].data.obj is batch.data.obj
+    assert batch[:1] == FrameBatch(b"xab", [1], [2])
+    assert batch[1:2] != FrameBatch(b"c", [0], [1])
+    assert batch != FrameBatch.from_frames([b"ab"])
+    assert batch != [b"ab", b"c", b"d"]
+    with pytest.raises(TypeError):
+        hash(batch)
+
+
+@pytest.mark.parametrize("data", [b"abcd", bytearray(b"abcd"), memoryview(b"abcd"), array("H", b"abcd")])
+def test_buffers(data: Any) -> None:
+    """Any C-contiguous buffer will do, and is read as bytes."""
+    assert FrameBatch(data, [1], [2]).to_frames() == [b"bc"]
+
+
+def test_buffers_refused() -> None:
+    """A strided buffer, and what is none, is refused."""
+    refused(lambda: FrameBatch(memoryview(b"abcdef")[::2], [0], [1]), "data")
+    refused(lambda: FrameBatch("text", [0], [1]), "data")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("code", ["B", "H", "I", "i", "q", "d", "b"])
+def test_wrong_item_size_of_offsets(code: str) -> None:
+    """Offsets are uint64: a buffer of other items is refused, never reinterpreted."""
+    values = array(code, [0, 1])
+    refused(lambda: FrameBatch(b"abcd", values, [1, 1]), "offsets")
+    refused(lambda: FrameBatch(b"abcd", memoryview(values), [1, 1]), "offsets")
+
+
+@pytest.mark.parametrize("code", ["B", "H", "Q", "i", "q", "f"])
+def test_wrong_item_size_of_lengths(code: str) -> None:
+    """Lengths are uint32, and so are original lengths and the index of tunnels."""
+    values = array(code, [1, 1])
+    batch = FrameBatch(b"abcd", [0, 1], [1, 1])
+    refused(lambda: FrameBatch(b"abcd", [0, 1], values), "lengths")
+    refused(lambda: FrameBatch(b"abcd", [0, 1], [1, 1], values), "original_lengths")
+    refused(lambda: encap_batch(batch, [TUNNEL4], index=values), "index")
+
+
+def test_non_contiguous_columns() -> None:
+    """A column with a stride is refused."""
+    offsets, lengths = array("Q", [0, 9, 1, 9]), array("I", [1, 9, 1, 9])
+    refused(lambda: FrameBatch(b"abcd", memoryview(offsets)[::2], [1, 1]), "offsets")
+    refused(lambda: FrameBatch(b"abcd", [0, 1], memoryview(lengths)[::2]), "lengths")
+    refused(lambda: FrameBatch(b"abcd", memoryview(bytes(16)).cast("B", (2, 8)), [1, 1]), "offsets")
+
+
+@pytest.mark.parametrize("values", [[-1], [1 << 64], ["1"], [1.5], [None], "1", 7])
+def test_columns_of_what_is_no_number(values: Any) -> None:
+    """A sequence is copied into a column if its numbers fit."""
+    refused(lambda: FrameBatch(b"abcd", values, [1]), "offsets")
+
+
+def test_columns_of_unequal_length() -> None:
+    """Every column has a row for each frame."""
+    refused(lambda: FrameBatch(b"abcd", [0, 1], [1]), "lengths")
+    refused(lambda: FrameBatch(b"abcd", [0], [1], [1, 2]), "original_lengths")
+    batch = FrameBatch(b"abcd", [0], [1])
+    refused(lambda: encap_batch(batch, [TUNNEL4], index=[0, 0]), "index")
+    refused(lambda: encap_batch(batch, [TUNNEL4]), "index")
+
+
+def test_columns_are_not_copied() -> None:
+    """Arrays and views of the right items are used as they are."""
+    offsets, lengths = array("Q", [0]), array("I", [2])
+    batch = FrameBatch(b"abcd", offsets, memoryview(lengths))
+    offsets[0], lengths[0] = 1, 3
+    assert batch.to_frames() == [b"bcd"]
+
+
+# -- rows outside the buffer
+
+OUTSIDE = [
+    (0, 1 << 31), (4, 1), (5, 0), (1, 4), (1 << 32, 1), (1 << 63, 1), (UINT64, 0), (UINT64, 1), (UINT64, 2),
+    (UINT64 - 2, 4), (UINT64, (1 << 32) - 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("offset", "length"), OUTSIDE)
+def test_rows_outside_the_buffer(offset: int, length: int) -> None:
+    """A row may claim anything, an end that wraps around 2**64 included: it is refused by itself, and never read."""
+    batch = FrameBatch(b"abcd", [0, offset, 0], [4, length, 4])
+    refused(lambda: batch[1], "row")
+    assert batch[2] == b"abcd"
+    result = decap_batch(batch)
+    assert list(result.status) == [
+        Reason.ETHERNET_TRUNCATED, Reason.ROW_OUT_OF_RANGE, Reason.ETHERNET_TRUNCATED,
+    ]  # fmt: skip
+    error = result.error(1)
+    assert isinstance(error, TruncatedError)
+    assert error.reason is Reason.ROW_OUT_OF_RANGE
+    assert result.inner.to_frames() == [b"", b"", b""]
+    with pytest.raises(TruncatedError):
+        result.raise_for_status()
+
+
+@pytest.mark.parametrize("mode", ["copy", "headers"])
+@pytest.mark.parametrize(("offset", "length"), [row for row in OUTSIDE if row[1] < 1 << 16])
+def test_encap_of_rows_outside_the_buffer(mode: Any, offset: int, length: int) -> None:
+    """Such a row cannot be sent either; those beside it are."""
+    batch = FrameBatch(INNER4 + bytes(4), [0, offset + len(INNER4), 0], [len(INNER4), length, len(INNER4)]) if (
+        offset < 1 << 62
+    ) else FrameBatch(INNER4, [0, offset, 0], [len(INNER4), length, len(INNER4)])  # fmt: skip
+    result = encap_batch(batch, TUNNEL4, mode=mode)
+    assert list(result.status) == [Reason.OK, Reason.ROW_OUT_OF_RANGE, Reason.OK]
+    assert [len(frame) > 0 for frame in result] == [True, False, True]
+    with pytest.raises(BuildError):
+        result.raise_for_status()
+
+
+def test_a_length_is_not_allocated_before_it_is_checked() -> None:
+    """What a row claims to be long does not decide how much memory is taken: it is compared with the buffer first."""
+    batch = FrameBatch(INNER4, [0], [1 << 28])
+    tracemalloc.start()
+    try:
+        result = encap_batch(batch, TUNNEL4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert list(result.status) == [Reason.ROW_OUT_OF_RANGE]
+    assert peak < 1 << 20
+
+
+def test_a_buffer_that_shrank() -> None:
+    """A row is judged by the bounds at the time of the call."""
+    offsets = array("Q", [0])
+    batch = FrameBatch(FRAMES["ipv4"], offsets, [len(FRAMES["ipv4"])])
+    assert decap_batch(batch).accepted == [0]
+    offsets[0] = 1
+    assert decap_batch(batch).status[0] == Reason.ROW_OUT_OF_RANGE
+
+
+# -- no rows, mixed rows
+
+
+def test_zero_rows() -> None:
+    """A batch of nothing is a batch."""
+    for batch in (FrameBatch(b"", [], []), FrameBatch.from_frames([]), FrameBatch(b"abc", (), array("I"))):
+        result = decap_batch(batch)
+        assert (len(result), result.accepted, result.counts()) == (0, [], {})
+        result.raise_for_status()
+        assert result.inner.to_frames() == []
+        for mode in ("copy", "headers"):
+            sent = encap_batch(batch, TUNNEL4, mode=mode)  # type: ignore[arg-type]
+            assert (len(sent), sent.accepted, sent.counts()) == (0, [], {})
+    assert len(encap_batch(FrameBatch.from_frames([]), [], index=[])) == 0
+
+
+@pytest.mark.parametrize("names", list(permutations(FRAMES, 3)), ids="-".join)
+def test_rows_of_mixed_families(names: tuple[str, ...]) -> None:
+    """No state leaks from row to row: in any order each row is what it is alone, in a used result too."""
+    batch = FrameBatch.from_frames([FRAMES[name] for name in names])
+    result = decap_batch(batch, out=decap_batch(FrameBatch.from_frames([FRAMES["tagged"]] * 3)))
+    for row, name in enumerate(names):
+        alone = decap_batch(FrameBatch.from_frames([FRAMES[name]])).record(0)
+        record = result.record(row)
+        if record.inner_length:
+            record.inner_offset -= batch.offsets[row]
+        assert record == alone
+
+
+def test_columns_of_a_result() -> None:
+    """What the columns say of one frame over each family."""
+    names = ("ipv4", "ipv6 in ipv4", "ipv6", "tagged", "no vxlan")
+    result = decap_batch(FrameBatch.from_frames([FRAMES[name] for name in names]))
+    assert list(result.vni) == [5000, 5000, 6000, 6000, 0]
+    assert result.accepted == [0, 1, 2, 3]
+    assert result.counts() == {Reason.OK: 4, Reason.NOT_VXLAN: 1}
+    assert result.outer_src[:4] == [TUNNEL4.src, TUNNEL4.src, TUNNEL6.src, TUNNEL6.src]
+    assert result.inner_dst[0] == IPv4Address("10.0.0.2")
+    assert result.inner_dst[-3] == IPv6Address("fd00::2")
+    assert result.inner_dst[4] is None
+    assert result.outer_src.raw[:16] == bytes(10) + b"\xff\xff" + TUNNEL4.src.packed
+    assert list(result.outer_vlan) == [0xFFFF, 7, 0xFFFF, 0xFFFF, 0xFFFF]
+    assert list(result.inner_vlan) == [0xFFFF, 0xFFFF, 0xFFFF, 7, 0xFFFF]
+    assert list(result.inner_dst_port) == [2, 4, 4, 2, 0]
+    assert list(result.flags) == [0x08000000, 0x88000009, 0x08000000, 0x08000000, 0]
+    assert result.inner[0] == INNER4
+    assert result.inner.data.obj is result.frames.data.obj
+
+
+def test_overlapping_rows() -> None:
+    """Rows may overlap, and one frame may be there many times."""
+    data = FRAMES["ipv4"]
+    batch = FrameBatch(data, [0, 0, 14], [len(data), len(data) - 1, len(data) - 14])
+    result = decap_batch(batch)
+    assert result.status[0] == Reason.OK
+    assert result.status[1] == Reason.IPV4_TRUNCATED
+    assert result.inner[0] == INNER4
+    sent = encap_batch(FrameBatch(INNER4, [0] * 3, [len(INNER4)] * 3), TUNNEL4)
+    assert sent.to_frames() == [TUNNEL4.encap(INNER4)] * 3
+
+
+def test_stripped_inner_frames() -> None:
+    """Under a policy that alters inner frames they are copies, the input stays as it is."""
+    batch = FrameBatch.from_frames([FRAMES["tagged"], FRAMES["ipv4"]])
+    before = bytes(batch.data)
+    policy = DecapPolicy(inner_vlan="strip")
+    result = decap_batch(batch, policy=policy)
+    assert result.inner.to_frames() == [INNER4, INNER4] == [decap(bytes(frame), policy=policy).inner for frame in batch]
+    assert bytes(batch.data) == before
+
+
+# -- where results go
+
+
+def test_out_of_another_size() -> None:
+    """A result is used again only for as many rows."""
+    batch = FrameBatch.from_frames([INNER4] * 2)
+    refused(lambda: decap_batch(batch, out=decap_batch(batch[:1])), "out")
+    refused(lambda: encap_batch(batch, TUNNEL4, out=encap_batch(batch[:1], TUNNEL4)), "out")
+
+
+def test_an_output_that_is_one_byte_too_small() -> None:
+    """An output holds every row with the largest header, or is refused before a byte is written."""
+    batch = FrameBatch.from_frames([INNER4])
+    fits = encap_batch(batch, TUNNEL4)
+    assert len(fits.data) == len(INNER4) + 50
+    assert encap_batch(batch, TUNNEL4, out=fits) is fits
+    larger = FrameBatch.from_frames([INNER4 + b"x"])
+    before = bytes(fits.data)
+    refused(lambda: encap_batch(larger, TUNNEL4, out=fits), "out")
+    refused(lambda: encap_batch(batch, TUNNEL6, out=fits), "out")
+    assert bytes(fits.data) == before
+    headers = encap_batch(batch, TUNNEL4, mode="headers")
+    assert len(headers.data) == 50
+    refused(lambda: encap_batch(batch, TUNNEL4.replace(vlans=(1,)), mode="headers", out=headers), "out")
+
+
+def test_a_read_only_output() -> None:
+    """What cannot be written is refused, in place as elsewhere."""
+    batch = FrameBatch.from_frames([INNER4])
+    out = encap_batch(batch, TUNNEL4)
+    out.data = memoryview(bytes(len(out.data)))
+    refused(lambda: encap_batch(batch, TUNNEL4, out=out), "out")
+    fixed = FrameBatch(bytes(50) + INNER4, [50], [len(INNER4)], headroom=50)
+    refused(lambda: encap_batch(fixed, TUNNEL4, mode="in_place"), "mode")
+
+
+def test_an_output_that_overlaps_the_input() -> None:
+    """Input and output must not share a buffer, whole or in part."""
+    sent = encap_batch(FrameBatch.from_frames([INNER4] * 2), TUNNEL4)
+    refused(lambda: encap_batch(FrameBatch(sent.data, [0, 1], [20, 20]), TUNNEL4, out=sent), "out")
+    shared = bytearray(400)
+    sent.data = memoryview(shared)[100:]
+    refused(lambda: encap_batch(FrameBatch(memoryview(shared)[:200], [0, 1], [20, 20]), TUNNEL4, out=sent), "out")
+
+
+def test_in_place() -> None:
+    """The header goes into the headroom: one buffer, frames grown to the front, the inner bytes untouched."""
+    batch = FrameBatch.from_frames([INNER4, INNER6], headroom=70)
+    sent = encap_batch(batch, [TUNNEL4, TUNNEL6], index=[1, 0], mode="in_place")
+    assert sent.data.obj is batch.data.obj
+    assert sent.to_frames() == [TUNNEL6.encap(INNER4), TUNNEL4.encap(INNER6)]
+    assert batch.to_frames() == [INNER4, INNER6]
+
+
+def test_in_place_without_room() -> None:
+    """Too little headroom is refused; headroom that is not there costs the row, and nothing else is written."""
+    batch = FrameBatch.from_frames([INNER4], headroom=49)
+    refused(lambda: encap_batch(batch, TUNNEL4, mode="in_place"), "mode")
+    data = bytearray(10) + INNER4
+    liar = FrameBatch(data, [10], [len(INNER4)], headroom=50)
+    sent = encap_batch(liar, TUNNEL4, mode="in_place")
+    assert list(sent.status) == [Reason.NO_ROOM]
+    assert data == bytes(10) + INNER4
+    assert sent.to_frames() == [b""]
+
+
+def test_table_of_tunnels() -> None:
+    """A row takes the tunnel that the index says; none, and one beyond the table, have reasons of their own."""
+    batch = FrameBatch.from_frames([INNER4] * 4)
+    sent = encap_batch(batch, [TUNNEL4, TUNNEL6], index=array("I", [1, NO_TUNNEL, 2, 0]))
+    assert list(sent.status) == [Reason.OK, Reason.NO_TUNNEL, Reason.TUNNEL_OUT_OF_RANGE, Reason.OK]
+    assert sent.to_frames() == [TUNNEL6.encap(INNER4), b"", b"", TUNNEL4.encap(INNER4)]
+    assert sent.accepted == [0, 3]
+    assert sent.counts() == {Reason.OK: 2, Reason.NO_TUNNEL: 1, Reason.TUNNEL_OUT_OF_RANGE: 1}
+
+
+def test_rows_that_are_too_long() -> None:
+    """A row that fits no datagram is refused by itself; its neighbours are sent."""
+    batch = FrameBatch.from_frames([INNER4, bytes(65_500), bytes(65_499), bytes(65_536), INNER6])
+    sent = encap_batch(batch, TUNNEL4)
+    long = Reason.INNER_TOO_LONG
+    assert list(sent.status) == [Reason.OK, long, Reason.OK, long, Reason.OK]
+    assert sent[4] == TUNNEL4.encap(INNER6)
+
+
+def test_identification() -> None:
+    """Row i is numbered identification + i, modulo 2**16; where DF can be clear a number is needed."""
+    batch = FrameBatch.from_frames([INNER4] * 3)
+    tunnel = TUNNEL4.replace(df="unset")
+    refused(lambda: encap_batch(batch, tunnel), "identification")
+    for wrong in (-1, 65536, "1"):
+        refused(lambda: encap_batch(batch, tunnel, identification=wrong), "identification")  # type: ignore[arg-type] # noqa: B023
+    sent = encap_batch(batch, tunnel, identification=65535)
+    assert [bytes(frame[18:20]).hex() for frame in sent] == ["ffff", "0000", "0001"]
+    assert encap_batch(batch, TUNNEL6.replace(df="unset")).accepted == [0, 1, 2]
+
+
+def test_allowed_sources_of_bare_payloads() -> None:
+    """A batch of payloads does not say where they came from: a policy that asks is refused."""
+    policy = DecapPolicy(allowed_sources=["192.0.2.0/24"])
+    batch = FrameBatch.from_frames([FRAMES["ipv4"][42:]])
+    refused(lambda: decap_batch(batch, policy=policy, start=VXLAN), "policy")
+    assert decap_batch(batch, start=VXLAN).vni[0] == 5000
+    assert decap_batch(FrameBatch.from_frames([FRAMES["ipv4"]]), policy=policy).accepted == [0]
+
+
+def test_unknown_mode() -> None:
+    """A mode that does not exist is the caller's mistake, and named as such."""
+    refused(lambda: encap_batch(FrameBatch.from_frames([INNER4]), TUNNEL4, mode="move"), "mode")  # type: ignore[arg-type]
