@@ -180,7 +180,7 @@ def test_a_layer_that_is_no_tunnel() -> None:
     """A stack of a user's layers, bound to itself, ends in a built-in one."""
     table = DEFAULT.bind(Ethernet, 0x8847, Label).bind(Label, 0, Label).bind(Label, 1, IPv4)
     packet = Packet(Ethernet(1, 2), Label(100 << 12), Label(62 << 12 | 0x100), payload=b"")
-    wire = packet.build(bindings=table) + Packet(OUTER[1].replace(protocol=59)).build()  # type: ignore[attr-defined]
+    wire = packet.build(bindings=table) + Packet(OUTER[1].replace(protocol=59)).build()
     names = [layer.NAME for layer in parse(wire, bindings=table)]
     assert names == ["Ethernet", "Label", "Label", "IPv4"]
     assert parse(wire, bindings=table).build(bindings=table) == wire
@@ -245,7 +245,7 @@ def test_overriding_a_built_in(below: type[Layer], key: int) -> None:
 def test_override_and_every_start() -> None:
     """With a replaced binding, link types begin with the layer that they always began with."""
     table = DEFAULT.bind(IPv4, 17, Shout, replace=True)
-    ip = Packet(OUTER[1].replace(protocol=17), payload=b"hello")  # type: ignore[attr-defined]
+    ip = Packet(OUTER[1].replace(protocol=17), payload=b"hello")
     for start in (LinkType.RAW, LinkType.IPV4, IPv4):
         assert parse(ip.build(), start=start, bindings=table)[Shout].text == b"hello"
     wire = Packet(IPv6("::1", "::2", next_header=59)).build()

@@ -153,9 +153,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "layers.loopback": ("Loopback",),
     "layers.messages": ("Echo", "PacketTooBig", "Quote", "Unreachable"),
     "layers.neighbor_discovery": (
-        "MTU",
-        "NDOption", "NeighborAdvertisement", "NeighborSolicitation", "PrefixInformation", "Redirect", "RedirectedHeader", "RouterAdvertisement",
-        "RouterSolicitation", "SourceLinkLayerAddress", "TargetLinkLayerAddress",
+        "MTU", "NDOption", "NeighborAdvertisement", "NeighborSolicitation", "PrefixInformation", "Redirect",
+        "RedirectedHeader", "RouterAdvertisement", "RouterSolicitation", "SourceLinkLayerAddress",
+        "TargetLinkLayerAddress",
     ),
     "layers.tcp": ("TCP",),
     "layers.tcp_options": (

@@ -20,6 +20,7 @@ from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel
 
 _DEFAULT_POLICY = DecapPolicy()
+_MODES = {"copy": EncapMode.COPY, "in_place": EncapMode.IN_PLACE, "headers": EncapMode.HEADERS}
 
 
 def decap_batch(
@@ -78,7 +79,9 @@ def encap_batch(
         raise _refused("identification", identification, "a number of 16 bits")
     recipes = [tunnel.recipe(start) for tunnel in table]
     largest = max((tunnel.overhead for tunnel in table), default=0)
-    how = EncapMode[mode.upper()]
+    how = _MODES.get(mode)
+    if how is None:
+        raise _refused("mode", mode, f"one of {', '.join(_MODES)}")
     result = _result(batch, how, largest, out)
     kernel.encap(
         batch.data, batch.offsets, batch.lengths, recipes, chosen, identification, how,
@@ -110,7 +113,7 @@ def _result(batch: FrameBatch, mode: EncapMode, largest: int, out: EncapBatch | 
                 "mode", "in_place", f"possible with {batch.headroom} bytes of headroom: {largest} are needed"
             )
         return _empty(batch.data, rows)
-    needed = rows * largest + (sum(batch.lengths) if mode is EncapMode.COPY else 0)
+    needed = rows * largest + (_readable(batch) if mode is EncapMode.COPY else 0)
     if out is None:
         return _empty(bytearray(needed), rows)
     if len(out) != rows or out.data.readonly or len(out.data) < needed:
@@ -118,6 +121,14 @@ def _result(batch: FrameBatch, mode: EncapMode, largest: int, out: EncapBatch | 
     if out.data.obj is batch.data.obj:
         raise _refused("out", repr(out), "apart from the input: they share a buffer")
     return out
+
+
+def _readable(batch: FrameBatch) -> int:
+    """The bytes of all rows inside the buffer: what the others claim is not allocated."""
+    size = len(batch.data)
+    return sum(
+        length for offset, length in zip(batch.offsets, batch.lengths, strict=True) if offset + length <= size
+    )  # fmt: skip
 
 
 def _empty(data: bytearray | memoryview, rows: int) -> EncapBatch:

@@ -246,21 +246,21 @@ def dissect(
         assert isinstance(start, type)
         return _continue(data, start, [], bindings, max_tunnels, bounds, start)
     if not bindings.walkable:
-        return _continue(data, _first_layer(kind, data), [], bindings, max_tunnels, bounds, start)
+        first = kernel.scan(kind, data, 0, length, missing)
+        if isinstance(first, Fault):
+            return Dissection(data, start, [], LAYERS, (_name(kind), first), bounds)
+        return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start)
     entered = max(max_tunnels - LAYERS[kind].TUNNEL, 0) if kind < len(LAYERS) else max_tunnels
     rows, last, fault = kernel.walk(data, 0, length, missing, kind, bindings.ports, entered)
     if fault is not None:
-        return Dissection(data, start, rows, LAYERS, ("IP" if last == Kind.RAW else LAYERS[last].NAME, fault), bounds)
+        return Dissection(data, start, rows, LAYERS, (_name(last), fault), bounds)
     if bindings.get(LAYERS[last], rows[-1][4]) is None:
         return Dissection(data, start, rows, LAYERS, None, bounds)
     return _continue(data, None, rows, bindings, max_tunnels, bounds, start)
 
 
-def _first_layer(kind: Kind, data: bytes) -> type[Layer]:
-    """The layer to start from where no kernel walks: RAW is either IP, by the version nibble."""
-    if kind is not Kind.RAW:
-        return LAYERS[kind]
-    return LAYERS[Kind.IPV6 if data[:1] and data[0] >> 4 == 6 else Kind.IPV4]
+def _name(kind: int) -> str:
+    return "IP" if kind == Kind.RAW else LAYERS[kind].NAME
 
 
 def _continue(

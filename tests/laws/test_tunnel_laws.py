@@ -13,8 +13,8 @@ from vxlanpkt import (
     UDP,
     VXLAN,
     VXLANGPE,
-    Decapsulated,
     DecapPolicy,
+    Decapsulated,
     FrameBatch,
     LinkType,
     Packet,
@@ -29,7 +29,7 @@ from vxlanpkt.errors import ParseError, Reason
 from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunnels, vxlan_frames
 
 law = settings(
-    max_examples=100,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
@@ -157,7 +157,7 @@ def outcome(got: Decapsulated | ParseError) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-@settings(law, max_examples=60)
+@settings(law, max_examples=50)
 @given(
     batch=batches(outside=True),
     policy=policies(),
