@@ -43,7 +43,7 @@ STARTS: tuple[Start, ...] = (*LINKS, *LAYERS)
 LENGTH_DECLARED = ("IPv4", "IPv6", "UDP")
 
 law = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
