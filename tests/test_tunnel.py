@@ -481,7 +481,7 @@ def tagged(*tags: int) -> list[Dot1Q]:
     return [Dot1Q(tag) for tag in tags]
 
 
-MPLS = bytes.fromhex("000640ff" "0003e0ff" "000101ff") + bytes(20)
+MPLS = bytes.fromhex("000640ff0003e0ff000101ff") + bytes(20)
 SEGMENT, ECHO = TCP(1234, 80), ICMP(8)
 EXPECTED: dict[str, tuple[Packet | bytes, int]] = {
     "tcp over ipv4": (Packet(ETHERNET, INNER4, SEGMENT), hash4("10.0.0.1", "10.0.0.2", 6, 1234, 80)),

@@ -42,9 +42,7 @@ class TestIPv6(LayerLaws):
         "2001:db8::1", "2001:db8::2", 46, 1, 0xABCDE, 63,
         (HopByHop(b"\5\2\0\0\1\0", 44, 0), Fragment(0, 0, 0xDEADBEEF, 0x11, 3, 17)), 6, 16, 0,
     )  # fmt: skip
-    wire = (
-        "6b9abcde" "0010" "00" "3f" + ADDRESSES + "2c00050200000100" "11110006deadbeef"
-    )
+    wire = "6b9abcde0010003f" + ADDRESSES + "2c0005020000010011110006deadbeef"
     required = {"src": 1, "dst": 2}  # noqa: RUF012
     truncated = Reason.IPV6_HEADER_TRUNCATED
 

@@ -390,9 +390,7 @@ def _router_solicitation(mac: MACAddress) -> tuple[ICMPv6, Any]:
 
 def _router_advertisement(value: tuple[int, int, int, int, int, bool, bool]) -> tuple[ICMPv6, Any]:
     hop_limit, lifetime, reachable, retrans, mtu, managed, other = value
-    body = RouterAdvertisement(
-        hop_limit, managed << 7 | other << 6, lifetime, reachable, retrans, [MTU(mtu)]
-    )
+    body = RouterAdvertisement(hop_limit, managed << 7 | other << 6, lifetime, reachable, retrans, [MTU(mtu)])
     theirs = inet6.ICMPv6ND_RA(
         chlim=hop_limit, M=int(managed), O=int(other), H=0, prf=0, P=0, res=0, routerlifetime=lifetime,
         reachabletime=reachable, retranstimer=retrans,
