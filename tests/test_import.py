@@ -17,7 +17,7 @@ FORBIDDEN = ("ipaddress", "dataclasses", "struct", "array", "inspect", "ast", "c
 
 
 def _loaded(statement: str) -> set[str]:
-    """The modules that *statement* adds in a fresh interpreter, beside those of the standard modules that it may use."""
+    """The modules that *statement* adds in a fresh interpreter, beside the standard ones that it may use."""
     program = (
         "import __future__, importlib, sys, typing\n"  # what vxlanpkt/__init__.py imports
         "before = set(sys.modules)\n"

@@ -18,6 +18,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -43,7 +44,7 @@ class Block(NamedTuple):
 def blocks(text: str) -> Iterator[Block]:
     """The Python blocks of a page."""
     fences = list(_FENCE.finditer(text))
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+    for fence, following in zip_longest(fences, fences[1:]):
         if fence["language"] != "python":
             continue
         shown = None
@@ -102,7 +103,10 @@ def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_runner_sees_what_is_wrong() -> None:
     """The runner itself: a wrong value, a missing error and wrong output are found."""
-    text = "```python\n1 + 1  # -> 3\n```\n\n```python\nprint(1)\n```\n```text\n2\n```\n\n```python\nx = 1  # raises KeyError\n```\n"
+    text = (
+        "```python\n1 + 1  # -> 3\n```\n\n```python\nprint(1)\n```\n```text\n2\n```\n\n"
+        "```python\nx = 1  # raises KeyError\n```\n"
+    )
     found = list(blocks(text))
     assert [block.printed for block in found] == [None, "2\n", None]
     for block in found[:2]:
