@@ -11,7 +11,7 @@ from vxlanpkt import CaptureError
 from vxlanpkt.capture import Interface, Record
 from vxlanpkt.capture import open as open_capture
 
-CAPTURES = Path(__file__).parent.parent / "data" / "captures"
+CAPTURES = Path(__file__).parent.parent / "data"
 NAMES = sorted(path.name for path in CAPTURES.iterdir() if path.suffix in (".pcap", ".pcapng"))
 
 
