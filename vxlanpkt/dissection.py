@@ -7,7 +7,7 @@ layer is decoded when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
@@ -20,17 +20,11 @@ from vxlanpkt.printing import tree
 
 _L = TypeVar("_L", bound=Layer)
 
+# What is dissected of a byte string: start, end, how much behind it the capture cut, whether that is known.
+_Bounds = tuple[int, int, int, bool]
+
 # The layers whose length field limits what they contain, and that field.
 _LIMITS: Mapping[str, str] = {"IPv4": "total_length", "IPv6": "payload_length", "UDP": "length"}
-
-
-class Bounds(NamedTuple):
-    """What is dissected of a byte string, how much behind it the capture cut, and whether that is known."""
-
-    start: int
-    end: int
-    missing: int
-    on_wire: bool
 
 
 class Dissection:
@@ -61,7 +55,7 @@ class Dissection:
         rows: Sequence[Row],
         types: Sequence[type[Layer]],
         fault: tuple[str, Fault] | None,
-        bounds: Bounds,
+        bounds: _Bounds,
     ) -> None:
         self.data = data
         self.start = start
@@ -212,7 +206,7 @@ class Dissection:
                 rows = self._rows[index + 1 :]
                 first = types[rows[0][0]] if rows else Ethernet
                 start = LinkType.ETHERNET if first is Ethernet else first
-                bounds = Bounds(row[2], row[3], row[5], self._on_wire)
+                bounds = (row[2], row[3], row[5], self._on_wire)
                 return Dissection(self.data, start, rows, types, self._fault, bounds)
         raise LayerNotFound(f"no tunnel header in {self._names()}")
 
@@ -240,7 +234,7 @@ def dissect(
         bindings = bindings.with_vxlan_ports(ports)
     length = len(data)
     missing = max(original_length - length, 0) if original_length is not None else 0
-    bounds = Bounds(0, length, missing, original_length is not None)
+    bounds = (0, length, missing, original_length is not None)
     kind = kind_of(start)
     if kind is None:
         assert isinstance(start, type)
@@ -269,7 +263,7 @@ def _continue(
     rows: list[Row],
     bindings: Bindings,
     max_tunnels: int,
-    bounds: Bounds,
+    bounds: _Bounds,
     start: Start,
 ) -> Dissection:
     """Go on layer by layer from *following*, or from what is bound to the last of *rows*."""

@@ -115,7 +115,7 @@ class Packet:
         return None
 
     def __getitem__(self, layer: type[_L]) -> _L:
-        found = self.get(layer)
+        found = self.get(layer) if self._dissection is None else self._dissection.get(layer)
         if found is None:
             raise LayerNotFound(f"no {layer.NAME} in {self._names()}")
         return found

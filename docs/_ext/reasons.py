@@ -1,5 +1,7 @@
 """The `{reasons}` directive draws the table of every Reason from REASONS; docstrings keep their columns."""
 
+# mypy: disable-error-code="import-untyped, misc"
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,8 +1,10 @@
 """The API as typed, for type checkers: never run.
 
-Lines that end in `# error: CODE` are wrong on purpose, and mypy has to say so; what `reveal_type` says is compared with
-the comment behind it. See test_typing.py.
+What `reveal_type` says is compared with the comment behind it. Lines that end in `type: ignore[CODE]` are wrong on
+purpose: an ignore without an error of that kind is an error itself. See test_typing.py.
 """
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
 
@@ -225,25 +227,25 @@ def errors(wire: bytes) -> None:
 def wrong(packet: Packet, batch: FrameBatch) -> None:
     """What has to be refused."""
     tunnel = Tunnel(1, "192.0.2.1", "192.0.2.2")
-    VXLAN(vni="x")  # error: arg-type
-    VXLAN()  # error: call-arg
-    VXLAN(1).replace(vni="x")  # error: arg-type
-    VXLAN(1).replace(nope=1)  # error: call-arg
-    IPv4(src=1.5, dst="192.0.2.2")  # error: arg-type
-    packet["VXLAN"]  # error: type-var
-    packet[IPv4].total_length + 1  # error: operator
-    packet[IPv4].ttl = 3  # error: misc
-    packet.get(ARP).operation  # error: union-attr
-    packet.recompute(checksums="some")  # error: arg-type
-    parse("text")  # error: arg-type
-    parse(b"", 1)  # error: misc
-    Tunnel(1, "192.0.2.1", "192.0.2.2", "", "", 4789)  # error: misc
-    Tunnel(1, "192.0.2.1", "192.0.2.2", ecn="maybe")  # error: arg-type
-    tunnel.replace(nope=1)  # error: call-arg
-    tunnel.replace(vni="x")  # error: arg-type
-    tunnel.vni = 3  # error: misc
-    tunnel.encap("text")  # error: arg-type
-    DecapPolicy(inner_vlan="maybe")  # error: arg-type
-    DecapPolicy().replace(nope=1)  # error: call-arg
-    decap_batch(batch, tunnel)  # error: misc
-    encap_batch(batch, "tunnel")  # error: arg-type
+    VXLAN(vni="x")  # type: ignore[arg-type]
+    VXLAN()  # type: ignore[call-arg]
+    VXLAN(1).replace(vni="x")  # type: ignore[arg-type]
+    VXLAN(1).replace(nope=1)  # type: ignore[call-arg]
+    IPv4(src=1.5, dst="192.0.2.2")  # type: ignore[arg-type]
+    packet["VXLAN"]  # type: ignore[index]
+    packet[IPv4].total_length + 1  # type: ignore[operator]
+    packet[IPv4].ttl = 3  # type: ignore[misc]
+    packet.get(ARP).operation  # type: ignore[union-attr]
+    packet.recompute(checksums="some")  # type: ignore[arg-type]
+    parse("text")  # type: ignore[arg-type]
+    parse(b"", 1)  # type: ignore[call-arg]
+    Tunnel(1, "192.0.2.1", "192.0.2.2", "", "", 4789)  # type: ignore[call-arg]
+    Tunnel(1, "192.0.2.1", "192.0.2.2", ecn="maybe")  # type: ignore[arg-type]
+    tunnel.replace(nope=1)  # type: ignore[call-arg]
+    tunnel.replace(vni="x")  # type: ignore[arg-type]
+    tunnel.vni = 3  # type: ignore[misc]
+    tunnel.encap("text")  # type: ignore[arg-type]
+    DecapPolicy(inner_vlan="maybe")  # type: ignore[arg-type]
+    DecapPolicy().replace(nope=1)  # type: ignore[call-arg]
+    decap_batch(batch, tunnel)  # type: ignore[call-arg, arg-type]
+    encap_batch(batch, "tunnel")  # type: ignore[arg-type]

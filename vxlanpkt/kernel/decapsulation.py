@@ -52,6 +52,15 @@ _ECN_AFTER: tuple[tuple[int | None, ...], ...] = (
     (None, _CE, _CE, _CE),
 )
 
+# As plain numbers: looking up and comparing members of enums takes longer than the checks themselves.
+_DOT1Q, _IPV4, _IPV6, _RAW = int(Kind.DOT1Q), int(Kind.IPV4), int(Kind.IPV6), int(Kind.RAW)
+_IP = (_IPV4, _IPV6)
+_TAG_OR_IP = (_DOT1Q, _IPV4, _IPV6)
+_TUNNELS = (int(Kind.VXLAN), int(Kind.VXLANGPE))
+_STRICT, _CAPTURED = Lengths.STRICT, Lengths.CAPTURED
+_PADDING, _TRAILER, _CUT = int(Note.PADDING), int(Note.TRAILER), int(Note.CUT)
+_HEADER_SIZES = {_IPV4_TYPE: 20, _IPV6_TYPE: 40}
+
 # Where a VXLAN header may begin, with its end and what is missing behind that.
 _Extent = tuple[int, int, int]
 
@@ -70,7 +79,7 @@ def decap_one(
     *missing* bytes of the frame were cut off by the capture.
     """
     record = DecapRecord()
-    if kind in (Kind.VXLAN, Kind.VXLANGPE):
+    if kind in _TUNNELS:
         extent: _Extent | Reason = (start, end, missing)
     else:
         extent, underlay = _outer(buf, start, end, missing, kind, rules, record)
@@ -89,22 +98,22 @@ def _outer(
     buf: Buffer, start: int, end: int, missing: int, kind: int, rules: DecapRules, record: DecapRecord
 ) -> tuple[_Extent | Reason, Underlay]:
     """Find the payload of a UDP datagram to one of the rules' ports."""
-    while kind not in (Kind.IPV4, Kind.IPV6):
-        if kind == Kind.RAW and start < end and buf[start] >> 4 in (4, 6):
-            kind = Kind.IPV4 if buf[start] >> 4 == 4 else Kind.IPV6
+    while kind not in _IP:
+        if kind == _RAW and start < end and buf[start] >> 4 in (4, 6):
+            kind = _IPV4 if buf[start] >> 4 == 4 else _IPV6
             continue
         row = SCANS[kind](buf, start, end, missing)
         if isinstance(row, Fault):
             return row.reason, Underlay()
-        if kind == Kind.DOT1Q:
+        if kind == _DOT1Q:
             if not record.outer_tags:
                 record.outer_vlan = buf[start] << 8 | buf[start + 1]
             record.outer_tags = min(record.outer_tags + 1, 255)
         _, _, start, end, key, missing = row
         kind = FOLLOWS[kind].get(key, -1)  # type: ignore[arg-type]
-        if kind not in (Kind.DOT1Q, Kind.IPV4, Kind.IPV6):
+        if kind not in _TAG_OR_IP:
             return Reason.NOT_VXLAN, Underlay()
-    if kind == Kind.IPV4:
+    if kind == _IPV4:
         return _ipv4(buf, start, end, missing, rules, record)
     return _ipv6(buf, start, end, missing, rules, record)
 
@@ -112,11 +121,11 @@ def _outer(
 def _ipv4(
     buf: Buffer, start: int, end: int, missing: int, rules: DecapRules, record: DecapRecord
 ) -> tuple[_Extent | Reason, Underlay]:
-    row = scan_ipv4(buf, start, end, missing, rules.lengths is Lengths.CAPTURED)
+    row = scan_ipv4(buf, start, end, missing, rules.lengths is _CAPTURED)
     if isinstance(row, Fault):
         return row.reason, Underlay()
     _, _, header_end, ip_end, key, missing = row
-    if missing % FRAGMENTED and rules.lengths is Lengths.STRICT:
+    if missing % FRAGMENTED and rules.lengths is _STRICT:
         return Reason.CAPTURE_CUT, Underlay()
     if buf[start + 9] != UDP_PROTOCOL:
         return Reason.NOT_VXLAN, Underlay()
@@ -133,7 +142,7 @@ def _ipv4(
     record.outer_family = 4
     record.outer_src, record.outer_dst = _MAPPED + src, _MAPPED + dst
     if ip_end < end:
-        record.notes |= Note.PADDING
+        record.notes |= _PADDING
     underlay = Underlay(int.from_bytes(record.outer_src, "big"), buf[start + 1])
     return _udp(buf, header_end, ip_end, missing, rules, record, (src, dst), missing >= FRAGMENTED), underlay
 
@@ -141,11 +150,11 @@ def _ipv4(
 def _ipv6(
     buf: Buffer, start: int, end: int, missing: int, rules: DecapRules, record: DecapRecord
 ) -> tuple[_Extent | Reason, Underlay]:
-    row = scan_ipv6(buf, start, end, missing, rules.lengths is Lengths.CAPTURED)
+    row = scan_ipv6(buf, start, end, missing, rules.lengths is _CAPTURED)
     if isinstance(row, Fault):
         return row.reason, Underlay()
     _, _, header_end, ip_end, key, missing = row
-    if missing % FRAGMENTED and rules.lengths is Lengths.STRICT:
+    if missing % FRAGMENTED and rules.lengths is _STRICT:
         return Reason.CAPTURE_CUT, Underlay()
     # A later fragment's header is the last of the chain, and names what the fragment is of.
     protocol = buf[header_end - 8] if key is None else key
@@ -160,7 +169,7 @@ def _ipv6(
     record.outer_family = 6
     record.outer_src, record.outer_dst = src, dst
     if ip_end < end:
-        record.notes |= Note.PADDING
+        record.notes |= _PADDING
     fragmented = missing >= FRAGMENTED or (fragmented and not rules.atomic_fragments)
     underlay = Underlay(int.from_bytes(src, "big"), (buf[start] << 4 | buf[start + 1] >> 4) & 0xFF)
     return _udp(buf, header_end, ip_end, missing, rules, record, (src, dst), fragmented), underlay
@@ -187,7 +196,7 @@ def _udp(
     addresses: tuple[bytes, bytes],
     fragmented: bool,
 ) -> _Extent | Reason:
-    row = scan_udp(buf, start, end, missing, rules.lengths is Lengths.CAPTURED)
+    row = scan_udp(buf, start, end, missing, rules.lengths is _CAPTURED)
     if isinstance(row, Fault):
         return row.reason
     _, _, header_end, udp_end, key, missing = row
@@ -197,7 +206,7 @@ def _udp(
         return Reason.FRAGMENT
     record.outer_src_port, record.outer_dst_port = buf[start] << 8 | buf[start + 1], key
     if udp_end < end:
-        record.notes |= Note.TRAILER
+        record.notes |= _TRAILER
     refused = _udp_checksum(buf, start, udp_end, missing, rules, record, addresses)
     return refused if refused is not None else (header_end, udp_end, missing)
 
@@ -285,7 +294,7 @@ def _inner(buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord,
     record.inner_length = end - start
     record.inner_original_length = end - start + missing
     if missing:
-        record.notes |= Note.CUT
+        record.notes |= _CUT
     at = start
     if record.inner_link_type == ETHERNET_LINK:
         if end - start < 14:
@@ -300,7 +309,7 @@ def _inner(buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord,
             return Reason.INNER_OWN_MAC
         if rules.inner_vlan is InnerVLAN.STRIP and record.inner_tags and end - start >= 18:
             record.notes |= Note.STRIPPED
-    needed = {_IPV4_TYPE: 20, _IPV6_TYPE: 40}.get(record.inner_ethertype)
+    needed = _HEADER_SIZES.get(record.inner_ethertype)
     if needed is not None:
         if end - at < needed:
             short = end - at + missing < needed
@@ -340,7 +349,7 @@ def _inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord)
     if isinstance(row, Fault):
         return
     kind, _, header_end, ip_end, key, _ = row
-    if kind == Kind.IPV4:
+    if kind == _IPV4:
         record.inner_family = 4
         record.inner_src = _MAPPED + bytes(buf[src : src + 4])
         record.inner_dst = _MAPPED + bytes(buf[dst : dst + 4])

@@ -1,0 +1,72 @@
+"""The pages are complete: what is public is in the reference, every parameter and preset is explained."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vxlanpkt
+from vxlanpkt.kernel.contract import ADDRESS_COLUMNS, DECAP_COLUMNS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def _names_in_code(page: str) -> set[str]:
+    """Every word that stands in a code span of a page."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return {word for span in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"\w+", span)}
+
+
+def test_reference_has_every_public_name() -> None:
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"vxlanpkt\.(\w+)\s", text)) | _names_in_code("reference.md")
+    assert {*vxlanpkt.__all__, "open"} - documented - {"__version__"} == set()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "page"), [(vxlanpkt.Tunnel, "tunnels.md"), (vxlanpkt.DecapPolicy, "decapsulation.md")]
+)
+def test_every_parameter_is_explained(recipe: type, page: str) -> None:
+    assert {field.name for field in dataclasses.fields(recipe)} - _names_in_code(page) == set()
+
+
+def test_every_preset_is_explained() -> None:
+    presets = {name for name, value in vars(vxlanpkt.DecapPolicy).items() if isinstance(value, vxlanpkt.DecapPolicy)}
+    assert presets - _names_in_code("decapsulation.md") == set()
+
+
+def test_every_note_is_explained() -> None:
+    assert {note.name for note in vxlanpkt.Note} - _names_in_code("decapsulation.md") == set()
+
+
+def test_every_column_is_explained() -> None:
+    assert {*DECAP_COLUMNS, *ADDRESS_COLUMNS} - _names_in_code("batches.md") == set()
+
+
+def test_every_reason_has_a_row() -> None:
+    """The errors page draws its table from REASONS, which has a row for each reason that is an error."""
+    assert "```{reasons}" in (DOCS / "errors.md").read_text(encoding="utf-8")
+    assert set(vxlanpkt.REASONS) == set(vxlanpkt.Reason) - {vxlanpkt.Reason.OK}
+
+
+def test_the_pages_build(tmp_path: Path) -> None:
+    """Sphinx has nothing to complain of, and every reason is in what it made."""
+    for module in ("sphinx", "myst_parser", "furo"):
+        pytest.importorskip(module, reason=f"{module} is not installed")
+    copy = tmp_path / "docs"
+    shutil.copytree(DOCS, copy, ignore=shutil.ignore_patterns("_build", "__pycache__"))
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(copy), str(tmp_path / "html")],
+        cwd=ROOT, env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(tmp_path)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "html" / "errors.html").read_text(encoding="utf-8")
+    assert [reason.name for reason in vxlanpkt.Reason if f">{reason.name}<" not in page] == []
