@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from vxlanpkt.kernel import backend as backend
     from vxlanpkt.kernel.contract import ChecksumState as ChecksumState
     from vxlanpkt.kernel.contract import Note as Note
-    from vxlanpkt.kernel.hashing import flow_hash as flow_hash
     from vxlanpkt.kernel.spans import Fault as Fault
     from vxlanpkt.kernel.spans import Span as Span
     from vxlanpkt.layers.arp import ARP as ARP
@@ -114,6 +113,7 @@ if TYPE_CHECKING:
     from vxlanpkt.policy import DecapPolicy as DecapPolicy
     from vxlanpkt.tunnel import Datagram as Datagram
     from vxlanpkt.tunnel import Tunnel as Tunnel
+    from vxlanpkt.tunnel import flow_hash as flow_hash
 
 __version__ = "0.1.0"
 
@@ -135,7 +135,6 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "kernel": ("backend",),
     "kernel.contract": ("ChecksumState", "Note"),
-    "kernel.hashing": ("flow_hash",),
     "kernel.spans": ("Fault", "Span"),
     "layers.arp": ("ARP",),
     "layers.base": ("Around", "Layer"),
@@ -167,7 +166,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "layers.vxlan_gpe": ("VXLANGPE",),
     "packet": ("Packet", "parse"),
     "policy": ("DecapPolicy",),
-    "tunnel": ("Datagram", "Tunnel"),
+    "tunnel": ("Datagram", "Tunnel", "flow_hash"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

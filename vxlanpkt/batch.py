@@ -49,6 +49,8 @@ class FrameBatch:
         self.offsets = column("offsets", offsets, "Q")
         self.lengths = column("lengths", lengths, "I")
         self.original_lengths = None if original_lengths is None else column("original_lengths", original_lengths, "I")
+        if not isinstance(headroom, int) or headroom < 0:
+            raise _refused("headroom", headroom, "a count of bytes")
         self.headroom = headroom
         for name in ("lengths", "original_lengths"):
             values = getattr(self, name)
@@ -62,7 +64,7 @@ class FrameBatch:
         """Copy *frames* behind each other into one buffer, with *headroom* free bytes in front of each."""
         data = bytearray()
         offsets, lengths = array("Q"), array("I")
-        gap = bytes(headroom)
+        gap = bytes(max(headroom, 0))
         for frame in frames:
             data += gap
             offsets.append(len(data))
@@ -80,8 +82,9 @@ class FrameBatch:
     def __getitem__(self, index: slice) -> FrameBatch: ...
     def __getitem__(self, index: int | slice) -> memoryview | FrameBatch:
         if isinstance(index, slice):
-            originals = None if self.original_lengths is None else self.original_lengths[index]
-            return FrameBatch(self.data, self.offsets[index], self.lengths[index], originals, headroom=self.headroom)
+            originals = None if self.original_lengths is None else array("I", self.original_lengths[index])
+            offsets, lengths = array("Q", self.offsets[index]), array("I", self.lengths[index])
+            return FrameBatch(self.data, offsets, lengths, originals, headroom=self.headroom)
         offset, length = self.offsets[index], self.lengths[index]
         if offset > len(self.data) or length > len(self.data) - offset:
             raise _refused("row", index, f"inside the buffer: bytes {offset} to {offset + length} of {len(self.data)}")
@@ -127,11 +130,11 @@ class EncapBatch(FrameBatch):
         return count_reasons(self.status)
 
     def raise_for_status(self) -> None:
-        """Raise the `BuildError` of the first row that could not be encapsulated."""
+        """Raise the `BuildError` of the first row that could not be encapsulated, with its number in `.row`."""
         for row, status in enumerate(self.status):
             if status:
                 info = REASONS[Reason(status)]
-                raise BuildError(f"row {row}: {info.layer}: {info.text}", layer=info.layer, field="row")
+                raise BuildError(f"{info.layer}: {info.text}", layer=info.layer, field="length").in_row(row)
 
 
 class AddressColumn(Sequence[Any]):
@@ -297,11 +300,11 @@ class DecapBatch:
         )
 
     def raise_for_status(self) -> None:
-        """Raise the error of the first row that was refused."""
+        """Raise the error of the first row that was refused, with its number in `.row`."""
         for row, status in enumerate(self.status):
             error = self.error(row) if status else None
             if error is not None:
-                raise error
+                raise error.in_row(row)
 
     def __repr__(self) -> str:
         found = ", ".join(f"{reason.name} {count}" for reason, count in self.counts().items())
@@ -350,7 +353,11 @@ def column(name: str, values: Sequence[int] | memoryview, code: str) -> Any:
     try:
         return array(code, values)
     except (OverflowError, TypeError):
-        raise _refused(name, values, f"a column of unsigned {8 * array(code).itemsize}-bit numbers") from None
+        bits = 8 * array(code).itemsize
+        row, value = next(
+            (row, value) for row, value in enumerate(values) if not isinstance(value, int) or value >> bits
+        )
+        raise _refused(name, value, f"an unsigned {bits}-bit number, in row {row}") from None
 
 
 def _out_of_range(frames: FrameBatch, row: int) -> ParseError:

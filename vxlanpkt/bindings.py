@@ -45,6 +45,8 @@ _START_KINDS: dict[Start, Kind] = {
     **dict[Start, Kind](_KINDS.items()),
     LinkType.ETHERNET: Kind.ETHERNET,
     LinkType.RAW: Kind.RAW,
+    12: Kind.RAW,  # what some BSDs write into files for RAW
+    14: Kind.RAW,
     LinkType.IPV4: Kind.IPV4,
     LinkType.IPV6: Kind.IPV6,
     LinkType.LINUX_SLL: Kind.LINUX_SLL,
@@ -56,11 +58,15 @@ _START_KINDS: dict[Start, Kind] = {
 
 def kind_of(start: Start) -> Kind | None:
     """The kernel's kind for a link type or a built-in layer; None for a layer of the user's own."""
-    kind = _START_KINDS.get(start)
-    if kind is None and not isinstance(start, type):
+    try:
+        kind = _START_KINDS.get(start)
+    except TypeError:  # not hashable, so neither
+        kind = None
+    if kind is None and not (isinstance(start, type) and isinstance(start, Layer)):
         raise FieldError(
-            f"start: no layer is known for link type {start!r}", layer="start", field="start", value=start, bits=None
-        )
+            f"start: {start!r} is neither a link type that is known nor a layer",
+            layer="start", field="start", value=start, bits=None,
+        )  # fmt: skip
     return kind
 
 
@@ -93,6 +99,8 @@ class Bindings:
 
     def with_vxlan_ports(self, ports: Iterable[int]) -> Bindings:
         """A new table in which exactly *ports* carry VXLAN over UDP."""
+        if not isinstance(ports, Iterable):
+            raise FieldError(f"ports: {ports!r} is not iterable", layer="UDP", field="ports", value=ports, bits=16)
         chosen = tuple(ports)
         for port in chosen:
             if not isinstance(port, int) or port >> 16:

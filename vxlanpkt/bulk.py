@@ -38,6 +38,7 @@ def decap_batch(
 
     Raises `FieldError` for *out* of another size, and where `allowed_sources` cannot be judged.
     """
+    _check_batch(batch)
     kind = outer_kind(start)
     if policy.allowed_sources is not None and start in (VXLAN, VXLANGPE):
         raise _refused("policy", "allowed_sources", "something that bare payloads can be judged by")
@@ -66,11 +67,14 @@ def encap_batch(
     identification  the outer IPv4 header's for row 0; each row's is one more. Needed where DF can be clear
     start           what every row begins with: Ethernet, or (only with `gpe`) IP
     mode            "copy" header and frame behind each other into a new buffer; write the header
-                    "in_place", into the headroom in front of each frame; or only the "headers"
+                    "in_place", into the headroom in front of each frame (rows in ascending order; one whose header
+                    would run into the row before is refused, NO_ROOM); or only the "headers"
     out             a result whose buffer and columns are written again, with "copy" and "headers"
 
+    Lengths are those of the bytes here: `original_lengths` are not looked at.
     Raises `FieldError` for arguments that cannot be: a table without an index, headroom that is too small.
     """
+    _check_batch(batch)
     table = [tunnels] if isinstance(tunnels, Tunnel) else list(tunnels)
     chosen = _index(batch, tunnels, index)
     if identification is None and any(tunnel.src.version == 4 and tunnel.df != "set" for tunnel in table):
@@ -88,6 +92,11 @@ def encap_batch(
         result.data, result.offsets, result.lengths, result.status,
     )  # fmt: skip
     return result
+
+
+def _check_batch(batch: FrameBatch) -> None:
+    if not isinstance(batch, FrameBatch):
+        raise _refused("batch", type(batch).__name__, "a FrameBatch: FrameBatch.from_frames makes one of a list")
 
 
 def _index(

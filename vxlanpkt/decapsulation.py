@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import Any, Literal
 
 from vxlanpkt import kernel
-from vxlanpkt.assigned import LinkType, VXLANFlags
-from vxlanpkt.bindings import DEFAULT, Bindings, Start, kind_of
+from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
+from vxlanpkt.bindings import DEFAULT, Start, kind_of
 from vxlanpkt.checksum import update_checksum
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, Note, Underlay
 from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.layers.base import as_bytes
+from vxlanpkt.layers.ipv4 import IPv4
+from vxlanpkt.layers.ipv6 import IPv6
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
@@ -21,6 +26,7 @@ from vxlanpkt.policy import DecapPolicy
 
 Address = IPv4Address | IPv6Address
 _DEFAULT_POLICY = DecapPolicy()
+_TAGS = (EtherType.DOT1Q, EtherType.QINQ)
 
 
 class Decapsulated:
@@ -35,10 +41,10 @@ class Decapsulated:
     outer                  the outer headers as a Packet, read when asked for
     """
 
-    __slots__ = ("_data", "_original_length", "_outer", "_start", "inner", "record")
+    __slots__ = ("_outer", "_read_outer", "inner", "record")
 
-    def __init__(self, data: bytes, start: Start, original_length: int | None, record: DecapRecord) -> None:
-        self._data, self._start, self._original_length = data, start, original_length
+    def __init__(self, data: bytes, record: DecapRecord, read_outer: Callable[[], Dissection]) -> None:
+        self._read_outer = read_outer
         self._outer: Packet | None = None
         self.record = record
         self.inner = altered(data[record.inner_offset : record.inner_offset + record.inner_length], record)
@@ -83,14 +89,7 @@ class Decapsulated:
     def outer(self) -> Packet:
         """The outer headers, down to the tunnel header."""
         if self._outer is None:
-            ports = (self.record.outer_dst_port,) if self.record.outer_dst_port else ()
-            found = dissect(
-                self._data, start=self._start, bindings=_bindings(ports, self.flags), max_tunnels=1,
-                original_length=self._original_length,
-            )  # fmt: skip
-            whole = Packet.from_dissection(found)
-            tunnels = any(layer.TUNNEL for layer in whole.layers)
-            self._outer = whole.outer if tunnels else Packet(*whole.layers, start=self._start)
+            self._outer = Packet.from_dissection(self._read_outer()).outer
         return self._outer
 
     def __repr__(self) -> str:
@@ -117,14 +116,14 @@ def decap(
     `ChecksumError` for broken bytes; each has a `Reason`. Raises `FieldError` where
     `allowed_sources` is set and nothing says where a payload came from.
     """
-    data = data if type(data) is bytes else bytes(data)
+    data = data if type(data) is bytes else as_bytes("decap", "data", data)
     record = kernel.decap_one(
         data, 0, len(data), missing_bytes(len(data), original_length), outer_kind(start), policy.rules,
         _underlay(policy, start, source, tos),
     )  # fmt: skip
     if record.status:
         raise refusal(data, Reason(record.status), policy, start, original_length)
-    return Decapsulated(data, start, original_length, record)
+    return Decapsulated(data, record, partial(read, data, policy, start, original_length))
 
 
 def missing_bytes(length: int, original_length: int | None) -> int:
@@ -143,26 +142,32 @@ def outer_kind(start: Start) -> Kind:
 
 
 def _underlay(policy: DecapPolicy, start: Start, source: Address | str | None, tos: int | None) -> Underlay:
+    if tos is not None and (not isinstance(tos, int) or tos >> 8):
+        raise FieldError(f"tos: {tos!r} is not a number of 8 bits", layer="decap", field="tos", value=tos, bits=8)
     if start not in (VXLAN, VXLANGPE):
+        if source is not None or tos is not None:
+            raise FieldError(
+                "source and tos are for bare payloads: here the outer header says them",
+                layer="decap", field="source" if source is not None else "tos", value=source or tos, bits=None,
+            )  # fmt: skip
         return Underlay()
     if source is None:
         if policy.allowed_sources is not None:
             raise FieldError(
                 "source: allowed_sources cannot be judged without it",
-                layer="decap",
-                field="source",
-                value=None,
-                bits=None,
-            )
-        return Underlay(None, tos)
+                layer="decap", field="source", value=None, bits=None,
+            )  # fmt: skip
+        return Underlay(tos=tos)
     try:
         address = ip_address(source)
     except ValueError:
         raise FieldError(
             f"source: {source!r} is not an IP address", layer="decap", field="source", value=source, bits=None
         ) from None
-    mapped = 0xFFFF << 32 if address.version == 4 else 0
-    return Underlay(mapped | int(address), tos)
+    # A dual-stack socket tells of IPv4 peers as ::ffff:a.b.c.d.
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return Underlay(address.version, int(address), tos)
 
 
 def altered(inner: bytes, record: DecapRecord) -> bytes:
@@ -176,8 +181,12 @@ def altered(inner: bytes, record: DecapRecord) -> bytes:
 
 def _remarked(inner: bytes, record: DecapRecord) -> bytes:
     """The inner IP header with its new ECN, and an IPv4 checksum to match (RFC 1624)."""
-    at = 0 if record.inner_link_type == LinkType.RAW else 14 + 4 * record.inner_tags
     frame = bytearray(inner)
+    at = 0
+    if record.inner_link_type == LinkType.ETHERNET:
+        at = 14
+        while int.from_bytes(frame[at - 2 : at], "big") in _TAGS:
+            at += 4
     if record.inner_ethertype == 0x0800:
         old = int.from_bytes(frame[at : at + 2], "big")
         new = old & ~3 | record.inner_ecn
@@ -189,14 +198,34 @@ def _remarked(inner: bytes, record: DecapRecord) -> bytes:
     return bytes(frame)
 
 
-def _bindings(ports: tuple[int, ...], flags: int) -> Bindings:
-    """The default bindings with *ports* for the tunnel header that *flags* show."""
-    if not flags >> 24 & VXLANFlags.P:
-        return DEFAULT.with_vxlan_ports(ports)
+# -- the headers as the policy reads them
+
+
+def read(data: bytes, policy: DecapPolicy, start: Start, original_length: int | None) -> Dissection:
+    """Dissect an outer frame and one tunnel as *policy* takes them: GPE only where it is understood and P is set."""
+    lengths: Literal["strict", "captured"] = "captured" if policy.lengths == "captured" else "strict"
+    found = _read_as(VXLAN, data, policy, start, original_length, lengths)
+    header = found.get(VXLAN)
+    if policy.gpe and header is not None and header.flags & VXLANFlags.P:
+        return _read_as(VXLANGPE, data, policy, start, original_length, lengths)
+    return found
+
+
+def _read_as(
+    tunnel: type[VXLAN] | type[VXLANGPE],
+    data: bytes,
+    policy: DecapPolicy,
+    start: Start,
+    original_length: int | None,
+    lengths: Literal["strict", "captured"],
+) -> Dissection:
     bindings = DEFAULT
-    for port in ports:
-        bindings = bindings.bind(UDP, port, VXLANGPE, replace=True)
-    return bindings
+    for port in policy.ports:
+        bindings = bindings.bind(UDP, port, tunnel, replace=True)
+    start = tunnel if start in (VXLAN, VXLANGPE) else start
+    return dissect(
+        data, start=start, bindings=bindings, max_tunnels=1, original_length=original_length, lengths=lengths
+    )
 
 
 # -- why a frame was refused
@@ -206,26 +235,46 @@ def refusal(
     data: bytes, reason: Reason, policy: DecapPolicy, start: Start, original_length: int | None
 ) -> ParseError:  # fmt: skip
     """The full error for a frame that a kernel refused with *reason*."""
-    found = dissect(data, start=start, ports=policy.ports, max_tunnels=1, original_length=original_length)
+    found = read(data, policy, start, original_length)
     packet = Packet.from_dissection(found)
     error = found.error
     if error is not None and error.reason is reason:
         return error.with_packet(packet)
-    if error is not None and reason is Reason.INNER_TRUNCATED:
-        return _truncated(reason, error.layer, error.offset, packet, vars(error))
+    info = REASONS[reason]
+    layer, offset = _place(found, reason)
+    if reason is Reason.INNER_TRUNCATED:
+        # The dissection stumbled over the same header, and knows who set the limit.
+        limit = getattr(error, "limited_by", "capture")
+        sizes = {"needed": 14, "available": found.spans[-1][1].end - offset, "limited_by": limit}
+        return _truncated(reason, layer, offset, packet, sizes)
     if reason is Reason.CAPTURE_CUT:
         return _capture_cut(found, packet)
-    info = REASONS[reason]
-    layer, offset = _place(found, info.layer)
     if issubclass(info.exception, ChecksumError):
         for wrong in packet.checksum_errors():
             if wrong.reason is reason:
                 return wrong.with_packet(packet)
-    parts: dict[str, Any] = {"reason": reason, "layer": info.layer or layer, "offset": offset, "packet": packet}
-    if issubclass(info.exception, TruncatedError):
-        parts.update(needed=14, available=len(data) - offset, limited_by="capture")
+    parts: dict[str, Any] = {"reason": reason, "layer": layer, "offset": offset, "packet": packet}
     error_class: Any = info.exception
-    return error_class(f"{info.layer or layer} at byte {offset}: {info.text}", **parts)  # type: ignore[no-any-return]
+    message = f"{layer} at byte {offset}: {info.text}{_seen(reason, found, policy)}"
+    return error_class(message, **parts)  # type: ignore[no-any-return]
+
+
+def _seen(reason: Reason, found: Dissection, policy: DecapPolicy) -> str:
+    """What a refused frame has where the policy asks for something else."""
+    header = found.get(VXLAN) or found.get(VXLANGPE)
+    ip = found.get(IPv4) or found.get(IPv6)
+    udp = found.get(UDP)
+    if reason is Reason.VNI_REFUSED and header is not None:
+        return f": {header.vni}"
+    if reason is Reason.SOURCE_REFUSED and ip is not None:
+        return f": {ip.src}"
+    if reason is Reason.VXLAN_RESERVED:
+        start = next(span.start for layer, span in found.spans if layer.TUNNEL)
+        word = int.from_bytes(found.data[start : start + 8], "big") & policy.rules.reserved_mask
+        return f": bits {word:#018x} of the header"
+    if reason is Reason.NOT_VXLAN and udp is not None:
+        return f": port {udp.dst_port}, VXLAN is on {', '.join(map(str, policy.ports)) or 'none'}"
+    return ""
 
 
 def _truncated(reason: Reason, layer: str, offset: int, packet: Packet, parts: dict[str, Any]) -> TruncatedError:
@@ -252,13 +301,20 @@ def _capture_cut(found: Dissection, packet: Packet) -> TruncatedError:
     )  # fmt: skip
 
 
-def _place(found: Dissection, layer: str) -> tuple[str, int]:
-    """Name and offset of the layer that a reason blames; the last one where it names none."""
-    spans = found.spans
-    names = {"IP": ("IPv4", "IPv6"), "VXLANGPE": ("VXLAN",)}.get(layer, (layer,))
-    inner = False
-    for candidate, span in spans:
-        if candidate.NAME in names and (inner or layer not in ("Ethernet", "Dot1Q")):
+_INNER_REASONS = frozenset((
+    Reason.INNER_TRUNCATED, Reason.INNER_VLAN, Reason.INNER_SOURCE, Reason.INNER_OWN_MAC, Reason.INNER_LENGTH,
+))  # fmt: skip
+_NAMES = {"IP": ("IPv4", "IPv6"), "VXLAN": ("VXLAN", "VXLANGPE"), "VXLANGPE": ("VXLAN", "VXLANGPE")}
+
+
+def _place(found: Dissection, reason: Reason) -> tuple[str, int]:
+    """Name and offset of what a reason blames: a layer outside, or the inner frame; else the last layer."""
+    layer = REASONS[reason].layer
+    names = _NAMES.get(layer, (layer,))
+    for candidate, span in found.spans:
+        if reason in _INNER_REASONS:
+            if candidate.TUNNEL:
+                return layer, span.header_end
+        elif candidate.NAME in names:
             return candidate.NAME, span.start
-        inner = inner or candidate.TUNNEL
-    return (spans[-1][0].NAME, spans[-1][1].start) if spans else ("frame", 0)
+    return (found.spans[-1][0].NAME, found.spans[-1][1].start) if found.spans else ("frame", 0)

@@ -7,14 +7,14 @@ layer is decoded when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import DEFAULT, LAYERS, Bindings, Start, kind_of
 from vxlanpkt.errors import REASONS, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
 from vxlanpkt.kernel.spans import FRAGMENTED, Fault, Kind, Row, Span
-from vxlanpkt.layers.base import Layer, span_of
+from vxlanpkt.layers.base import Layer, as_bytes, span_of
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.printing import tree
 
@@ -79,7 +79,7 @@ class Dissection:
     def __getitem__(self, layer: type[_L]) -> _L:
         found = self.get(layer)
         if found is None:
-            raise LayerNotFound(f"no {layer.NAME} in {self._names()}")
+            raise LayerNotFound(f"no {getattr(layer, 'NAME', layer)} in {self._names()}")
         return found
 
     def __contains__(self, layer: type[Layer]) -> bool:
@@ -219,6 +219,7 @@ def dissect(
     bindings: Bindings = DEFAULT,
     max_tunnels: int = 4,
     original_length: int | None = None,
+    lengths: Literal["strict", "captured"] = "strict",
 ) -> Dissection:
     """Find the layers of *data*; never raises on content.
 
@@ -228,8 +229,12 @@ def dissect(
     max_tunnels      how many tunnel headers are entered, that of *start* included; further ones are payload
     original_length  the length that the frame had on the wire, if the capture cut it: length
                      fields may then reach that far
+    lengths          "captured" takes IP and UDP lengths of 0, as offload leaves them, for all bytes there
+
+    Raises `FieldError` for arguments that cannot be.
     """
-    data = data if type(data) is bytes else bytes(data)
+    data = data if type(data) is bytes else as_bytes("dissect", "data", data)
+    any_length = lengths == "captured"
     if ports is not None:
         bindings = bindings.with_vxlan_ports(ports)
     length = len(data)
@@ -238,19 +243,19 @@ def dissect(
     kind = kind_of(start)
     if kind is None:
         assert isinstance(start, type)
-        return _continue(data, start, [], bindings, max_tunnels, bounds, start)
+        return _continue(data, start, [], bindings, max_tunnels, bounds, start, any_length)
     if not bindings.walkable:
-        first = kernel.scan(kind, data, 0, length, missing)
+        first = kernel.scan(kind, data, 0, length, missing, any_length)
         if isinstance(first, Fault):
             return Dissection(data, start, [], LAYERS, (_name(kind), first), bounds)
-        return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start)
+        return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, any_length)
     entered = max(max_tunnels - LAYERS[kind].TUNNEL, 0) if kind < len(LAYERS) else max_tunnels
-    rows, last, fault = kernel.walk(data, 0, length, missing, kind, bindings.ports, entered)
+    rows, last, fault = kernel.walk(data, 0, length, missing, kind, bindings.ports, entered, any_length)
     if fault is not None:
         return Dissection(data, start, rows, LAYERS, (_name(last), fault), bounds)
     if bindings.get(LAYERS[last], rows[-1][4]) is None:
         return Dissection(data, start, rows, LAYERS, None, bounds)
-    return _continue(data, None, rows, bindings, max_tunnels, bounds, start)
+    return _continue(data, None, rows, bindings, max_tunnels, bounds, start, any_length)
 
 
 def _name(kind: int) -> str:
@@ -265,6 +270,7 @@ def _continue(
     max_tunnels: int,
     bounds: _Bounds,
     start: Start,
+    any_length: bool,
 ) -> Dissection:
     """Go on layer by layer from *following*, or from what is bound to the last of *rows*."""
     types = list(LAYERS)
@@ -281,7 +287,7 @@ def _continue(
         if following not in types:
             types.append(following)
         kind = types.index(following)
-        found = _scan(following, kind, data, at, end, missing)
+        found = _scan(following, kind, data, at, end, missing, any_length)
         if isinstance(found, Fault):
             return Dissection(data, start, rows, types, (following.NAME, found), bounds)
         rows.append((kind, *found))
@@ -290,9 +296,11 @@ def _continue(
     return Dissection(data, start, rows, types, None, bounds)
 
 
-def _scan(layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int) -> Span | Fault:
+def _scan(
+    layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int, any_length: bool
+) -> Span | Fault:
     if kind < len(LAYERS):
-        return span_of(kernel.scan(kind, data, start, end, missing))
+        return span_of(kernel.scan(kind, data, start, end, missing, any_length))
     found = layer.scan(data, start, end)
     if isinstance(found, Fault) or found.end < end:
         return found

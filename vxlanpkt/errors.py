@@ -104,6 +104,10 @@ class PacketError(Exception):
         for name, value in parts.items():
             setattr(self, name, value)
 
+    def in_row(self, row: int) -> PacketError:
+        """The same error, which says what row of a batch it is about: `.row`."""
+        return type(self)(f"row {row}: {self.args[0]}", **{**self._parts, "row": row})
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), str(self.args[0]), dict(self._parts))
 

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from vxlanpkt.assigned import LinkType
+from vxlanpkt.assigned import IPv4Flags, LinkType
 from vxlanpkt.bindings import DEFAULT, Bindings, Start
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason
-from vxlanpkt.layers.base import Around, Header, Layer, as_bytes
+from vxlanpkt.layers.base import Around, Header, Layer, as_bytes, field_error
 from vxlanpkt.layers.ethernet import Ethernet
+from vxlanpkt.layers.ipv4 import IPv4
+from vxlanpkt.layers.ipv6 import IPv6
+from vxlanpkt.layers.ipv6_extensions import Fragment
 from vxlanpkt.printing import tree
 
 _L = TypeVar("_L", bound=Layer)
@@ -40,7 +43,7 @@ class Packet:
     Derived fields that are None are computed by `build` and `resolve`; any other value is sent as it is.
     """
 
-    __slots__ = ("_dissection", "_inner", "_layers", "_payload", "_start", "_trailers")
+    __slots__ = ("_dissection", "_inner", "_layers", "_missing", "_payload", "_start", "_trailers")
 
     def __init__(
         self,
@@ -50,12 +53,12 @@ class Packet:
         start: Start | None = None,
     ) -> None:
         ends = tuple(as_bytes("Packet", "trailers", trailer) for trailer in trailers)
+        if len(ends) > len(layers):
+            raise BuildError(f"{len(ends)} trailers for {len(layers)} layers", layer="Packet", field="trailers")
         if isinstance(payload, Packet):
             ends += (b"",) * (len(layers) - len(ends)) + payload.trailers
             layers += payload.layers
             payload = payload.payload
-        if len(ends) > len(layers):
-            raise BuildError(f"{len(ends)} trailers for {len(layers)} layers", layer="Packet", field="trailers")
         while ends and not ends[-1]:
             ends = ends[:-1]
         self._layers: tuple[Layer, ...] | None = layers
@@ -64,6 +67,7 @@ class Packet:
         self._start: Start = _start_of(layers) if start is None else start
         self._dissection: Dissection | None = None
         self._inner: Packet | None = None
+        self._missing = 0
 
     @classmethod
     def from_dissection(cls, dissection: Dissection) -> Packet:
@@ -71,6 +75,7 @@ class Packet:
         self = cls.__new__(cls)
         self._dissection = dissection
         self._start = dissection.start
+        self._missing = dissection.missing
         self._layers = self._payload = self._trailers = self._inner = None
         return self
 
@@ -105,6 +110,11 @@ class Packet:
         """What the bytes begin with."""
         return self._start
 
+    @property
+    def missing(self) -> int:
+        """How many bytes the capture cut off the packet: no part of its value, but kept by `replace` and pickling."""
+        return self._missing
+
     def get(self, layer: type[_L]) -> _L | None:
         """The first layer of this type, or None."""
         if self._dissection is not None:
@@ -117,7 +127,7 @@ class Packet:
     def __getitem__(self, layer: type[_L]) -> _L:
         found = self.get(layer) if self._dissection is None else self._dissection.get(layer)
         if found is None:
-            raise LayerNotFound(f"no {layer.NAME} in {self._names()}")
+            raise LayerNotFound(f"no {getattr(layer, 'NAME', layer)} in {self._names()}")
         return found
 
     def __contains__(self, layer: type[Layer]) -> bool:
@@ -209,18 +219,21 @@ class Packet:
         layers     the types of layers to do; by default those up to the first tunnel header
         checksums  "nonzero" leaves a checksum of 0 in IPv4 and UDP as it is, "all" does not
 
-        What says which layer follows (EtherType, protocol ...) is never changed.
+        What says which layer follows (EtherType, protocol ...) is never changed, and nothing behind a fragment's IP
+        header is, as it speaks of the whole datagram. Of a packet that the capture cut, the bytes here are measured.
         """
+        if checksums not in ("nonzero", "all"):
+            raise field_error("recompute", "checksums", checksums, None, '"nonzero" or "all"')
         full = list(self.layers)
         for index, layer in enumerate(self.layers):
             if not layers or type(layer) in layers:
                 full[index] = _undetermined(layer, checksums)
-            if layer.TUNNEL and not layers:
+            if (layer.TUNNEL and not layers) or _is_fragment(layer):
                 break
         return self._with(full).resolve(bindings=bindings)
 
     def _with(self, layers: Sequence[Layer]) -> Packet:
-        return Packet(*layers, payload=self.payload, trailers=self.trailers, start=self.start)
+        return _rebuild(tuple(layers), self.payload, self.trailers, self.start, self._missing)
 
     # -- checks
 
@@ -244,7 +257,11 @@ class Packet:
 
     def _covers_all(self, index: int, field: str) -> bool:
         """Whether every byte under the checksum of the layer at *index* is here."""
-        return field == "header_checksum" or self._dissection is None or self._dissection.is_whole(index)
+        if field == "header_checksum":
+            return True
+        if any(_is_fragment(layer) for layer in self.layers[:index]):
+            return False
+        return not self._missing if self._dissection is None else self._dissection.is_whole(index)
 
     # -- as a value
 
@@ -258,7 +275,7 @@ class Packet:
         return hash(self._value())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, self._value()
+        return _rebuild, (*self._value(), self._missing)
 
     def __str__(self) -> str:
         return tree(self.layers, self.payload, self.trailers)
@@ -285,6 +302,7 @@ def parse(
     bindings: Bindings = DEFAULT,
     max_tunnels: int = 4,
     original_length: int | None = None,
+    lengths: Literal["strict", "captured"] = "strict",
 ) -> Packet:
     """`dissect`, but what cannot be read to its end raises.
 
@@ -292,7 +310,13 @@ def parse(
     fault. For the parameters see `dissect`.
     """
     found = dissect(
-        data, start=start, ports=ports, bindings=bindings, max_tunnels=max_tunnels, original_length=original_length
+        data,
+        start=start,
+        ports=ports,
+        bindings=bindings,
+        max_tunnels=max_tunnels,
+        original_length=original_length,
+        lengths=lengths,
     )
     error = found.error
     packet = Packet.from_dissection(found)
@@ -301,8 +325,22 @@ def parse(
     return packet
 
 
-def _rebuild(layers: tuple[Layer, ...], payload: bytes, trailers: tuple[bytes, ...], start: Start) -> Packet:
-    return Packet(*layers, payload=payload, trailers=trailers, start=start)
+def _rebuild(
+    layers: tuple[Layer, ...], payload: bytes, trailers: tuple[bytes, ...], start: Start, missing: int
+) -> Packet:
+    packet = Packet(*layers, payload=payload, trailers=trailers, start=start)
+    packet._missing = missing
+    return packet
+
+
+def _is_fragment(layer: Layer) -> bool:
+    """Whether what this IP layer holds is part of a datagram."""
+    if isinstance(layer, IPv4):
+        return bool(layer.flags & IPv4Flags.MF or layer.fragment_offset)
+    return isinstance(layer, IPv6) and any(
+        isinstance(extension, Fragment) and (extension.fragment_offset or extension.more_fragments)
+        for extension in layer.extension_headers
+    )
 
 
 def _start_of(layers: Sequence[Layer]) -> Start:

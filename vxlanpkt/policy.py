@@ -7,27 +7,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.contract import DecapRules, InnerVLAN, Lengths
+from vxlanpkt.kernel.contract import DecapRules, ECNRule, InnerVLAN, Lengths
+from vxlanpkt.layers.base import as_mac
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+_T = TypeVar("_T")
 Network = IPv4Network | IPv6Network
 
 ALL_RESERVED = 0xF7FFFFFF_000000FF  # the 39 bits of the header that are neither I nor the VNI
 _GBP_BITS = 0x8048FFFF_00000000  # G, D, A and the group policy ID
 _GBP_IGNORED = 0x80FFFFFF_00000000
 _GPE_BITS = 0x340000FF_00000000  # version, P and the next protocol
-_MAPPED_PREFIX = 0xFFFF << 32
+_ECN_RULES = {"ignore": ECNRule.IGNORE, "rfc6040": ECNRule.RFC6040, "linux": ECNRule.UNTAGGED}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "fragments": ("drop", "atomic"),
     "ip_options": ("accept", "drop"),
     "inner_vlan": ("keep", "strip", "drop"),
-    "ecn": ("ignore", "rfc6040"),
+    "ecn": ("ignore", "rfc6040", "linux"),
     "lengths": ("strict", "snapped", "captured"),
 }
 
@@ -50,7 +52,7 @@ class DecapPolicyFields(TypedDict, total=False):
     check_inner_source: bool
     check_inner_length: bool
     own_macs: Iterable[MACAddress | str | bytes | int]
-    ecn: Literal["ignore", "rfc6040"]
+    ecn: Literal["ignore", "rfc6040", "linux"]
     lengths: Literal["strict", "snapped", "captured"]
 
 
@@ -63,9 +65,10 @@ class DecapPolicy:
     allowed_sources      the prefixes that outer sources have to be in; None for all
     reserved_mask        the bits of the 64-bit header that have to be zero; those that `gbp` and `gpe` define
                          are taken out
-    gbp, gpe             understand the group policy, the generic protocol extension
+    gbp, gpe             understand the group policy, the generic protocol extension; GPE's own port is 4790, and
+                         has to be among *ports*
     verify_ip_checksum   refuse a wrong outer IPv4 header checksum
-    verify_udp_checksum  refuse a wrong outer UDP checksum (RFC 7348 section 4.2)
+    verify_udp_checksum  refuse a wrong outer UDP checksum (RFC 7348 section 5)
     zero_checksum6       accept a UDP checksum of zero over IPv6 (RFC 6935)
     fragments            "drop" all outer fragments, or all but "atomic" ones (RFC 6946)
     ip_options           "accept" or "drop" outer IPv4 options and IPv6 extension headers
@@ -73,7 +76,8 @@ class DecapPolicy:
     check_inner_source   refuse an inner source address that is zero or multicast
     check_inner_length   refuse an inner IP packet shorter than its fixed header
     own_macs             inner source addresses that are our own, and refused
-    ecn                  "rfc6040" carries a congestion mark inwards, or refuses; "ignore" looks at none
+    ecn                  "rfc6040" carries a congestion mark inwards, or refuses; "linux" does so but for tagged inner
+                         frames; "ignore" looks at none
     lengths              "strict"; "snapped" accepts what the capture cut, if its lengths fit the frame as it was;
                          "captured" takes a length of 0 (offload) for all bytes there
 
@@ -95,7 +99,7 @@ class DecapPolicy:
     check_inner_source: bool
     check_inner_length: bool
     own_macs: tuple[MACAddress, ...]
-    ecn: Literal["ignore", "rfc6040"]
+    ecn: Literal["ignore", "rfc6040", "linux"]
     lengths: Literal["strict", "snapped", "captured"]
 
     RFC7348: ClassVar[DecapPolicy]
@@ -120,7 +124,7 @@ class DecapPolicy:
         check_inner_source: bool = False,
         check_inner_length: bool = False,
         own_macs: Iterable[MACAddress | str | bytes | int] = (),
-        ecn: Literal["ignore", "rfc6040"] = "ignore",
+        ecn: Literal["ignore", "rfc6040", "linux"] = "ignore",
         lengths: Literal["strict", "snapped", "captured"] = "strict",
     ) -> None:
         values: dict[str, Any] = {
@@ -138,7 +142,7 @@ class DecapPolicy:
             "inner_vlan": inner_vlan,
             "check_inner_source": bool(check_inner_source),
             "check_inner_length": bool(check_inner_length),
-            "own_macs": tuple(MACAddress(mac) for mac in own_macs),
+            "own_macs": tuple(as_mac("DecapPolicy", "own_macs", mac) for mac in _iterate("own_macs", own_macs)),
             "ecn": ecn,
             "lengths": lengths,
         }
@@ -155,7 +159,7 @@ class DecapPolicy:
         return DecapRules(
             ports=frozenset(self.ports),
             vnis=self.vnis,
-            sources=None if self.allowed_sources is None else tuple(map(_mapped, self.allowed_sources)),
+            sources=None if self.allowed_sources is None else tuple(map(_prefix, self.allowed_sources)),
             reserved_mask=self.reserved_mask & ~defined,
             gbp=self.gbp,
             gpe=self.gpe,
@@ -168,14 +172,14 @@ class DecapPolicy:
             check_inner_source=self.check_inner_source,
             check_inner_length=self.check_inner_length,
             own_macs=frozenset(mac.packed for mac in self.own_macs),
-            ecn=self.ecn == "rfc6040",
+            ecn=_ECN_RULES[self.ecn],
             lengths=Lengths[self.lengths.upper()],
         )
 
     @property
     def alters(self) -> bool:
         """Whether inner bytes may be changed on the way out: a tag stripped, a congestion mark carried over."""
-        return self.inner_vlan == "strip" or self.ecn == "rfc6040"
+        return self.inner_vlan == "strip" or self.ecn != "ignore"
 
     def replace(self, **changes: Unpack[DecapPolicyFields]) -> DecapPolicy:
         """A copy with *changes*."""
@@ -184,9 +188,9 @@ class DecapPolicy:
         return DecapPolicy(**fields)
 
 
-def _iterate(name: str, values: Iterable[int]) -> Iterable[int]:
-    if isinstance(values, (int, str)):
-        raise _refused(name, values, "an iterable of numbers")
+def _iterate(name: str, values: Iterable[_T]) -> Iterable[_T]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise _refused(name, values, "an iterable")
     return values
 
 
@@ -197,7 +201,7 @@ def _check_int(name: str, value: int, bits: int) -> int:
 
 
 def _networks(prefixes: Iterable[str | Network]) -> tuple[Network, ...]:
-    if isinstance(prefixes, str):
+    if isinstance(prefixes, str) or not isinstance(prefixes, Iterable):
         raise _refused("allowed_sources", prefixes, "an iterable of prefixes")
     found = []
     for prefix in prefixes:
@@ -208,12 +212,9 @@ def _networks(prefixes: Iterable[str | Network]) -> tuple[Network, ...]:
     return tuple(found)
 
 
-def _mapped(network: Network) -> tuple[int, int]:
-    """A prefix as network and mask of 128 bits."""
-    address, mask = int(network.network_address), int(network.netmask)
-    if network.version == 4:
-        return _MAPPED_PREFIX | address, (((1 << 96) - 1) << 32) | mask
-    return address, mask
+def _prefix(network: Network) -> tuple[int, int, int]:
+    """A prefix as IP version, network and mask."""
+    return network.version, int(network.network_address), int(network.netmask)
 
 
 def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
@@ -241,7 +242,7 @@ DecapPolicy.LINUX = DecapPolicy(
     zero_checksum6=False,
     fragments="atomic",
     check_inner_length=True,
-    ecn="rfc6040",
+    ecn="linux",
 )
 # With group policy the kernel ignores the low 24 bits of the first word, whether G is set or not.
 DecapPolicy.LINUX_GBP = DecapPolicy.LINUX.replace(gbp=True, reserved_mask=ALL_RESERVED & ~_GBP_IGNORED)

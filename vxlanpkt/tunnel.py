@@ -1,4 +1,4 @@
-"""Tunnel, the recipe of an outer header; encapsulation and decapsulation of one frame."""
+"""Tunnel, the recipe of an outer header, and encapsulation of one frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vxlanpkt.bindings import Start, kind_of
 from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason
 from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, UDPChecksum
 from vxlanpkt.kernel.spans import Kind
-from vxlanpkt.layers.base import as_mac
+from vxlanpkt.layers.base import as_bytes, as_mac
 from vxlanpkt.layers.dot1q import Dot1Q
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 
@@ -199,10 +199,12 @@ class Tunnel:
         Raises `BuildError` for an inner frame that does not fit one datagram, `FieldError` for a
         missing identification.
         """
-        return self._header(inner, identification, start) + bytes(inner)
+        inner = inner if type(inner) is bytes else as_bytes("Tunnel", "inner", inner)
+        return self._header(inner, identification, start) + inner
 
     def encap_payload(self, inner: Frame, *, start: Start = LinkType.ETHERNET) -> Datagram:
         """What to send from a UDP socket: the kernel below writes the headers outside of VXLAN."""
+        inner = inner if type(inner) is bytes else as_bytes("Tunnel", "inner", inner)
         header = self._header(inner, 0, start)
         ip = self._recipe.ip_offset
         udp = ip + (20 if self.src.version == 4 else 40)
@@ -211,9 +213,9 @@ class Tunnel:
         else:
             tos, ttl = (header[ip] << 4 | header[ip + 1] >> 4) & 0xFF, header[ip + 7]
         src_port = header[udp] << 8 | header[udp + 1]
-        return Datagram(self.dst, self.dst_port, src_port, tos, ttl, header[udp + 8 :] + bytes(inner))
+        return Datagram(self.dst, self.dst_port, src_port, tos, ttl, header[udp + 8 :] + inner)
 
-    def _header(self, inner: Frame, identification: int | None, start: Start) -> bytes:
+    def _header(self, inner: bytes, identification: int | None, start: Start) -> bytes:
         recipe = self.recipe(start)
         if identification is None:
             if self.df != "set" and kernel.needs_identification(inner, 0, len(inner), recipe):
@@ -304,6 +306,16 @@ class Tunnel:
         return header.flags << 24 | header.reserved1
 
 
+def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.ETHERNET) -> int:
+    """The 32-bit hash of the flow that an inner frame belongs to: what source ports are made from.
+
+    symmetric  both directions of a flow have the same
+    start      what *frame* begins with: Ethernet, or IP
+    """
+    raw = kind_of(start) in (Kind.RAW, Kind.IPV4, Kind.IPV6)
+    return kernel.flow_hash(frame, 0, len(frame), symmetric, raw)
+
+
 def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
     return FieldError(f"Tunnel.{name}: {value!r} is not {expected}", layer="Tunnel", field=name, value=value, bits=bits)
 
@@ -342,7 +354,7 @@ def _ports(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
 
 
 def _tags(vlans: Iterable[int | Dot1Q]) -> tuple[Dot1Q, ...]:
-    if isinstance(vlans, int):
+    if not isinstance(vlans, Iterable):
         raise _refused("vlans", vlans, "an iterable of tags")
     tags = tuple(tag if isinstance(tag, Dot1Q) else Dot1Q(vid=tag) for tag in vlans)
     if len(tags) > 2:

@@ -204,6 +204,9 @@ def encap_jobs(draw: st.DrawFn) -> tuple[FrameBatch, list[Tunnel], list[int], in
     table = draw(st.lists(tunnels(), min_size=1, max_size=3))
     headroom = max(tunnel.overhead for tunnel in table)
     batch = draw(batches(headroom=headroom, originals=False, max_size=5))
+    # In place, rows have to be in ascending order.
+    places = sorted(zip(batch.offsets, batch.lengths, strict=True))
+    batch = FrameBatch(batch.data, [at for at, _ in places], [length for _, length in places], headroom=headroom)
     which = st.one_of(st.integers(0, len(table)), st.just(NO_TUNNEL))
     index = draw(st.lists(which, min_size=len(batch), max_size=len(batch)))
     return batch, table, index, draw(st.sampled_from((0, 1, 65535)))

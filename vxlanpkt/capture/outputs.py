@@ -59,6 +59,7 @@ class Output:
 
     A pcapng file declares the input's interfaces as they come, as `link_type`, and one more for each other link type
     that its packets have. A pcap file has the link type of its first packet, or `link_type` if there is none.
+    The source's snap lengths are not kept: they were the limit of other packets.
     """
 
     def __init__(self, target: File, container: Container, link_type: int, *, nanoseconds: bool) -> None:
@@ -74,7 +75,7 @@ class Output:
     def write(self, record: Record, interfaces: Sequence[Interface]) -> None:
         """Write *record*, whose interface is one of the input's *interfaces*."""
         if self._writer is None:
-            self._writer = self._pcap(record.link_type, interfaces)
+            self._writer = self._pcap(record.link_type)
         if isinstance(self._writer, PcapngWriter):
             self._declare(self._writer, interfaces)
             key = (record.interface, record.link_type)
@@ -92,7 +93,7 @@ class Output:
     def commit(self, interfaces: Sequence[Interface]) -> None:
         """Finish the file, which is a capture even if nothing was written."""
         if self._writer is None:
-            self._writer = self._pcap(self._link_type, interfaces)
+            self._writer = self._pcap(self._link_type)
         if isinstance(self._writer, PcapngWriter):
             self._declare(self._writer, interfaces)
         self._writer.sink.commit()
@@ -102,9 +103,8 @@ class Output:
         if self._writer is not None:
             self._writer.sink.discard()
 
-    def _pcap(self, link_type: int, interfaces: Sequence[Interface]) -> PcapWriter:
-        snaplen = max((interface.snaplen for interface in interfaces), default=0)
-        return PcapWriter(self._target, Interface(link_type, snaplen), nanoseconds=self._nanoseconds)
+    def _pcap(self, link_type: int) -> PcapWriter:
+        return PcapWriter(self._target, Interface(link_type), nanoseconds=self._nanoseconds)
 
     def _declare(self, writer: PcapngWriter, interfaces: Sequence[Interface]) -> None:
         while self._seen < len(interfaces):
@@ -116,7 +116,7 @@ class Output:
         interface = interfaces[index]
         options = copyable_options(interface.options)
         self._declared[key] = writer.add_interface(
-            replace(interface, link_type=link_type, fcslen=0, options=options)
+            replace(interface, link_type=link_type, snaplen=0, fcslen=0, options=options)
         )  # fmt: skip
 
 

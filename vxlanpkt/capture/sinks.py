@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -101,11 +101,13 @@ class Sink:
             self._temporary = None
 
     def discard(self) -> None:
-        """Leave no file behind; what went to a pipe or a file object is gone."""
-        try:
+        """Leave no file behind; what went to a pipe or a file object is gone.
+
+        What cannot be flushed (a full disk, a closed pipe) is not wanted any more, so that is no error.
+        """
+        with suppress(OSError):
             self._opened.close()
-        finally:
-            self._remove()
+        self._remove()
 
     def _remove(self) -> None:
         if self._temporary is not None:

@@ -1,4 +1,4 @@
-"""`python -m vxlanpkt.cli` is `vxlanpkt`."""
+"""`python -m vxlanpkt.cli` is the `vxlanpkt` command."""
 
 from vxlanpkt.cli import main
 

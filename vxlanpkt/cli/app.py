@@ -1,6 +1,7 @@
 """The `vxlanpkt` command: its verbs, and what becomes of their errors.
 
-Exit status: 0 done; 1 the input is broken, and what could be done was done; 2 the call is wrong.
+Exit status: 0 done; 1 the input is broken, and what could be done was done; 2 the call is wrong;
+130 interrupted, and what was read by then was done.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import vxlanpkt
 from vxlanpkt.cli.decapsulate import decapsulate
 from vxlanpkt.cli.encapsulate import encapsulate
 from vxlanpkt.cli.info import info
+from vxlanpkt.cli.options import SOURCE
 from vxlanpkt.cli.show import show
+from vxlanpkt.cli.signals import Interrupted, handled_signals
 from vxlanpkt.errors import CaptureError, FieldError
 
 
@@ -25,12 +28,13 @@ class _Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb."""
         try:
-            return super().invoke(ctx)
+            with handled_signals():
+                return super().invoke(ctx)
         except FieldError as error:
             raise click.UsageError(str(error)) from error
         except CaptureError as error:
-            click.echo(f"vxlanpkt: {error}", err=True)
-            sys.exit(1)
+            click.echo(f"vxlanpkt: {ctx.meta.get(SOURCE, 'input')}: {error}", err=True)
+            sys.exit(130 if isinstance(error.__cause__ or error, Interrupted) else 1)
         except BrokenPipeError:
             # Who read our output has seen enough; Python would complain again when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

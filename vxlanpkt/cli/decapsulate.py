@@ -13,6 +13,7 @@ from vxlanpkt.cli.options import (
     policy_options,
     port_option,
     read_option,
+    refuse_same_file,
     vni_option,
     write_option,
 )
@@ -46,6 +47,7 @@ def decapsulate(
     **policy: Any,
 ) -> None:
     """Take the tunnels off: write the inner frames, with their times and interfaces."""
+    refuse_same_file(source, target)
     levels: Any = int(depth) if depth.isdecimal() else depth
     fault = None
     with progress_bar("decapsulating") as report:
@@ -72,8 +74,7 @@ def print_result(result: JobResult, target: str, as_json: bool, fault: PartialRe
             **result.stats.as_dict(), "written": result.written, "skipped": result.skipped,
             "files": list(result.files), "error": None if fault is None else str(fault),
         }  # fmt: skip
-        if not to_stderr:
-            print_json(value)
+        print_json(value, to_stderr=to_stderr)
         return
     print_stats(result.stats, to_stderr=to_stderr)
     click.echo(summary, err=to_stderr)

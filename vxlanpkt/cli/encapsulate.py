@@ -8,7 +8,7 @@ import click
 
 from vxlanpkt.capture import PartialResultError, encap_file
 from vxlanpkt.cli.decapsulate import print_result
-from vxlanpkt.cli.options import json_option, read_option, write_option
+from vxlanpkt.cli.options import json_option, read_option, refuse_same_file, write_option
 from vxlanpkt.cli.output import progress_bar
 from vxlanpkt.layers.vxlan import GroupPolicy
 from vxlanpkt.tunnel import Tunnel
@@ -57,6 +57,7 @@ class _NumberOr(click.ParamType[Any]):
 @json_option
 def encapsulate(source: str, target: str, as_json: bool, group_policy: int | None, **fields: Any) -> None:
     """Put every packet into a tunnel, with its time and interface."""
+    refuse_same_file(source, target)
     policy = None if group_policy is None else GroupPolicy(group_policy)
     tunnel = Tunnel(group_policy=policy, **fields)
     fault = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from vxlanpkt.assigned import UDPPort
 from vxlanpkt.policy import DecapPolicy
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -15,14 +17,28 @@ POLICIES: dict[str, DecapPolicy] = {
     "default": DecapPolicy(),
     "rfc7348": DecapPolicy.RFC7348,
     "strict": DecapPolicy.STRICT,
+    "linux": DecapPolicy.LINUX,
+    "linux-gbp": DecapPolicy.LINUX_GBP,
 }
-_GPE_PORT = 4790
+SOURCE = "vxlanpkt.source"
+_GPE_PORT = int(UDPPort.VXLAN_GPE)
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    """Keep the input's name where errors are reported."""
+    ctx.meta[SOURCE] = value
+    return value
 
 
 def read_option(command: _F) -> _F:
     """-r FILE: the capture to read."""
     return click.option(
-        "-r", "source", metavar="FILE", required=True, help="Capture to read: pcap or pcapng, .gz, .zst; - is stdin."
+        "-r",
+        "source",
+        metavar="FILE",
+        required=True,
+        callback=_remember,
+        help="Capture to read: pcap or pcapng, .gz, .zst; - is stdin.",
     )(command)
 
 
@@ -46,7 +62,7 @@ def vni_option(command: _F) -> _F:
     """--vni N, repeatable: only these."""
     return click.option(
         "--vni", "vnis", type=click.IntRange(0, (1 << 24) - 1), multiple=True, metavar="N",
-        help="Only this VNI; may be repeated.",
+        help="Only this VNI, of the outermost tunnel (show: of any); may be repeated.",
     )(command)  # fmt: skip
 
 
@@ -73,4 +89,11 @@ def policy_of(policy_name: str, gbp: bool, gpe: bool, lengths: Any, ports: tuple
     """The policy that the options ask for."""
     policy = POLICIES[policy_name]
     chosen = ports or policy.ports + ((_GPE_PORT,) if gpe else ())
-    return policy.replace(ports=chosen, gbp=gbp, gpe=gpe, lengths=lengths)
+    return policy.replace(ports=chosen, gbp=gbp or policy.gbp, gpe=gpe, lengths=lengths)
+
+
+def refuse_same_file(source: str, target: str) -> None:
+    """Refuse to write over what is read: a filter, or a broken file, would lose the rest of it."""
+    named = "-" not in (source, target)
+    if named and Path(target).exists() and Path(source).exists() and Path(source).samefile(target):
+        raise click.UsageError(f"-r and -w are the same file, {target}: it would be lost")

@@ -19,14 +19,22 @@ from vxlanpkt.errors import REASONS, Reason
 Report = Callable[[int, "int | None"], None]
 
 
-def print_json(value: Any) -> None:
-    """One object on a line of standard output."""
-    click.echo(json.dumps(value))
+class _Console(Console):
+    """A console that leaves a closed pipe to the caller."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what rich would have ended the program for."""
+        raise BrokenPipeError
+
+
+def print_json(value: Any, *, to_stderr: bool = False) -> None:
+    """One object on a line."""
+    click.echo(json.dumps(value), err=to_stderr)
 
 
 def print_stats(stats: CaptureStats, *, to_stderr: bool = False) -> None:
     """The VNIs with what was in them, and what became of every record."""
-    console = Console(stderr=to_stderr, highlight=False)
+    console = _Console(stderr=to_stderr, highlight=False)
     vnis = Table("VNI", "packets", "inner bytes", title="VNIs", title_justify="left", title_style="bold")
     _align_right(vnis, 0, 1, 2)
     for vni, seen in sorted(stats.vnis.items()):

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 import vxlanpkt
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture import Record
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.cli.options import json_option, port_option, read_option, vni_option
@@ -28,12 +27,13 @@ def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int
     shown = 0
     with vxlanpkt.open(source) as capture:
         for number, record in enumerate(capture, 1):
-            if start_of(record.link_type) is None:
+            start = start_of(record.link_type)
+            if start is None:
                 click.echo(
                     f"{_headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json
                 )
                 continue
-            found = _dissect(record, ports)
+            found = dissect(record.frame, start=start, ports=ports or None, original_length=record.frame_length)
             if vnis and not any(_vni(layer) in vnis for layer in found.layers):
                 continue
             if as_json:
@@ -43,12 +43,6 @@ def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int
             shown += 1
             if shown == count:
                 break
-
-
-def _dissect(record: Record, ports: tuple[int, ...]) -> Dissection:
-    return dissect(
-        record.frame, start=LinkType(record.link_type), ports=ports or None, original_length=record.frame_length
-    )
 
 
 def _vni(layer: Layer) -> int | None:

@@ -51,13 +51,21 @@ class InnerVLAN(IntEnum):
     DROP = 2
 
 
+class ECNRule(IntEnum):
+    """What becomes of a congestion mark outside."""
+
+    IGNORE = 0
+    RFC6040 = 1
+    UNTAGGED = 2  # as RFC 6040, but tagged inner frames are not looked into
+
+
 @dataclass(frozen=True, slots=True)
 class DecapRules:
     """A decapsulation policy as a kernel takes it: `DecapPolicy` compiled."""
 
     ports: frozenset[int]
     vnis: frozenset[int] | None
-    sources: tuple[tuple[int, int], ...] | None  # (network, mask) of 128 bits, IPv4 mapped
+    sources: tuple[tuple[int, int, int], ...] | None  # (IP version, network, mask)
     reserved_mask: int  # 64 bits of the header that have to be zero, extensions taken out
     gbp: bool
     gpe: bool
@@ -70,7 +78,7 @@ class DecapRules:
     check_inner_source: bool
     check_inner_length: bool
     own_macs: frozenset[bytes]
-    ecn: bool
+    ecn: ECNRule
     lengths: Lengths
 
 
@@ -140,9 +148,10 @@ class DecapRecord:
 
 
 class Underlay(NamedTuple):
-    """What a bare payload cannot say of the datagram that carried it: source address and TOS, if known."""
+    """What a bare payload cannot say of the datagram that carried it, if it is known."""
 
-    source: int | None = None  # 128 bits, IPv4 mapped
+    version: int = 0  # of IP; 0 if the source is not known
+    source: int = 0
     tos: int | None = None
 
 

@@ -15,6 +15,7 @@ from vxlanpkt.kernel.contract import (
     ChecksumState,
     DecapRecord,
     DecapRules,
+    ECNRule,
     InnerVLAN,
     Lengths,
     Note,
@@ -23,6 +24,7 @@ from vxlanpkt.kernel.contract import (
 from vxlanpkt.kernel.scanning import (
     FOLLOWS,
     FRAGMENT,
+    ROUTING,
     SCANS,
     extension_length,
     scan_ipv4,
@@ -37,6 +39,7 @@ ETHERNET_LINK, RAW_LINK = 1, 101
 _TAGS = frozenset((0x8100, 0x88A8))
 _IPV4_TYPE, _IPV6_TYPE = 0x0800, 0x86DD
 _MAPPED = bytes(10) + b"\xff\xff"
+_SOURCE_ROUTING, _SEGMENT_ROUTING = (0, 2), 4
 _PORTS_OF = frozenset((6, 17))
 
 # VXLAN's flag bits in byte 0, and GPE's next protocols 1 to 5.
@@ -57,6 +60,7 @@ _DOT1Q, _IPV4, _IPV6, _RAW = int(Kind.DOT1Q), int(Kind.IPV4), int(Kind.IPV6), in
 _IP = (_IPV4, _IPV6)
 _TAG_OR_IP = (_DOT1Q, _IPV4, _IPV6)
 _TUNNELS = (int(Kind.VXLAN), int(Kind.VXLANGPE))
+_RFC6040, _UNTAGGED = ECNRule.RFC6040, ECNRule.UNTAGGED
 _STRICT, _CAPTURED = Lengths.STRICT, Lengths.CAPTURED
 _PADDING, _TRAILER, _CUT = int(Note.PADDING), int(Note.TRAILER), int(Note.CUT)
 _HEADER_SIZES = {_IPV4_TYPE: 20, _IPV6_TYPE: 40}
@@ -84,7 +88,7 @@ def decap_one(
     else:
         extent, underlay = _outer(buf, start, end, missing, kind, rules, record)
     if not isinstance(extent, Reason):
-        extent = _vxlan(buf, extent, rules, record, underlay.source)
+        extent = _vxlan(buf, extent, rules, record, underlay)
     if not isinstance(extent, Reason):
         extent = _inner(buf, extent, rules, record, underlay.tos)
     record.status = int(extent) if isinstance(extent, Reason) else 0
@@ -143,7 +147,7 @@ def _ipv4(
     record.outer_src, record.outer_dst = _MAPPED + src, _MAPPED + dst
     if ip_end < end:
         record.notes |= _PADDING
-    underlay = Underlay(int.from_bytes(record.outer_src, "big"), buf[start + 1])
+    underlay = Underlay(4, int.from_bytes(src, "big"), buf[start + 1])
     return _udp(buf, header_end, ip_end, missing, rules, record, (src, dst), missing >= FRAGMENTED), underlay
 
 
@@ -166,13 +170,14 @@ def _ipv6(
     if others and not rules.ip_options:
         return Reason.IPV6_OPTIONS, Underlay()
     src, dst = bytes(buf[start + 8 : start + 24]), bytes(buf[start + 24 : start + 40])
+    final = _final_destination(buf, start, header_end) if others else None
     record.outer_family = 6
     record.outer_src, record.outer_dst = src, dst
     if ip_end < end:
         record.notes |= _PADDING
     fragmented = missing >= FRAGMENTED or (fragmented and not rules.atomic_fragments)
-    underlay = Underlay(int.from_bytes(src, "big"), (buf[start] << 4 | buf[start + 1] >> 4) & 0xFF)
-    return _udp(buf, header_end, ip_end, missing, rules, record, (src, dst), fragmented), underlay
+    underlay = Underlay(6, int.from_bytes(src, "big"), (buf[start] << 4 | buf[start + 1] >> 4) & 0xFF)
+    return _udp(buf, header_end, ip_end, missing, rules, record, (src, final or dst), fragmented), underlay
 
 
 def _chain(buf: Buffer, start: int, header_end: int) -> tuple[bool, bool]:
@@ -184,6 +189,21 @@ def _chain(buf: Buffer, start: int, header_end: int) -> tuple[bool, bool]:
         others |= key != FRAGMENT
         key, at = buf[at], at + extension_length(key, buf[at + 1])
     return fragmented, others
+
+
+def _final_destination(buf: Buffer, start: int, header_end: int) -> bytes | None:
+    """Where a routing header still leads, which is what checksums are made for (RFC 8200 section 8.1)."""
+    key, at = buf[start + 6], start + 40
+    found = None
+    while at < header_end:
+        following = at + extension_length(key, buf[at + 1])
+        if key == ROUTING and buf[at + 3] and following - at >= 24:
+            if buf[at + 2] == _SEGMENT_ROUTING:
+                found = bytes(buf[at + 8 : at + 24])
+            elif buf[at + 2] in _SOURCE_ROUTING:
+                found = bytes(buf[following - 16 : following])
+        key, at = buf[at], following
+    return found
 
 
 def _udp(
@@ -239,7 +259,7 @@ def _udp_checksum(
 
 
 def _vxlan(
-    buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord, source: int | None
+    buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord, underlay: Underlay
 ) -> _Extent | Reason:
     start, end, missing = extent
     row = scan_vxlan(buf, start, end, missing)
@@ -263,8 +283,8 @@ def _vxlan(
         return Reason.VXLAN_RESERVED
     if rules.vnis is not None and record.vni not in rules.vnis:
         return Reason.VNI_REFUSED
-    if rules.sources is not None and (
-        source is None or not any(source & mask == network for network, mask in rules.sources)
+    if rules.sources is not None and not any(
+        underlay.version == version and underlay.source & mask == network for version, network, mask in rules.sources
     ):
         return Reason.SOURCE_REFUSED
     return start + 8, end, missing
@@ -314,12 +334,16 @@ def _inner(buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord,
         if end - at < needed:
             short = end - at + missing < needed
             return Reason.INNER_LENGTH if short and rules.check_inner_length else extent
-        if rules.ecn and tos is not None and buf[at] >> 4 == (4 if needed == 20 else 6):
+        if _looks_at_ecn(rules, record) and tos is not None and buf[at] >> 4 == (4 if needed == 20 else 6):
             refused = _ecn(buf, at, needed, tos, record)
             if refused is not None:
                 return refused
-        _inner_ip(buf, at, end, missing, record)
+        _inner_ip(buf, at, end, missing, record, rules.lengths is _CAPTURED)
     return extent
+
+
+def _looks_at_ecn(rules: DecapRules, record: DecapRecord) -> bool:
+    return rules.ecn is _RFC6040 or (rules.ecn is _UNTAGGED and not record.inner_tags)
 
 
 def _inner_tags(buf: Buffer, start: int, end: int, record: DecapRecord) -> int:
@@ -338,13 +362,13 @@ def _inner_tags(buf: Buffer, start: int, end: int, record: DecapRecord) -> int:
     return at
 
 
-def _inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord) -> None:
+def _inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord, any_length: bool) -> None:
     """Fill in what a sound inner IP header says; a broken one says nothing."""
     if record.inner_ethertype == _IPV4_TYPE:
-        row = scan_ipv4(buf, at, end, missing)
+        row = scan_ipv4(buf, at, end, missing, any_length)
         src, dst = at + 12, at + 16
     else:
-        row = scan_ipv6(buf, at, end, missing)
+        row = scan_ipv6(buf, at, end, missing, any_length)
         src, dst = at + 8, at + 24
     if isinstance(row, Fault):
         return

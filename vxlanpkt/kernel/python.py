@@ -71,7 +71,8 @@ def encap(
     """Encapsulate every row.
 
     COPY writes header and frame, HEADERS the header alone, behind each other into *out*; IN_PLACE
-    writes the header into *data* in front of the frame. A row that cannot be sent has length 0.
+    writes the header into *data* in front of the frame, so rows have to lie in ascending order, each
+    apart from the one before by its header. A row that cannot be sent has length 0.
     Row i takes identification + i, modulo 2**16.
     """
     accepted = 0
@@ -96,6 +97,8 @@ def encap(
                 if mode is not EncapMode.IN_PLACE:
                     position += out_lengths[row]
                 accepted += 1
+        if mode is EncapMode.IN_PLACE and length <= len(source) - min(offset, len(source)):
+            floor = max(floor, offset + length)
         status[row] = header if isinstance(header, Reason) else 0
     return accepted
 

@@ -8,6 +8,7 @@ bytes beyond `end` are known to have existed: a length field may claim them, a h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Fault, Kind, Row
@@ -242,15 +243,15 @@ def scan_loopback(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | 
     return _LOOPBACK, start, header_end, end, int.from_bytes(buf[start:header_end], order), missing  # type: ignore[arg-type]
 
 
-def scan_raw(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:
+def scan_raw(buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
     """LINKTYPE_RAW: an IPv4 or an IPv6 header, as the version nibble says."""
     if start >= end:
         return _cut(Reason.IPV4_HEADER_TRUNCATED, 20, 0, missing)
     version = buf[start] >> 4
     if version == 6:
-        return scan_ipv6(buf, start, end, missing)
+        return scan_ipv6(buf, start, end, missing, any_length)
     if version == 4:
-        return scan_ipv4(buf, start, end, missing)
+        return scan_ipv4(buf, start, end, missing, any_length)
     return Fault(Reason.IP_VERSION, 1, "version", version)
 
 
@@ -261,6 +262,11 @@ SCANS: tuple[Scan, ...] = (
     scan_ethernet, scan_dot1q, scan_arp, scan_ipv4, scan_ipv6, scan_udp, scan_tcp, scan_icmp, scan_icmpv6,
     scan_vxlan, scan_vxlangpe, scan_linux_sll, scan_linux_sll2, scan_loopback, scan_raw,
 )  # fmt: skip
+
+# The same for captures whose lengths are 0, as offload left them.
+SCANS_OF_ANY_LENGTH: tuple[Scan, ...] = tuple(
+    partial(scan, any_length=True) if scan in (scan_ipv4, scan_ipv6, scan_udp, scan_raw) else scan for scan in SCANS
+)
 
 _BY_ETHERTYPE: Mapping[int, int] = {
     0x0800: _IPV4, 0x0806: _ARP, 0x86DD: _IPV6, 0x8100: _DOT1Q, 0x88A8: _DOT1Q,
@@ -278,22 +284,31 @@ FOLLOWS: tuple[Mapping[int, int], ...] = (
 )  # fmt: skip
 
 
-def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:
+def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
     """Scan one header of *kind* in `buf[start:end]`."""
-    return SCANS[kind](buf, start, end, missing)
+    return (SCANS_OF_ANY_LENGTH if any_length else SCANS)[kind](buf, start, end, missing)
 
 
 def walk(
-    buf: Buffer, start: int, end: int, missing: int, kind: int, ports: Mapping[int, int], max_tunnels: int
+    buf: Buffer,
+    start: int,
+    end: int,
+    missing: int,
+    kind: int,
+    ports: Mapping[int, int],
+    max_tunnels: int,
+    any_length: bool = False,
 ) -> tuple[list[Row], int, Fault | None]:
     """Scan from header to header of `buf[start:end]`, from one of *kind* until nothing known follows.
 
     *ports* maps UDP destination ports to kinds. A tunnel header beyond *max_tunnels* is not entered.
+    With *any_length*, IP and UDP lengths of 0 mean all bytes there.
     Returns the rows, and the kind that faulted with its Fault (or the last kind and None).
     """
+    scans = SCANS_OF_ANY_LENGTH if any_length else SCANS
     rows: list[Row] = []
     while True:
-        row = SCANS[kind](buf, start, end, missing)
+        row = scans[kind](buf, start, end, missing)
         if isinstance(row, Fault):
             return rows, kind, row
         rows.append(row)

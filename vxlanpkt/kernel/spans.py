@@ -9,8 +9,9 @@ from vxlanpkt.errors import Reason
 
 Buffer = bytes | bytearray | memoryview
 
-# A first fragment lacks an unknown number of bytes: more than any length field can claim.
-FRAGMENTED = 1 << 16
+# A first fragment lacks an unknown number of bytes: more than any length can claim, so that what a
+# capture cut (a 32-bit number) can be added to it and told apart.
+FRAGMENTED = 1 << 32
 
 
 class Kind(IntEnum):
