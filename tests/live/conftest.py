@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
@@ -11,16 +12,24 @@ from .namespaces import missing, sweep
 from .rig import Rig
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, None]:
+    """Where live tests are required, one that was skipped has failed."""
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
+    if report.skipped and os.environ.get("VXLANPKT_REQUIRE_LIVE") == "1":
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"live tests are required, but this one was skipped: {why}"
+
+
 @pytest.fixture(scope="session")
 def means() -> None:
-    """Skip, with the reason, where the live tests cannot run; fail there if they are required."""
+    """Skip, with the reason, where the live tests cannot run."""
     reason = missing()
-    if reason is None:
-        sweep()
-    elif os.environ.get("VXLANPKT_REQUIRE_LIVE") == "1":
-        pytest.fail(f"live tests are required, but: {reason}", pytrace=False)
-    else:
+    if reason is not None:
         pytest.skip(reason)
+    sweep()
 
 
 @pytest.fixture(scope="session")
