@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntFlag
 from typing import TYPE_CHECKING
@@ -93,6 +94,14 @@ def _value(layer: str, field: str, value: object) -> str:
         return "-"
     if isinstance(value, bytes):
         return _shown(value)
+    if isinstance(value, tuple):
+        return ", ".join(_value(layer, field, item) for item in value)
+    if dataclasses.is_dataclass(value):
+        parts = ((part.name, getattr(value, part.name)) for part in dataclasses.fields(value))
+        said = ", ".join(
+            f"{name} {_value(layer, name, part)}" for name, part in parts if part != _USUAL.get(name, _NEVER)
+        )
+        return f"{type(value).__name__}({said})"
     if not isinstance(value, int):
         return str(value)
     flags = _FLAGS.get((layer, field))
