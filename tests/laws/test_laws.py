@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from typing import Any
 
@@ -42,8 +43,10 @@ LINKS = (
 STARTS: tuple[Start, ...] = (*LINKS, *LAYERS)
 LENGTH_DECLARED = ("IPv4", "IPv6", "UDP")
 
+# VXLANPKT_EXAMPLES=100000 makes a night's work of it.
+EXAMPLES = int(os.environ.get("VXLANPKT_EXAMPLES", "100"))
 law = settings(
-    max_examples=100,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
@@ -74,7 +77,7 @@ def test_parse_gives_back_what_was_built(packet: Packet) -> None:
 
 
 @every_link
-@settings(law, max_examples=25)
+@settings(law, max_examples=EXAMPLES // 2)
 @given(data=st.data())
 def test_parse_gives_back_what_was_built_on_every_link(start: LinkType, data: st.DataObject) -> None:
     """The same for every link type that a capture can have."""
@@ -95,7 +98,7 @@ def test_lossless(data: bytes, start: Start) -> None:
 
 
 @every_link
-@settings(law, max_examples=25)
+@settings(law, max_examples=EXAMPLES // 2)
 @given(data=st.data())
 def test_lossless_after_damage_on_every_link(start: LinkType, data: st.DataObject) -> None:
     """Damaged frames of every link type that still parse are built back to the same bytes."""
@@ -148,7 +151,7 @@ def test_dissect_is_total(
         assert error.offset == at
 
 
-@settings(law, max_examples=40)
+@settings(law, max_examples=EXAMPLES // 2)
 @given(packet=packets)
 def test_every_prefix_is_truncated(packet: Packet) -> None:
     """A frame cut inside a header, or inside a layer that declares its length, is truncated, and says so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -28,8 +29,10 @@ from vxlanpkt.bindings import DEFAULT, Start
 from vxlanpkt.errors import ParseError, Reason
 from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunnels, vxlan_frames
 
+# VXLANPKT_EXAMPLES=100000 makes a night's work of it.
+EXAMPLES = int(os.environ.get("VXLANPKT_EXAMPLES", "100"))
 law = settings(
-    max_examples=100,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
@@ -157,7 +160,7 @@ def outcome(got: Decapsulated | ParseError) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-@settings(law, max_examples=50)
+@settings(law, max_examples=EXAMPLES // 2)
 @given(
     batch=batches(outside=True),
     policy=policies(),
@@ -212,7 +215,7 @@ def encap_jobs(draw: st.DrawFn) -> tuple[FrameBatch, list[Tunnel], list[int], in
     return batch, table, index, draw(st.sampled_from((0, 1, 65535)))
 
 
-@settings(law, max_examples=60)
+@settings(law, max_examples=EXAMPLES // 2)
 @given(job=encap_jobs(), mode=st.sampled_from(("copy", "in_place", "headers")))
 def test_encap_batch_is_encap_row_by_row(job: tuple[FrameBatch, list[Tunnel], list[int], int], mode: Any) -> None:
     """Each row is what its tunnel makes of it alone, in every mode; a row without a tunnel is empty and says so."""
@@ -236,7 +239,7 @@ def test_encap_batch_is_encap_row_by_row(job: tuple[FrameBatch, list[Tunnel], li
         assert result.data.obj is batch.data.obj
 
 
-@settings(law, max_examples=40)
+@settings(law, max_examples=EXAMPLES // 2)
 @given(rows=st.lists(frames().map(Packet.build), max_size=5), tunnel=tunnels(df="set"))
 def test_batches_round_trip(rows: list[bytes], tunnel: Tunnel) -> None:
     """decap_batch of encap_batch gives the inner frames back, and a result may be used again."""
