@@ -11,7 +11,7 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
 from vxlanpkt.bindings import DEFAULT, Start, kind_of
 from vxlanpkt.checksum import update_checksum
-from vxlanpkt.dissection import Dissection, dissect
+from vxlanpkt.dissection import Dissection, dissect, missing_bytes
 from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, Note, Underlay
 from vxlanpkt.kernel.spans import Kind
@@ -124,11 +124,6 @@ def decap(
     if record.status:
         raise refusal(data, Reason(record.status), policy, start, original_length)
     return Decapsulated(data, record, partial(read, data, policy, start, original_length))
-
-
-def missing_bytes(length: int, original_length: int | None) -> int:
-    """How many bytes of a frame the capture cut off."""
-    return max(original_length - length, 0) if original_length is not None else 0
 
 
 def outer_kind(start: Start) -> Kind:
@@ -245,8 +240,7 @@ def refusal(
     if reason is Reason.INNER_TRUNCATED:
         # The dissection stumbled over the same header, and knows who set the limit.
         limit = getattr(error, "limited_by", "capture")
-        sizes = {"needed": 14, "available": found.spans[-1][1].end - offset, "limited_by": limit}
-        return _truncated(reason, layer, offset, packet, sizes)
+        return _truncated(reason, layer, offset, packet, 14, found.spans[-1][1].end - offset, limit)
     if reason is Reason.CAPTURE_CUT:
         return _capture_cut(found, packet)
     if issubclass(info.exception, ChecksumError):
@@ -277,8 +271,9 @@ def _seen(reason: Reason, found: Dissection, policy: DecapPolicy) -> str:
     return ""
 
 
-def _truncated(reason: Reason, layer: str, offset: int, packet: Packet, parts: dict[str, Any]) -> TruncatedError:
-    needed, available, limit = parts["needed"], parts["available"], parts["limited_by"]
+def _truncated(
+    reason: Reason, layer: str, offset: int, packet: Packet, needed: int, available: int, limit: str
+) -> TruncatedError:
     return TruncatedError(
         f"{layer} at byte {offset}: {REASONS[reason].text}: {needed} bytes needed, {available} available, "
         f"limited by {limit}",
@@ -288,17 +283,12 @@ def _truncated(reason: Reason, layer: str, offset: int, packet: Packet, parts: d
 
 def _capture_cut(found: Dissection, packet: Packet) -> TruncatedError:
     """The error for a frame whose outermost length reaches beyond what was captured."""
+    name, start, available, missing = "frame", 0, len(found.data), found.missing
     for layer, span in found.spans:
         if span.missing and layer.NAME in ("IPv4", "IPv6"):
-            sizes = {"needed": span.end - span.start + span.missing, "available": span.end - span.start}
-            return _truncated(
-                Reason.CAPTURE_CUT, layer.NAME, span.start, packet, {**sizes, "limited_by": "capture"}
-            )  # fmt: skip
-    size = len(found.data)
-    return _truncated(
-        Reason.CAPTURE_CUT, "frame", 0, packet,
-        {"needed": size + found.missing, "available": size, "limited_by": "capture"},
-    )  # fmt: skip
+            name, start, available, missing = layer.NAME, span.start, span.end - span.start, span.missing
+            break
+    return _truncated(Reason.CAPTURE_CUT, name, start, packet, available + missing, available, "capture")
 
 
 _INNER_REASONS = frozenset((

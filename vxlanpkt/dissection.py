@@ -238,7 +238,7 @@ def dissect(
     if ports is not None:
         bindings = bindings.with_vxlan_ports(ports)
     length = len(data)
-    missing = max(original_length - length, 0) if original_length is not None else 0
+    missing = missing_bytes(length, original_length)
     bounds = (0, length, missing, original_length is not None)
     kind = kind_of(start)
     if kind is None:
@@ -256,6 +256,11 @@ def dissect(
     if bindings.get(LAYERS[last], rows[-1][4]) is None:
         return Dissection(data, start, rows, LAYERS, None, bounds)
     return _continue(data, None, rows, bindings, max_tunnels, bounds, start, any_length)
+
+
+def missing_bytes(length: int, original_length: int | None) -> int:
+    """How many bytes of a frame the capture cut off."""
+    return max(original_length - length, 0) if original_length is not None else 0
 
 
 def _name(kind: int) -> str:

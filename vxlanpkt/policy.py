@@ -183,9 +183,8 @@ class DecapPolicy:
 
     def replace(self, **changes: Unpack[DecapPolicyFields]) -> DecapPolicy:
         """A copy with *changes*."""
-        fields: Any = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        fields.update(changes)
-        return DecapPolicy(**fields)
+        given: Any = changes  # what the constructor takes is wider than what the fields hold
+        return dataclasses.replace(self, **given)
 
 
 def _iterate(name: str, values: Iterable[_T]) -> Iterable[_T]:

@@ -169,9 +169,8 @@ class Tunnel:
 
     def replace(self, **changes: Unpack[TunnelFields]) -> Tunnel:
         """A copy with *changes*."""
-        fields: Any = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        fields.update(changes)
-        return Tunnel(**fields)
+        given: Any = changes  # what the constructor takes is wider than what the fields hold
+        return dataclasses.replace(self, **given)
 
     # -- sizes
 

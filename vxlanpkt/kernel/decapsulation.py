@@ -26,6 +26,7 @@ from vxlanpkt.kernel.scanning import (
     FRAGMENT,
     ROUTING,
     SCANS,
+    TAGS,
     extension_length,
     scan_ipv4,
     scan_ipv6,
@@ -36,7 +37,6 @@ from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Fault, Kind
 
 UDP_PROTOCOL = 17
 ETHERNET_LINK, RAW_LINK = 1, 101
-_TAGS = frozenset((0x8100, 0x88A8))
 _IPV4_TYPE, _IPV6_TYPE = 0x0800, 0x86DD
 _MAPPED = bytes(10) + b"\xff\xff"
 _SOURCE_ROUTING, _SEGMENT_ROUTING = (0, 2), 4
@@ -350,7 +350,7 @@ def _inner_tags(buf: Buffer, start: int, end: int, record: DecapRecord) -> int:
     """Note the tags and the EtherType behind them; returns where that one's content begins."""
     ethertype = buf[start + 12] << 8 | buf[start + 13]
     at = start + 14
-    while ethertype in _TAGS:
+    while ethertype in TAGS:
         record.inner_tags = min(record.inner_tags + 1, 255)
         if end - at < 4:
             break

@@ -19,7 +19,7 @@ variant first puts the smaller (address, port) as src.
 
 from __future__ import annotations
 
-from vxlanpkt.kernel.scanning import scan_ipv4, scan_ipv6
+from vxlanpkt.kernel.scanning import TAGS, scan_ipv4, scan_ipv6
 from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Fault, Kind, Row
 
 K0, K1, K2, K3 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93
@@ -27,7 +27,6 @@ _MASK = (1 << 64) - 1
 
 # TCP, UDP, DCCP, SCTP and UDP-Lite begin with two ports.
 _WITH_PORTS = frozenset((6, 17, 33, 132, 136))
-_TAGS = frozenset((0x8100, 0x88A8))
 _MPLS = frozenset((0x8847, 0x8848))
 _BOTTOM_OF_STACK = 0x100
 
@@ -49,7 +48,7 @@ def inner_ip(buf: Buffer, start: int, end: int, raw: bool = False) -> tuple[int,
     else:
         ethertype = buf[start + 12] << 8 | buf[start + 13]
         at = start + 14
-    while ethertype in _TAGS and end - at >= 4:
+    while ethertype in TAGS and end - at >= 4:
         ethertype = buf[at + 2] << 8 | buf[at + 3]
         at += 4
     row: Row | Fault | None = None

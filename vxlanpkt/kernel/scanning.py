@@ -22,6 +22,9 @@ _ETHERNET, _DOT1Q, _ARP, _IPV4, _IPV6 = (int(kind) for kind in list(Kind)[:5])
 _UDP, _TCP, _ICMP, _ICMPV6, _VXLAN, _VXLANGPE = (int(kind) for kind in list(Kind)[5:11])
 _LINUX_SLL, _LINUX_SLL2, _LOOPBACK = (int(kind) for kind in list(Kind)[11:14])
 
+# The EtherTypes of a customer's and of a service tag.
+TAGS = frozenset((0x8100, 0x88A8))
+
 _TUNNELS = (_VXLAN, _VXLANGPE)
 _GPE_ETHERNET = 3
 _GPE_P_FLAG = 0x04
