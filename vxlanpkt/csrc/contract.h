@@ -1,0 +1,291 @@
+/* What the C kernel and its callers hand each other: the numbers of kernel/contract.py and kernel/spans.py as C.
+ *
+ * The compiler and cffi read this same text, so it holds plain declarations only. tests/kernels compares every
+ * number in it with its Python twin.
+ */
+
+/* The order and the values of errors.Reason. */
+enum vxlanpkt_reason {
+    REASON_OK = 0,
+    REASON_NOT_VXLAN = 1,
+    REASON_FRAGMENT = 2,
+    REASON_CAPTURE_CUT = 3,
+    REASON_ROW_OUT_OF_RANGE = 4,
+    REASON_NO_TUNNEL = 5,
+    REASON_TUNNEL_OUT_OF_RANGE = 6,
+    REASON_INNER_TOO_LONG = 7,
+    REASON_ETHERNET_TRUNCATED = 8,
+    REASON_DOT1Q_TRUNCATED = 9,
+    REASON_ARP_TRUNCATED = 10,
+    REASON_IPV4_HEADER_TRUNCATED = 11,
+    REASON_IPV4_VERSION = 12,
+    REASON_IPV4_IHL = 13,
+    REASON_IPV4_OPTIONS_TRUNCATED = 14,
+    REASON_IPV4_TOTAL_LENGTH = 15,
+    REASON_IPV4_TRUNCATED = 16,
+    REASON_IPV4_OPTION_LENGTH = 17,
+    REASON_IPV6_HEADER_TRUNCATED = 18,
+    REASON_IPV6_VERSION = 19,
+    REASON_IPV6_TRUNCATED = 20,
+    REASON_IPV6_EXTENSION_TRUNCATED = 21,
+    REASON_IPV6_AH_LENGTH = 22,
+    REASON_IPV6_OPTION_LENGTH = 23,
+    REASON_UDP_HEADER_TRUNCATED = 24,
+    REASON_UDP_LENGTH = 25,
+    REASON_UDP_TRUNCATED = 26,
+    REASON_TCP_HEADER_TRUNCATED = 27,
+    REASON_TCP_DATA_OFFSET = 28,
+    REASON_TCP_TRUNCATED = 29,
+    REASON_TCP_OPTION_LENGTH = 30,
+    REASON_ICMP_TRUNCATED = 31,
+    REASON_ICMPV6_TRUNCATED = 32,
+    REASON_ND_OPTION_LENGTH = 33,
+    REASON_VXLAN_TRUNCATED = 34,
+    REASON_VXLANGPE_TRUNCATED = 35,
+    REASON_LINUX_SLL_TRUNCATED = 36,
+    REASON_LINUX_SLL2_TRUNCATED = 37,
+    REASON_LOOPBACK_TRUNCATED = 38,
+    REASON_IP_VERSION = 39,
+    REASON_IPV4_OPTIONS = 40,
+    REASON_IPV6_OPTIONS = 41,
+    REASON_IPV4_CHECKSUM = 42,
+    REASON_UDP_CHECKSUM = 43,
+    REASON_UDP_CHECKSUM_ZERO = 44,
+    REASON_VXLAN_I_FLAG = 45,
+    REASON_VXLAN_RESERVED = 46,
+    REASON_GBP_WITH_GPE = 47,
+    REASON_GPE_VERSION = 48,
+    REASON_GPE_OAM = 49,
+    REASON_GPE_NEXT_PROTOCOL = 50,
+    REASON_VNI_REFUSED = 51,
+    REASON_SOURCE_REFUSED = 52,
+    REASON_INNER_TRUNCATED = 53,
+    REASON_INNER_VLAN = 54,
+    REASON_INNER_SOURCE = 55,
+    REASON_INNER_OWN_MAC = 56,
+    REASON_INNER_LENGTH = 57,
+    REASON_ECN_CONGESTION = 58,
+    REASON_TCP_CHECKSUM = 59,
+    REASON_ICMP_CHECKSUM = 60,
+    REASON_ICMPV6_CHECKSUM = 61,
+    REASON_LAYER_TRUNCATED = 62,
+    REASON_LAYER_MALFORMED = 63,
+    REASON_LAYER_CHECKSUM = 64,
+    REASON_NO_ROOM = 65
+};
+
+/* spans.Kind; NOTHING follows a header behind which no built-in layer is known. */
+enum vxlanpkt_kind {
+    KIND_ETHERNET = 0,
+    KIND_DOT1Q = 1,
+    KIND_ARP = 2,
+    KIND_IPV4 = 3,
+    KIND_IPV6 = 4,
+    KIND_UDP = 5,
+    KIND_TCP = 6,
+    KIND_ICMP = 7,
+    KIND_ICMPV6 = 8,
+    KIND_VXLAN = 9,
+    KIND_VXLANGPE = 10,
+    KIND_LINUX_SLL = 11,
+    KIND_LINUX_SLL2 = 12,
+    KIND_LOOPBACK = 13,
+    KIND_RAW = 14,
+    KIND_NOTHING = 15
+};
+
+/* The field that a fault speaks of, in the order of spans.FIELDS. */
+enum vxlanpkt_field {
+    FIELD_NONE = 0,
+    FIELD_HARDWARE_LENGTH = 1,
+    FIELD_VERSION = 2,
+    FIELD_IHL = 3,
+    FIELD_TOTAL_LENGTH = 4,
+    FIELD_PAYLOAD_LENGTH = 5,
+    FIELD_LENGTH = 6,
+    FIELD_DATA_OFFSET = 7
+};
+
+enum vxlanpkt_note { NOTE_CUT = 1, NOTE_PADDING = 2, NOTE_TRAILER = 4, NOTE_STRIPPED = 8, NOTE_REMARKED = 16 };
+
+enum vxlanpkt_checksum_state {
+    CHECKSUM_UNCHECKED = 0,
+    CHECKSUM_ABSENT = 1,
+    CHECKSUM_VALID = 2,
+    CHECKSUM_PARTIAL = 3,
+    CHECKSUM_BAD = 4
+};
+
+enum vxlanpkt_lengths { LENGTHS_STRICT = 0, LENGTHS_SNAPPED = 1, LENGTHS_CAPTURED = 2 };
+enum vxlanpkt_inner_vlan { INNER_VLAN_KEEP = 0, INNER_VLAN_STRIP = 1, INNER_VLAN_DROP = 2 };
+enum vxlanpkt_ecn_rule { ECN_RULE_IGNORE = 0, ECN_RULE_RFC6040 = 1, ECN_RULE_UNTAGGED = 2 };
+enum vxlanpkt_ecn_mode { ECN_MODE_NONE = 0, ECN_MODE_RFC6040 = 1, ECN_MODE_LINUX = 2 };
+enum vxlanpkt_df { DF_UNSET = 0, DF_SET = 1, DF_INHERIT = 2 };
+enum vxlanpkt_flow_label { FLOW_LABEL_FIXED = 0, FLOW_LABEL_INHERIT = 1, FLOW_LABEL_HASH = 2 };
+enum vxlanpkt_udp_checksum { UDP_CHECKSUM_ZERO = 0, UDP_CHECKSUM_FULL = 1, UDP_CHECKSUM_INNER = 2 };
+enum vxlanpkt_encap_mode { ENCAP_MODE_COPY = 0, ENCAP_MODE_IN_PLACE = 1, ENCAP_MODE_HEADERS = 2 };
+
+#define VXLANPKT_UNTAGGED 65535
+#define VXLANPKT_NO_ECN 255
+#define VXLANPKT_NO_LINK_TYPE 65535
+#define VXLANPKT_NO_TUNNEL 4294967295
+#define VXLANPKT_NO_KEY -1
+#define VXLANPKT_LARGEST_HEADER 80
+#define VXLANPKT_WALK_ROWS 16
+
+/* A batch: rows of one buffer. original_lengths may be NULL. */
+struct vxlanpkt_frames {
+    uint8_t *data;
+    uint64_t size;
+    const uint64_t *offsets;
+    const uint32_t *lengths;
+    const uint32_t *original_lengths;
+    uint64_t rows;
+};
+
+/* contract.DecapRules. ports is a bit set, vnis is in ascending order; a count of -1 accepts all. */
+struct vxlanpkt_prefix {
+    uint8_t version;
+    uint8_t network[16];
+    uint8_t mask[16];
+};
+
+struct vxlanpkt_rules {
+    uint64_t reserved_mask;
+    int64_t vni_count;
+    int64_t source_count;
+    uint64_t own_mac_count;
+    const uint32_t *vnis;
+    const struct vxlanpkt_prefix *sources;
+    const uint64_t *own_macs;
+    uint8_t gbp;
+    uint8_t gpe;
+    uint8_t verify_ip_checksum;
+    uint8_t verify_udp_checksum;
+    uint8_t zero_checksum6;
+    uint8_t atomic_fragments;
+    uint8_t ip_options;
+    uint8_t inner_vlan;
+    uint8_t check_inner_source;
+    uint8_t check_inner_length;
+    uint8_t ecn;
+    uint8_t lengths;
+    uint8_t ports[8192];
+};
+
+/* contract.Underlay: version 0 and tos -1 say that it is not known. */
+struct vxlanpkt_underlay {
+    uint8_t version;
+    uint8_t source[16];
+    int32_t tos;
+};
+
+/* contract.DecapRecord: a row of the columns. */
+struct vxlanpkt_record {
+    uint64_t inner_offset;
+    uint8_t outer_src[16];
+    uint8_t outer_dst[16];
+    uint8_t inner_src[16];
+    uint8_t inner_dst[16];
+    uint32_t vni;
+    uint32_t flags;
+    uint32_t inner_length;
+    uint32_t inner_original_length;
+    uint16_t outer_vlan;
+    uint16_t outer_src_port;
+    uint16_t outer_dst_port;
+    uint16_t inner_link_type;
+    uint16_t inner_vlan;
+    uint16_t inner_ethertype;
+    uint16_t inner_src_port;
+    uint16_t inner_dst_port;
+    uint8_t status;
+    uint8_t notes;
+    uint8_t reserved;
+    uint8_t outer_family;
+    uint8_t outer_tags;
+    uint8_t ip_checksum;
+    uint8_t udp_checksum;
+    uint8_t inner_tags;
+    uint8_t inner_family;
+    uint8_t inner_protocol;
+    uint8_t inner_ecn;
+};
+
+/* Rows as spans.Row has them: kind, start, header_end, end, next_key, missing. Where `more` is set there was no room
+ * for all, and the walk goes on from the last one with a header of `kind`, and `tunnels` still to be entered. */
+struct vxlanpkt_walk {
+    uint32_t count;
+    uint32_t more;
+    uint32_t kind;
+    uint32_t tunnels;
+    uint32_t reason;
+    uint32_t field;
+    uint64_t needed;
+    uint64_t value;
+    int64_t available;
+    int64_t rows[96];
+};
+
+/* contract.EncapRecipe; ipv4_sum is the sum of the words of the IPv4 header that are the same in every frame. */
+struct vxlanpkt_recipe {
+    uint8_t header[80];
+    uint32_t length;
+    uint32_t ip_offset;
+    uint32_t low_port;
+    uint32_t high_port;
+    uint32_t flow_label;
+    uint32_t ipv4_sum;
+    uint8_t family;
+    uint8_t ttl;
+    uint8_t inherit_ttl;
+    uint8_t dscp;
+    uint8_t inherit_dscp;
+    uint8_t ecn;
+    uint8_t df;
+    uint8_t flow_label_mode;
+    uint8_t udp_checksum;
+    uint8_t symmetric;
+    uint8_t gpe;
+    uint8_t raw;
+};
+
+/* Tunnels, and the length of the longest header among them. */
+struct vxlanpkt_table {
+    const struct vxlanpkt_recipe *recipes;
+    uint64_t count;
+    uint64_t largest;
+};
+
+/* The header of one frame, or why there is none. */
+struct vxlanpkt_header {
+    uint32_t reason;
+    uint32_t length;
+    uint8_t bytes[80];
+};
+
+/* Entry points. Those over batches return the count of rows that are OK, or one of these. They never allocate, and
+ * write every element of every column.
+ *
+ * The columns of a result lie behind each other in one buffer, in the order of contract.DECAP_COLUMNS, BRIEF_COLUMNS
+ * or ENCAP_COLUMNS; the bytes of encapsulated rows lie behind their columns. */
+#define VXLANPKT_NO_SPACE -1
+#define VXLANPKT_OVERLAP -2
+
+int64_t vxlanpkt_decap(const struct vxlanpkt_frames *frames, uint32_t kind, const struct vxlanpkt_rules *rules,
+                       uint32_t brief, uint8_t *out, uint64_t size);
+struct vxlanpkt_record vxlanpkt_decap_one(const uint8_t *data, uint64_t size, uint64_t missing, uint32_t kind,
+                                          const struct vxlanpkt_rules *rules,
+                                          const struct vxlanpkt_underlay *underlay);
+int64_t vxlanpkt_encap(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
+                       const uint32_t *index, int64_t identification, uint32_t mode, uint8_t *out, uint64_t size);
+uint64_t vxlanpkt_total_length(const struct vxlanpkt_frames *frames);
+struct vxlanpkt_header vxlanpkt_encap_header(const uint8_t *data, uint64_t size,
+                                             const struct vxlanpkt_recipe *recipe, uint32_t identification);
+uint32_t vxlanpkt_clears_df(const uint8_t *data, uint64_t size, const struct vxlanpkt_recipe *recipe);
+struct vxlanpkt_walk vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
+                                   uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t any_length);
+struct vxlanpkt_walk vxlanpkt_scan(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
+                                   uint32_t kind, uint32_t any_length);
+uint32_t vxlanpkt_flow_hash(const uint8_t *data, uint64_t size, uint32_t symmetric, uint32_t raw);
+uint32_t vxlanpkt_sum(const uint8_t *data, uint64_t size);
