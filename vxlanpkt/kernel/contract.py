@@ -5,7 +5,8 @@ Plain numbers and bytes, so that a kernel in C can hold the same in structs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
@@ -82,35 +83,79 @@ class DecapRules:
     lengths: Lengths
 
 
-# The columns of a decapsulated batch and the `array` type code of each, in the order of the record.
+# The columns of a decapsulated batch, with the `array` type code of each; ADDRESS stands for 16 bytes: an IPv6
+# address, or an IPv4 address as ::ffff:a.b.c.d. They lie behind each other in one buffer, widest items first, so that
+# each is aligned.
+ADDRESS = "16s"
 DECAP_COLUMNS: Mapping[str, str] = {
-    "status": "B",
-    "notes": "B",
+    "inner_offset": "Q",
+    "outer_src": ADDRESS,
+    "outer_dst": ADDRESS,
+    "inner_src": ADDRESS,
+    "inner_dst": ADDRESS,
     "vni": "I",
     "flags": "I",
-    "reserved": "B",
-    "outer_family": "B",
-    "outer_tags": "B",
+    "inner_length": "I",
+    "inner_original_length": "I",
     "outer_vlan": "H",
     "outer_src_port": "H",
     "outer_dst_port": "H",
-    "ip_checksum": "B",
-    "udp_checksum": "B",
-    "inner_offset": "Q",
-    "inner_length": "I",
-    "inner_original_length": "I",
     "inner_link_type": "H",
-    "inner_tags": "B",
     "inner_vlan": "H",
     "inner_ethertype": "H",
-    "inner_family": "B",
-    "inner_protocol": "B",
     "inner_src_port": "H",
     "inner_dst_port": "H",
+    "status": "B",
+    "notes": "B",
+    "reserved": "B",
+    "outer_family": "B",
+    "outer_tags": "B",
+    "ip_checksum": "B",
+    "udp_checksum": "B",
+    "inner_tags": "B",
+    "inner_family": "B",
+    "inner_protocol": "B",
     "inner_ecn": "B",
 }
-# Columns of 16 bytes a row: IPv6 addresses, IPv4 as ::ffff:a.b.c.d.
-ADDRESS_COLUMNS: tuple[str, ...] = ("outer_src", "outer_dst", "inner_src", "inner_dst")
+# What is worth having where only the inner frames are wanted.
+BRIEF_COLUMNS: Mapping[str, str] = {
+    name: DECAP_COLUMNS[name]
+    for name in ("inner_offset", "vni", "flags", "inner_length", "inner_original_length", "status", "notes")
+}
+# The columns of an encapsulated batch; the bytes of the rows lie behind them.
+ENCAP_COLUMNS: Mapping[str, str] = {"offsets": "Q", "lengths": "I", "status": "B"}
+WIDTHS: Mapping[str, int] = {"Q": 8, ADDRESS: 16, "I": 4, "H": 2, "B": 1}
+
+
+class Layout:
+    """Where the columns of so many rows lie in one buffer."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self.row_size = 0  # the bytes of a row in all columns
+        self._places: dict[str, tuple[int, str]] = {}
+        for name, code in columns.items():
+            self._places[name] = self.row_size, code
+            self.row_size += WIDTHS[code]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def column(self, name: str, rows: int, buffer: memoryview) -> memoryview:
+        """One column as a view of *buffer*; one of addresses as bytes."""
+        before, code = self._places[name]
+        if rows == 0:  # which no view can be cast to
+            return memoryview(array("B" if code == ADDRESS else code))
+        view = buffer[rows * before : rows * (before + WIDTHS[code])]
+        return view if code in (ADDRESS, "B") else view.cast(code)  # type: ignore[call-overload]
+
+
+DECAP_LAYOUT, BRIEF_LAYOUT, ENCAP_LAYOUT = Layout(DECAP_COLUMNS), Layout(BRIEF_COLUMNS), Layout(ENCAP_COLUMNS)
+
+# What functions over batches return in place of a count: the output is too small, or overlaps the input.
+NO_SPACE, OVERLAP = -1, -2
+
+# In a column of tunnels: there is none for this row.
+NO_TUNNEL = 0xFFFFFFFF
 
 
 @dataclass(slots=True)
@@ -145,6 +190,15 @@ class DecapRecord:
     outer_dst: bytes = bytes(16)
     inner_src: bytes = bytes(16)
     inner_dst: bytes = bytes(16)
+
+
+class Frames(NamedTuple):
+    """A batch as the Python kernel holds it; the C kernel has a struct."""
+
+    data: memoryview
+    offsets: Sequence[int]
+    lengths: Sequence[int]
+    original_lengths: Sequence[int] | None
 
 
 class Underlay(NamedTuple):

@@ -33,7 +33,7 @@ from vxlanpkt.kernel.scanning import (
     scan_udp,
     scan_vxlan,
 )
-from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Fault, Kind
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind
 
 UDP_PROTOCOL = 17
 ETHERNET_LINK, RAW_LINK = 1, 101
@@ -69,7 +69,7 @@ _HEADER_SIZES = {_IPV4_TYPE: 20, _IPV6_TYPE: 40}
 _Extent = tuple[int, int, int]
 
 
-def decap_one(
+def decap_row(
     buf: Buffer,
     start: int,
     end: int,
@@ -91,7 +91,9 @@ def decap_one(
         extent = _vxlan(buf, extent, rules, record, underlay)
     if not isinstance(extent, Reason):
         extent = _inner(buf, extent, rules, record, underlay.tos)
-    record.status = int(extent) if isinstance(extent, Reason) else 0
+    if isinstance(extent, Reason):
+        record.status = int(extent)
+        record.inner_length = record.inner_original_length = 0
     return record
 
 
@@ -114,7 +116,7 @@ def _outer(
                 record.outer_vlan = buf[start] << 8 | buf[start + 1]
             record.outer_tags = min(record.outer_tags + 1, 255)
         _, _, start, end, key, missing = row
-        kind = FOLLOWS[kind].get(key, -1)  # type: ignore[arg-type]
+        kind = FOLLOWS[kind].get(key, -1)
         if kind not in _TAG_OR_IP:
             return Reason.NOT_VXLAN, Underlay()
     if kind == _IPV4:
@@ -133,7 +135,7 @@ def _ipv4(
         return Reason.CAPTURE_CUT, Underlay()
     if buf[start + 9] != UDP_PROTOCOL:
         return Reason.NOT_VXLAN, Underlay()
-    if key is None:
+    if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
     if header_end - start > 20 and not rules.ip_options:
         return Reason.IPV4_OPTIONS, Underlay()
@@ -161,10 +163,10 @@ def _ipv6(
     if missing % FRAGMENTED and rules.lengths is _STRICT:
         return Reason.CAPTURE_CUT, Underlay()
     # A later fragment's header is the last of the chain, and names what the fragment is of.
-    protocol = buf[header_end - 8] if key is None else key
+    protocol = buf[header_end - 8] if key == NO_KEY else key
     if protocol != UDP_PROTOCOL:
         return Reason.NOT_VXLAN, Underlay()
-    if key is None:
+    if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
     fragmented, others = _chain(buf, start, header_end)
     if others and not rules.ip_options:
@@ -382,7 +384,7 @@ def _inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord,
         record.inner_family = 6
         record.inner_src = bytes(buf[src : src + 16])
         record.inner_dst = bytes(buf[dst : dst + 16])
-        record.inner_protocol = buf[header_end - 8] if key is None else key
+        record.inner_protocol = buf[header_end - 8] if key == NO_KEY else key
     if key in _PORTS_OF and ip_end - header_end >= 4:
         record.inner_src_port = buf[header_end] << 8 | buf[header_end + 1]
         record.inner_dst_port = buf[header_end + 2] << 8 | buf[header_end + 3]

@@ -20,11 +20,8 @@ _CHECKSUM_AT = {6: 16, 17: 6}
 _CE, _ECT0 = 3, 2
 
 
-def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identification: int | None) -> bytes | Reason:
-    """Everything that goes before the inner frame `buf[start:end]`, or why it cannot be sent.
-
-    An *identification* of None sends 0.
-    """
+def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identification: int) -> bytes | Reason:
+    """Everything that goes before the inner frame `buf[start:end]`, or why it cannot be sent."""
     length = end - start
     if length > (_LARGEST_IPV4_INNER if recipe.family == 4 else _LARGEST_IPV6_INNER):
         return Reason.INNER_TOO_LONG
@@ -40,7 +37,7 @@ def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identif
     tos = (inner.tos & 0xFC if recipe.inherit_dscp else recipe.dscp << 2) | _ecn(recipe.ecn, inner.tos & 3)
     ttl = (inner.ttl or _DEFAULT_TTL) if recipe.inherit_ttl else recipe.ttl
     if recipe.family == 4:
-        _patch_ipv4(header, ip, tos, ttl, 36 + length, _df(recipe.df, inner), identification or 0)
+        _patch_ipv4(header, ip, tos, ttl, 36 + length, _df(recipe.df, inner), identification)
     else:
         _patch_ipv6(header, ip, tos, ttl, 16 + length, _label(recipe, inner, flow))
     if recipe.udp_checksum is not UDPChecksum.ZERO:
@@ -49,8 +46,8 @@ def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identif
     return bytes(header)
 
 
-def needs_identification(buf: Buffer, start: int, end: int, recipe: EncapRecipe) -> bool:
-    """Whether the outer IPv4 header of this frame has DF clear, so that its ID matters (RFC 6864)."""
+def clears_df(buf: Buffer, start: int, end: int, recipe: EncapRecipe) -> bool:
+    """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
     return recipe.family == 4 and not _df(recipe.df, _Inner(buf, start, end, recipe.raw))
 
 
@@ -140,7 +137,7 @@ def _sum_by_inner_checksum(inner: _Inner) -> int | None:
     if inner.row is None:
         return None
     kind, _, segment, end, protocol, missing = inner.row
-    field = _CHECKSUM_AT.get(protocol or 0)
+    field = _CHECKSUM_AT.get(protocol)
     if field is None or missing >= FRAGMENTED or end - segment < field + 2:
         return None
     if kind == Kind.IPV6 and segment - inner.at > 40:
@@ -153,7 +150,7 @@ def _sum_by_inner_checksum(inner: _Inner) -> int | None:
         return None
     size, first = (4, inner.at + 12) if kind == Kind.IPV4 else (16, inner.at + 8)
     pseudo_header = pseudo_header_sum(
-        bytes(buf[first : first + size]), bytes(buf[first + size : first + 2 * size]), protocol or 0, end - segment
+        bytes(buf[first : first + size]), bytes(buf[first + size : first + 2 * size]), protocol, end - segment
     )
     total = ones_complement_sum(buf[inner.start : segment])
     total += 0xFFFF - ones_complement_sum(b"", pseudo_header)

@@ -20,7 +20,7 @@ variant first puts the smaller (address, port) as src.
 from __future__ import annotations
 
 from vxlanpkt.kernel.scanning import TAGS, scan_ipv4, scan_ipv6
-from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
 
 K0, K1, K2, K3 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93
 _MASK = (1 << 64) - 1
@@ -94,14 +94,14 @@ def _hash_ip(buf: Buffer, at: int, row: Row, symmetric: bool) -> int:
     first = at + 12 if size == 4 else at + 8
     src = int.from_bytes(buf[first : first + size], "big")
     dst = int.from_bytes(buf[first + size : first + 2 * size], "big")
-    whole = key is not None and missing < FRAGMENTED
+    whole = key != NO_KEY and missing < FRAGMENTED
     src_port = dst_port = 0
     if whole and key in _WITH_PORTS and end - header_end >= 4:
         src_port = buf[header_end] << 8 | buf[header_end + 1]
         dst_port = buf[header_end + 2] << 8 | buf[header_end + 3]
     if symmetric and (src, src_port) > (dst, dst_port):
         src, src_port, dst, dst_port = dst, dst_port, src, src_port
-    ports = src_port << 48 | dst_port << 32 | key if whole and key is not None else 0
+    ports = src_port << 48 | dst_port << 32 | key if whole else 0
     if size == 4:
         return _finish(src << 32 | dst, ports)
     return _finish(mix(src >> 64 ^ K0, src & _MASK ^ K1) ^ mix(dst >> 64 ^ K2, dst & _MASK ^ K3), ports)

@@ -1,115 +1,237 @@
 """The Python kernel: the specification that any other must equal, status by status and byte by byte.
 
-The functions over batches write every element of every column, return the number of rows that are
-OK, never raise on content, and check each row against the buffer themselves.
+Callers have a kernel hold what it is to use again and again (`hold_...`): it turns that into a form of
+its own, which nobody else looks into. Functions over batches write every element of every column,
+return the number of rows that are OK, never raise on content, and check each row against the buffer
+themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
 from vxlanpkt.errors import Reason
+from vxlanpkt.kernel import encapsulation, hashing
 from vxlanpkt.kernel.contract import (
-    ADDRESS_COLUMNS,
+    BRIEF_COLUMNS,
+    BRIEF_LAYOUT,
     DECAP_COLUMNS,
+    DECAP_LAYOUT,
+    ENCAP_LAYOUT,
+    NO_SPACE,
+    NO_TUNNEL,
+    OVERLAP,
     DecapRecord,
     DecapRules,
     EncapMode,
     EncapRecipe,
+    Frames,
+    Underlay,
 )
-from vxlanpkt.kernel.decapsulation import decap_one as decap_one
-from vxlanpkt.kernel.encapsulation import encap_header as encap_header
-from vxlanpkt.kernel.encapsulation import needs_identification as needs_identification
-from vxlanpkt.kernel.hashing import flow_hash as flow_hash
+from vxlanpkt.kernel.decapsulation import decap_row
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk
-from vxlanpkt.kernel.spans import Buffer
 
-NO_TUNNEL = 0xFFFFFFFF
+NAME = "python"
+_NOT_KNOWN = Underlay()
 
 
-def decap(
-    data: Buffer,
-    offsets: Sequence[int],
-    lengths: Sequence[int],
-    original_lengths: Sequence[int] | None,
-    kind: int,
-    rules: DecapRules,
-    columns: Mapping[str, Any],
-) -> int:
-    """Decapsulate every row in place: fill the columns, which hold as many elements as there are rows."""
+# -- what a kernel holds
+
+
+def new_buffer(size: int) -> bytearray:
+    """Memory for columns. What it holds at first is not defined."""
+    return bytearray(size)
+
+
+def view(buffer: bytearray) -> memoryview:
+    """The bytes of a buffer."""
+    return memoryview(buffer)
+
+
+def hold_frames(
+    data: memoryview, offsets: Sequence[int], lengths: Sequence[int], original_lengths: Sequence[int] | None
+) -> Frames:
+    """A batch, held."""
+    return Frames(data, offsets, lengths, original_lengths)
+
+
+def hold_rules(rules: DecapRules) -> DecapRules:
+    """A decapsulation policy, held."""
+    return rules
+
+
+def hold_recipe(recipe: EncapRecipe) -> Sequence[EncapRecipe]:
+    """A tunnel, held: a table of one."""
+    return (recipe,)
+
+
+def hold_table(recipes: Sequence[Sequence[EncapRecipe]]) -> Sequence[EncapRecipe]:
+    """A table of tunnels that are held."""
+    return [recipe for held in recipes for recipe in held]
+
+
+def hold_index(index: Sequence[int]) -> Sequence[int]:
+    """A column that says which tunnel of a table each row takes."""
+    return index
+
+
+def hold_ports(ports: Mapping[int, int]) -> Mapping[int, int]:
+    """The kinds behind UDP destination ports, held."""
+    return ports
+
+
+# -- one frame
+
+
+def decap_one(
+    data: bytes, missing: int, kind: int, rules: DecapRules, underlay: Underlay | None = None
+) -> DecapRecord:  # fmt: skip
+    """Decapsulate one frame, of which *missing* bytes were cut off."""
+    if len(data) >> 32:
+        return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
+    return decap_row(data, 0, len(data), missing, kind, rules, underlay or _NOT_KNOWN)
+
+
+def as_record(record: DecapRecord) -> DecapRecord:
+    """What `decap_one` returned, as the contract's own class."""
+    return record
+
+
+def encap_header(data: bytes, recipe: Sequence[EncapRecipe], identification: int) -> bytes | Reason:
+    """Everything that goes before the inner frame *data*, or why it cannot be sent."""
+    return encapsulation.encap_header(data, 0, len(data), recipe[0], identification)
+
+
+def clears_df(data: bytes, recipe: Sequence[EncapRecipe]) -> bool:
+    """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
+    return encapsulation.clears_df(data, 0, len(data), recipe[0])
+
+
+def flow_hash(data: bytes, symmetric: bool, raw: bool) -> int:
+    """The 32-bit hash of the flow that a frame belongs to."""
+    return hashing.flow_hash(data, 0, len(data), symmetric, raw)
+
+
+# -- batches
+
+
+def decap(frames: Frames, kind: int, rules: DecapRules, brief: bool, out: bytearray) -> int:
+    """Decapsulate every row, and fill the columns, which lie in *out*."""
+    rows = len(frames.offsets)
+    layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+    if len(out) < rows * layout.row_size:
+        return NO_SPACE
+    if out is frames.data.obj:
+        return OVERLAP
+    whole = memoryview(out)
+    columns = {name: layout.column(name, rows, whole) for name in (BRIEF_COLUMNS if brief else DECAP_COLUMNS)}
     accepted = 0
-    view = memoryview(data)
-    for row, (offset, length) in enumerate(zip(offsets, lengths, strict=True)):
-        if offset > len(view) or length > len(view) - offset:
-            record = DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
-        else:
-            original = length if original_lengths is None else original_lengths[row]
-            record = decap_one(view, offset, offset + length, max(original - length, 0), kind, rules)
+    for row in range(rows):
+        record = _decap_row(frames, row, kind, rules)
         accepted += record.status == 0
-        for name in DECAP_COLUMNS:
-            columns[name][row] = getattr(record, name)
-        for name in ADDRESS_COLUMNS:
-            columns[name][16 * row : 16 * row + 16] = getattr(record, name)
+        for name, column in columns.items():
+            value = getattr(record, name)
+            if isinstance(value, bytes):
+                column[16 * row : 16 * row + 16] = value
+            else:
+                column[row] = value
     return accepted
 
 
+def _decap_row(frames: Frames, row: int, kind: int, rules: DecapRules) -> DecapRecord:
+    offset, length = frames.offsets[row], frames.lengths[row]
+    if not _is_inside(frames, offset, length):
+        return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
+    original = length if frames.original_lengths is None else frames.original_lengths[row]
+    return decap_row(frames.data, offset, offset + length, max(original - length, 0), kind, rules)
+
+
+def _is_inside(frames: Frames, offset: int, length: int) -> bool:
+    """Whether a row lies in the buffer."""
+    size = len(frames.data)
+    return offset <= size and length <= size - offset
+
+
+def total_length(frames: Frames) -> int:
+    """The bytes of all rows, where those outside of the buffer do not count if they claim more than it holds."""
+    total = sum(frames.lengths)
+    if total <= len(frames.data):
+        return total
+    return sum(
+        length
+        for offset, length in zip(frames.offsets, frames.lengths, strict=True)
+        if _is_inside(frames, offset, length)
+    )
+
+
 def encap(
-    data: Any,
-    offsets: Sequence[int],
-    lengths: Sequence[int],
+    frames: Frames,
     recipes: Sequence[EncapRecipe],
     index: Sequence[int] | None,
     identification: int | None,
     mode: EncapMode,
-    out: Any,
-    out_offsets: Any,
-    out_lengths: Any,
-    status: Any,
+    out: bytearray,
 ) -> int:
-    """Encapsulate every row.
+    """Encapsulate every row. The columns lie in *out*, and the bytes of the rows behind them.
 
-    COPY writes header and frame, HEADERS the header alone, behind each other into *out*; IN_PLACE
-    writes the header into *data* in front of the frame, so rows have to lie in ascending order, each
-    apart from the one before by its header. A row that cannot be sent has length 0.
+    COPY writes header and frame, HEADERS the header alone, behind each other; IN_PLACE writes the
+    header in front of the frame where it is, so rows have to lie in ascending order, each apart from
+    the one before by its header. A row that cannot be sent has length 0.
     Row i takes identification + i, modulo 2**16.
     """
-    accepted = 0
-    position = 0
-    source, target = memoryview(data), memoryview(data if mode is EncapMode.IN_PLACE else out)
-    floor = 0
-    for row, (offset, length) in enumerate(zip(offsets, lengths, strict=True)):
-        number = None if identification is None else (identification + row) & 0xFFFF
-        which = 0 if index is None else index[row]
-        header = _row_header(source, offset, length, recipes, which, number)
+    rows = len(frames.offsets)
+    room = len(out) - rows * ENCAP_LAYOUT.row_size
+    if out is frames.data.obj:
+        return OVERLAP
+    if room < _needed(frames, recipes, mode):
+        return NO_SPACE
+    whole = memoryview(out)
+    out_offsets, out_lengths, status = (ENCAP_LAYOUT.column(name, rows, whole) for name in _ENCAP_NAMES)
+    target = frames.data if mode is EncapMode.IN_PLACE else whole[rows * ENCAP_LAYOUT.row_size :]
+    accepted = position = floor = 0
+    for row, (offset, length) in enumerate(zip(frames.offsets, frames.lengths, strict=True)):
+        number = 0 if identification is None else (identification + row) & 0xFFFF
+        header = _row_header(frames, offset, length, recipes, 0 if index is None else index[row], number)
         out_offsets[row], out_lengths[row] = position, 0
         if not isinstance(header, Reason):
-            kept = length if mode is EncapMode.COPY else 0
             at = offset - len(header) if mode is EncapMode.IN_PLACE else position
-            if at < floor or len(header) + kept > len(target) - at:
+            if at < floor:
                 header = Reason.NO_ROOM
             else:
+                kept = length if mode is EncapMode.COPY else 0
                 target[at : at + len(header)] = header
-                target[at + len(header) : at + len(header) + kept] = source[offset : offset + kept]
+                target[at + len(header) : at + len(header) + kept] = frames.data[offset : offset + kept]
                 out_offsets[row] = at
                 out_lengths[row] = len(header) + (0 if mode is EncapMode.HEADERS else length)
                 if mode is not EncapMode.IN_PLACE:
                     position += out_lengths[row]
                 accepted += 1
-        if mode is EncapMode.IN_PLACE and length <= len(source) - min(offset, len(source)):
+        if mode is EncapMode.IN_PLACE and _is_inside(frames, offset, length):
             floor = max(floor, offset + length)
         status[row] = header if isinstance(header, Reason) else 0
     return accepted
 
 
+_ENCAP_NAMES = ("offsets", "lengths", "status")
+
+
+def _needed(frames: Frames, recipes: Sequence[EncapRecipe], mode: EncapMode) -> int:
+    """The bytes that rows may take behind the columns: the largest header for each, and the frames."""
+    if mode is EncapMode.IN_PLACE:
+        return 0
+    largest = max((len(recipe.template) for recipe in recipes), default=0)
+    return len(frames.offsets) * largest + (total_length(frames) if mode is EncapMode.COPY else 0)
+
+
 def _row_header(
-    source: memoryview, offset: int, length: int, recipes: Sequence[EncapRecipe], which: int, number: int | None
+    frames: Frames, offset: int, length: int, recipes: Sequence[EncapRecipe], which: int, number: int
 ) -> bytes | Reason:
     if which == NO_TUNNEL:
         return Reason.NO_TUNNEL
     if which >= len(recipes):
         return Reason.TUNNEL_OUT_OF_RANGE
-    if offset > len(source) or length > len(source) - offset:
+    if not _is_inside(frames, offset, length):
         return Reason.ROW_OUT_OF_RANGE
-    return encap_header(source, offset, offset + length, recipes[which], number)
+    return encapsulation.encap_header(frames.data, offset, offset + length, recipes[which], number)

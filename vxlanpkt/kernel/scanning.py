@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
 
 # Extension headers of IPv6 (RFC 8200 section 4, RFC 6275, 7401, 5533). Hop-by-hop (0) is one only
 # directly behind the fixed header; elsewhere, and for any other number, the chain has ended.
@@ -69,7 +69,7 @@ def scan_arp(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault
     needed = 8 + 2 * (buf[start + 4] + buf[start + 5])
     if available < needed:
         return _cut(Reason.ARP_TRUNCATED, needed, available, missing, "hardware_length")
-    return _ARP, start, start + needed, start + needed, None, 0
+    return _ARP, start, start + needed, start + needed, NO_KEY, 0
 
 
 def scan_ipv4(buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
@@ -98,7 +98,7 @@ def scan_ipv4(buf: Buffer, start: int, end: int, missing: int = 0, any_length: b
     if not fragment:
         return _IPV4, start, start + header_length, end, buf[start + 9], missing
     if fragment & 0x1FFF:
-        return _IPV4, start, start + header_length, end, None, missing
+        return _IPV4, start, start + header_length, end, NO_KEY, missing
     return _IPV4, start, start + header_length, end, buf[start + 9], missing | FRAGMENTED
 
 
@@ -136,7 +136,7 @@ def _scan_extensions(buf: Buffer, start: int, end: int, missing: int) -> Row | F
         if key == FRAGMENT:
             fragment = buf[at + 2] << 8 | buf[at + 3]
             if fragment & 0xFFF8:
-                return _IPV6, start, at + 8, end, None, missing
+                return _IPV6, start, at + 8, end, NO_KEY, missing
             if fragment & 1:
                 missing |= FRAGMENTED
         key = buf[at]
@@ -194,14 +194,14 @@ def scan_icmp(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Faul
     """RFC 792: type, code and checksum; the rest is the message, a field of this header."""
     if end - start < 4:
         return _cut(Reason.ICMP_TRUNCATED, 4, end - start, missing)
-    return _ICMP, start, end, end, None, missing
+    return _ICMP, start, end, end, NO_KEY, missing
 
 
 def scan_icmpv6(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:
     """RFC 4443 section 2.1: type, code and checksum; the rest is the message, a field of this header."""
     if end - start < 4:
         return _cut(Reason.ICMPV6_TRUNCATED, 4, end - start, missing)
-    return _ICMPV6, start, end, end, None, missing
+    return _ICMPV6, start, end, end, NO_KEY, missing
 
 
 def scan_vxlan(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:
@@ -288,21 +288,21 @@ FOLLOWS: tuple[Mapping[int, int], ...] = (
 
 
 def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
-    """Scan one header of *kind* in `buf[start:end]`."""
+    """Scan one header of *kind* in `buf[start:end]`; bounds outside of *buf* are a fault too."""
+    if not 0 <= start <= end <= len(buf):
+        return Fault(Reason.ROW_OUT_OF_RANGE, max(end - start, 0))
     return (SCANS_OF_ANY_LENGTH if any_length else SCANS)[kind](buf, start, end, missing)
 
 
 def walk(
-    buf: Buffer,
-    start: int,
-    end: int,
+    data: bytes,
     missing: int,
     kind: int,
     ports: Mapping[int, int],
     max_tunnels: int,
     any_length: bool = False,
 ) -> tuple[list[Row], int, Fault | None]:
-    """Scan from header to header of `buf[start:end]`, from one of *kind* until nothing known follows.
+    """Scan from header to header of *data*, from one of *kind* until nothing known follows.
 
     *ports* maps UDP destination ports to kinds. A tunnel header beyond *max_tunnels* is not entered.
     With *any_length*, IP and UDP lengths of 0 mean all bytes there.
@@ -310,13 +310,14 @@ def walk(
     """
     scans = SCANS_OF_ANY_LENGTH if any_length else SCANS
     rows: list[Row] = []
+    start, end = 0, len(data)
     while True:
-        row = scans[kind](buf, start, end, missing)
+        row = scans[kind](data, start, end, missing)
         if isinstance(row, Fault):
             return rows, kind, row
         rows.append(row)
         kind, _, start, end, key, missing = row
-        following = (ports if kind == _UDP else FOLLOWS[kind]).get(-1 if key is None else key)
+        following = (ports if kind == _UDP else FOLLOWS[kind]).get(key)
         if following is None:
             return rows, kind, None
         if following in _TUNNELS:

@@ -13,9 +13,15 @@ Buffer = bytes | bytearray | memoryview
 # capture cut (a 32-bit number) can be added to it and told apart.
 FRAGMENTED = 1 << 32
 
+# The next key of a row behind which nothing can follow.
+NO_KEY = -1
+
+# The fields that faults name, as the C kernel numbers them.
+FIELDS = ("", "hardware_length", "version", "ihl", "total_length", "payload_length", "length", "data_offset")
+
 
 class Kind(IntEnum):
-    """The headers that a kernel can scan; RAW is either IP, by the version nibble."""
+    """The headers that a kernel can scan; RAW is either IP, by the version nibble; NOTHING stands for none known."""
 
     ETHERNET = 0
     DOT1Q = 1
@@ -32,6 +38,7 @@ class Kind(IntEnum):
     LINUX_SLL2 = 12
     LOOPBACK = 13
     RAW = 14
+    NOTHING = 15
 
 
 class Span(NamedTuple):
@@ -62,5 +69,11 @@ class Fault(NamedTuple):
     available: int | None = None
 
 
-# A span as kernels hand it out in bulk: its kind, then the fields of Span.
-Row = tuple[int, int, int, int, int | None, int]
+# A span as kernels hand it out in bulk: its kind, then the fields of Span, but NO_KEY where that has None.
+Row = tuple[int, int, int, int, int, int]
+
+
+def span_of(row: Row) -> Span:
+    """A row as a Span, without the kind."""
+    _, start, header_end, end, key, missing = row
+    return Span(start, header_end, end, None if key == NO_KEY else key, missing)

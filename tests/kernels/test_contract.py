@@ -1,0 +1,61 @@
+"""Every number that Python and C share is the same on both sides: read out of the compiled extension, name by name."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+import pytest
+
+from vxlanpkt import Note, Reason
+from vxlanpkt.kernel import contract, spans
+
+fastlib = pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
+ffi, lib = fastlib.ffi, fastlib.lib
+
+ENUMS: dict[str, tuple[str, type[IntEnum] | type[IntFlag]]] = {
+    "vxlanpkt_reason": ("REASON_", Reason),
+    "vxlanpkt_kind": ("KIND_", spans.Kind),
+    "vxlanpkt_note": ("NOTE_", Note),
+    "vxlanpkt_checksum_state": ("CHECKSUM_", contract.ChecksumState),
+    "vxlanpkt_lengths": ("LENGTHS_", contract.Lengths),
+    "vxlanpkt_inner_vlan": ("INNER_VLAN_", contract.InnerVLAN),
+    "vxlanpkt_ecn_rule": ("ECN_RULE_", contract.ECNRule),
+    "vxlanpkt_ecn_mode": ("ECN_MODE_", contract.ECNMode),
+    "vxlanpkt_df": ("DF_", contract.DF),
+    "vxlanpkt_flow_label": ("FLOW_LABEL_", contract.FlowLabel),
+    "vxlanpkt_udp_checksum": ("UDP_CHECKSUM_", contract.UDPChecksum),
+    "vxlanpkt_encap_mode": ("ENCAP_MODE_", contract.EncapMode),
+}
+
+
+@pytest.mark.parametrize("name", ENUMS)
+def test_enums(name: str) -> None:
+    """Names and values, none more and none fewer."""
+    prefix, enum = ENUMS[name]
+    in_c = ffi.typeof(f"enum {name}").relements
+    assert in_c == {f"{prefix}{member.name}": member.value for member in enum}
+
+
+def test_fields() -> None:
+    """The names of fields that faults speak of stand in the order of their numbers."""
+    in_c = ffi.typeof("enum vxlanpkt_field").elements
+    assert [in_c[number].removeprefix("FIELD_").lower() for number in sorted(in_c)] == ["none", *spans.FIELDS[1:]]
+
+
+def test_constants() -> None:
+    """Values that stand for something special."""
+    assert lib.VXLANPKT_UNTAGGED == contract.UNTAGGED
+    assert lib.VXLANPKT_NO_ECN == contract.NO_ECN
+    assert lib.VXLANPKT_NO_LINK_TYPE == contract.NO_LINK_TYPE
+    assert lib.VXLANPKT_NO_TUNNEL == contract.NO_TUNNEL
+    assert lib.VXLANPKT_NO_KEY == spans.NO_KEY
+    assert lib.VXLANPKT_NO_SPACE == contract.NO_SPACE
+    assert lib.VXLANPKT_OVERLAP == contract.OVERLAP
+
+
+def test_record() -> None:
+    """A record in C has a field for each column, in the order of the columns, and of its width."""
+    fields = dict(ffi.typeof("struct vxlanpkt_record").fields)
+    assert list(fields) == list(contract.DECAP_COLUMNS)
+    for name, code in contract.DECAP_COLUMNS.items():
+        assert ffi.sizeof(fields[name].type) == contract.WIDTHS[code], name

@@ -1,0 +1,246 @@
+"""The C kernel: the functions of `python`, over the compiled `_fastlib`.
+
+What is held is a `Held`: a pointer to a struct of csrc/contract.h, and all that has to live as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import Any, NamedTuple
+
+from vxlanpkt._fastlib import ffi, lib
+from vxlanpkt.errors import Reason
+from vxlanpkt.kernel.contract import ADDRESS, DECAP_COLUMNS, DecapRecord, DecapRules, EncapMode, EncapRecipe, Underlay
+from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Row
+
+NAME = "c"
+
+_MAPPED = bytes(10) + b"\xff\xff"
+_NULL = ffi.NULL
+_BYTES = ffi.typeof("uint8_t[]")
+_WALK_ROWS = lib.VXLANPKT_WALK_ROWS
+_LARGEST_TUNNELS = 0xFFFFFFFF
+_REASONS = {int(reason): reason for reason in Reason}
+
+# Looked up once: these are called for every frame.
+_new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
+_buffer, _from_buffer = ffi.buffer, ffi.from_buffer
+_rows_of = Struct("6q").iter_unpack
+_decap_one, _encap_header, _walk = lib.vxlanpkt_decap_one, lib.vxlanpkt_encap_header, lib.vxlanpkt_walk
+_decap, _encap = lib.vxlanpkt_decap, lib.vxlanpkt_encap
+
+
+class Held(NamedTuple):
+    """A struct, and what its pointers point into."""
+
+    pointer: Any
+    kept: Any
+
+
+# -- what a kernel holds
+
+
+def new_buffer(size: int) -> Any:
+    """Memory for columns. What it holds at first is not defined."""
+    return _new_uncleared(_BYTES, size)
+
+
+def view(buffer: Any) -> memoryview:
+    """The bytes of a buffer."""
+    return memoryview(_buffer(buffer))
+
+
+def hold_frames(
+    data: memoryview, offsets: Sequence[int], lengths: Sequence[int], original_lengths: Sequence[int] | None
+) -> Held:
+    """A batch, held."""
+    kept = [
+        _from_buffer("uint8_t[]", data),
+        _from_buffer("uint64_t[]", offsets),
+        _from_buffer("uint32_t[]", lengths),
+        _NULL if original_lengths is None else _from_buffer("uint32_t[]", original_lengths),
+    ]
+    frames = ffi.new("struct vxlanpkt_frames *")
+    frames.data, frames.offsets, frames.lengths, frames.original_lengths = kept
+    frames.size, frames.rows = len(kept[0]), len(kept[1])
+    return Held(frames, kept)
+
+
+def hold_rules(rules: DecapRules) -> Held:
+    """A decapsulation policy, held."""
+    held = ffi.new("struct vxlanpkt_rules *")
+    for name in _PLAIN_RULES:
+        setattr(held, name, int(getattr(rules, name)))
+    for port in rules.ports:
+        held.ports[port >> 3] |= 1 << (port & 7)
+    vnis = ffi.new("uint32_t[]", sorted(rules.vnis or ()))
+    own_macs = ffi.new("uint64_t[]", [int.from_bytes(mac, "big") for mac in rules.own_macs])
+    sources = ffi.new("struct vxlanpkt_prefix[]", [_prefix(*source) for source in rules.sources or ()])
+    held.vnis, held.own_macs, held.sources = vnis, own_macs, sources
+    held.vni_count = -1 if rules.vnis is None else len(vnis)
+    held.source_count = -1 if rules.sources is None else len(sources)
+    held.own_mac_count = len(own_macs)
+    return Held(held, (vnis, own_macs, sources))
+
+
+_PLAIN_RULES = (
+    "reserved_mask", "gbp", "gpe", "verify_ip_checksum", "verify_udp_checksum", "zero_checksum6", "atomic_fragments",
+    "ip_options", "inner_vlan", "check_inner_source", "check_inner_length", "ecn", "lengths",
+)  # fmt: skip
+
+
+def _prefix(version: int, network: int, mask: int) -> tuple[int, bytes, bytes]:
+    """A prefix as the kernel compares it: IPv4 in its mapped form."""
+    if version == 4:
+        return version, _MAPPED + network.to_bytes(4, "big"), b"\xff" * 12 + mask.to_bytes(4, "big")
+    return version, network.to_bytes(16, "big"), mask.to_bytes(16, "big")
+
+
+def hold_recipe(recipe: EncapRecipe) -> Held:
+    """A tunnel, held."""
+    held = ffi.new("struct vxlanpkt_recipe *")
+    for name in _PLAIN_RECIPE:
+        setattr(held, name, int(getattr(recipe, name)))
+    _buffer(held.header)[0 : len(recipe.template)] = recipe.template
+    held.length = len(recipe.template)
+    if recipe.family == 4:
+        header = recipe.template[recipe.ip_offset : recipe.ip_offset + 20]
+        held.ipv4_sum = lib.vxlanpkt_sum(header, len(header))
+    return _table(held, 1, len(recipe.template), held)
+
+
+_PLAIN_RECIPE = (
+    "ip_offset", "low_port", "high_port", "flow_label", "family", "ttl", "inherit_ttl", "dscp", "inherit_dscp", "ecn",
+    "df", "flow_label_mode", "udp_checksum", "symmetric", "gpe", "raw",
+)  # fmt: skip
+
+
+def hold_table(recipes: Sequence[Held]) -> Held:
+    """A table of tunnels that are held."""
+    held = ffi.new("struct vxlanpkt_recipe[]", len(recipes))
+    largest = 0
+    for at, recipe in enumerate(recipes):
+        held[at] = recipe.kept[0]
+        largest = max(largest, recipe.pointer.largest)
+    return _table(held, len(recipes), largest, held)
+
+
+def _table(recipes: Any, count: int, largest: int, kept: Any) -> Held:
+    table = ffi.new("struct vxlanpkt_table *")
+    table.recipes, table.count, table.largest = recipes, count, largest
+    return Held(table, kept)
+
+
+def hold_index(index: Sequence[int]) -> Any:
+    """A column that says which tunnel of a table each row takes."""
+    return _from_buffer("uint32_t[]", index)
+
+
+def hold_ports(ports: Mapping[int, int]) -> Any:
+    """The kinds behind UDP destination ports, held."""
+    held = ffi.new("uint8_t[65536]", bytes((Kind.NOTHING,)) * 65536)
+    for port, kind in ports.items():
+        held[port] = kind
+    return held
+
+
+# -- one frame
+
+
+def decap_one(data: bytes, missing: int, kind: int, rules: Held, underlay: Underlay | None = None) -> Any:
+    """Decapsulate one frame, of which *missing* bytes were cut off."""
+    known = _NULL if underlay is None else _hold_underlay(underlay)
+    return _decap_one(data, len(data), missing, kind, rules[0], known)
+
+
+def _hold_underlay(underlay: Underlay) -> Any:
+    version, source, tos = underlay
+    packed = _MAPPED + source.to_bytes(4, "big") if version == 4 else source.to_bytes(16, "big")
+    return ffi.new("struct vxlanpkt_underlay *", (version, packed, -1 if tos is None else tos))
+
+
+def as_record(record: Any) -> DecapRecord:
+    """What `decap_one` returned, as the contract's own class."""
+    values: dict[str, Any] = {}
+    for name, code in DECAP_COLUMNS.items():
+        value = getattr(record, name)
+        values[name] = bytes(_buffer(value)) if code == ADDRESS else value
+    return DecapRecord(**values)
+
+
+def encap_header(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
+    """Everything that goes before the inner frame *data*, or why it cannot be sent."""
+    header = _encap_header(data, len(data), recipe[1], identification)
+    if header.reason:
+        return _REASONS[header.reason]
+    return _buffer(header.bytes, header.length)[:]  # type: ignore[no-any-return]
+
+
+def clears_df(data: bytes, recipe: Held) -> bool:
+    """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
+    return bool(lib.vxlanpkt_clears_df(data, len(data), recipe[1]))
+
+
+def flow_hash(data: bytes, symmetric: bool, raw: bool) -> int:
+    """The 32-bit hash of the flow that a frame belongs to."""
+    return lib.vxlanpkt_flow_hash(data, len(data), symmetric, raw)  # type: ignore[no-any-return]
+
+
+def ones_complement_sum(data: Buffer, initial: int = 0) -> int:
+    """The folded 16-bit sum of *data*, padded with a zero byte if odd, added to *initial*."""
+    total: int = lib.vxlanpkt_sum(data if type(data) is bytes else _from_buffer(data), len(data)) + initial
+    return total % 0xFFFF or (0xFFFF if total else 0)
+
+
+def walk(
+    data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False
+) -> tuple[list[Row], int, Fault | None]:
+    """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
+    found = _walk(data, 0, len(data), missing, kind, ports, min(max_tunnels, _LARGEST_TUNNELS), any_length)
+    rows: list[Row] = list(_rows_of(_buffer(found.rows, 48 * found.count)))
+    while found.more:
+        _, _, start, end, _, missing = rows[-1]
+        found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, any_length)
+        rows += _rows_of(_buffer(found.rows, 48 * found.count))
+    return rows, found.kind, _fault(found) if found.reason else None
+
+
+def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
+    """Scan one header of *kind* in `buf[start:end]`; bounds outside of *buf* are a fault too."""
+    if not 0 <= start <= end <= len(buf):
+        return Fault(Reason.ROW_OUT_OF_RANGE, max(end - start, 0))
+    data = buf if type(buf) is bytes else _from_buffer(buf)
+    found = lib.vxlanpkt_scan(data, start, end, missing, kind, any_length)
+    if found.reason:
+        return _fault(found)
+    row: Row = next(_rows_of(_buffer(found.rows, 48)))
+    return row
+
+
+def _fault(found: Any) -> Fault:
+    available = None if found.available < 0 else found.available
+    return Fault(_REASONS[found.reason], found.needed, FIELDS[found.field], found.value, available)
+
+
+# -- batches
+
+
+def decap(frames: Held, kind: int, rules: Held, brief: bool, out: Any) -> int:
+    """Decapsulate every row, and fill the columns, which lie in *out*."""
+    return _decap(frames[0], kind, rules[0], brief, out, len(out))  # type: ignore[no-any-return]
+
+
+def total_length(frames: Held) -> int:
+    """The bytes of all rows, where those outside of the buffer do not count if they claim more than it holds."""
+    return lib.vxlanpkt_total_length(frames[0])  # type: ignore[no-any-return]
+
+
+def encap(
+    frames: Held, table: Held, index: Any, identification: int | None, mode: EncapMode, out: Any
+) -> int:  # fmt: skip
+    """Encapsulate every row. The columns lie in *out*, and the bytes of the rows behind them."""
+    first = -1 if identification is None else identification
+    return _encap(  # type: ignore[no-any-return]
+        frames[0], table[0], _NULL if index is None else index, first, mode, out, len(out)
+    )
