@@ -309,10 +309,6 @@ def test_an_output_that_is_one_byte_too_small() -> None:
 
 def test_a_read_only_output() -> None:
     """What cannot be written is refused, in place as elsewhere."""
-    batch = FrameBatch.from_frames([INNER4])
-    out = encap_batch(batch, TUNNEL4)
-    out.data = memoryview(bytes(len(out.data)))
-    refused(lambda: encap_batch(batch, TUNNEL4, out=out), "out")
     fixed = FrameBatch(bytes(50) + INNER4, [50], [len(INNER4)], headroom=50)
     refused(lambda: encap_batch(fixed, TUNNEL4, mode="in_place"), "mode")
 
@@ -321,9 +317,9 @@ def test_an_output_that_overlaps_the_input() -> None:
     """Input and output must not share a buffer, whole or in part."""
     sent = encap_batch(FrameBatch.from_frames([INNER4] * 2), TUNNEL4)
     refused(lambda: encap_batch(FrameBatch(sent.data, [0, 1], [20, 20]), TUNNEL4, out=sent), "out")
-    shared = bytearray(400)
-    sent.data = memoryview(shared)[100:]
-    refused(lambda: encap_batch(FrameBatch(memoryview(shared)[:200], [0, 1], [20, 20]), TUNNEL4, out=sent), "out")
+    refused(lambda: encap_batch(FrameBatch(sent.data[30:], [0, 1], [20, 20]), TUNNEL4, out=sent), "out")
+    result = decap_batch(sent)
+    refused(lambda: decap_batch(FrameBatch(result.vni, [0, 1], [4, 4]), out=result), "out")
 
 
 def test_in_place() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def _loaded(statement: str) -> set[str]:
     )
     done = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(_home())!r})\n{program}"],
-        check=True, capture_output=True, text=True,
+        check=True, capture_output=True, text=True, env={**os.environ, "VXLANPKT_BACKEND": "auto"},
     )  # fmt: skip
     return set(done.stdout.split())
 

@@ -113,6 +113,7 @@ if TYPE_CHECKING:
     from vxlanpkt.policy import DecapPolicy as DecapPolicy
     from vxlanpkt.tunnel import Datagram as Datagram
     from vxlanpkt.tunnel import Tunnel as Tunnel
+    from vxlanpkt.tunnel import TunnelTable as TunnelTable
     from vxlanpkt.tunnel import flow_hash as flow_hash
 
 __version__ = "0.1.0"
@@ -166,7 +167,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "layers.vxlan_gpe": ("VXLANGPE",),
     "packet": ("Packet", "parse"),
     "policy": ("DecapPolicy",),
-    "tunnel": ("Datagram", "Tunnel", "flow_hash"),
+    "tunnel": ("Datagram", "Tunnel", "TunnelTable", "flow_hash"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, overload
 
-from vxlanpkt.assigned import LinkType
+from vxlanpkt import kernel
 from vxlanpkt.bindings import Start
 from vxlanpkt.decapsulation import altered, refusal
 from vxlanpkt.errors import REASONS, BuildError, FieldError, PacketError, ParseError, Reason
-from vxlanpkt.kernel.contract import ADDRESS_COLUMNS, DECAP_COLUMNS, DecapRecord
+from vxlanpkt.kernel.contract import ADDRESS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, ENCAP_LAYOUT, DecapRecord
 from vxlanpkt.policy import DecapPolicy
 
 Buffer = bytes | bytearray | memoryview
@@ -30,11 +30,12 @@ class FrameBatch:
     original_lengths  uint32: how long it was on the wire, where a capture cut frames; else None
     headroom          free bytes in front of each frame, for encapsulation in place
 
-    Columns are `array.array` or anything with a buffer of that item size. Rows that reach outside
+    Columns are `array.array` or anything with a buffer of that item size. Their numbers may change between
+    calls, as those of a receive ring do; the parts of a batch cannot be exchanged. Rows that reach outside
     the buffer may be held, but not be read. Raises `FieldError` for columns of another shape.
     """
 
-    __slots__ = ("data", "headroom", "lengths", "offsets", "original_lengths")
+    __slots__ = ("_data", "_headroom", "_held", "_lengths", "_offsets", "_original_lengths")
 
     def __init__(
         self,
@@ -45,17 +46,51 @@ class FrameBatch:
         *,
         headroom: int = 0,
     ) -> None:
-        self.data = as_buffer("data", data)
-        self.offsets = column("offsets", offsets, "Q")
-        self.lengths = column("lengths", lengths, "I")
-        self.original_lengths = None if original_lengths is None else column("original_lengths", original_lengths, "I")
+        self._data = as_buffer("data", data)
+        self._offsets = column("offsets", offsets, "Q")
+        self._lengths = column("lengths", lengths, "I")
+        self._original_lengths: Any = None
+        if original_lengths is not None:
+            self._original_lengths = column("original_lengths", original_lengths, "I")
         if not isinstance(headroom, int) or headroom < 0:
             raise _refused("headroom", headroom, "a count of bytes")
-        self.headroom = headroom
-        for name in ("lengths", "original_lengths"):
-            values = getattr(self, name)
-            if values is not None and len(values) != len(self.offsets):
-                raise _refused(name, len(values), f"as long as offsets, {len(self.offsets)} rows")
+        self._headroom = headroom
+        self._held: Any = None
+        for name, values in (("lengths", self._lengths), ("original_lengths", self._original_lengths)):
+            if values is not None and len(values) != len(self._offsets):
+                raise _refused(name, len(values), f"as long as offsets, {len(self._offsets)} rows")
+
+    @property
+    def data(self) -> memoryview:
+        """The buffer."""
+        return self._data
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Where each frame begins."""
+        return self._offsets  # type: ignore[no-any-return]
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """How long each frame is."""
+        return self._lengths  # type: ignore[no-any-return]
+
+    @property
+    def original_lengths(self) -> Sequence[int] | None:
+        """How long each frame was on the wire, or None."""
+        return self._original_lengths  # type: ignore[no-any-return]
+
+    @property
+    def headroom(self) -> int:
+        """Free bytes in front of each frame."""
+        return self._headroom
+
+    @property
+    def held(self) -> Any:
+        """This batch as the kernel holds it."""
+        if self._held is None:
+            self._held = kernel.hold_frames(self.data, self.offsets, self.lengths, self.original_lengths)
+        return self._held
 
     @classmethod
     def from_frames(
@@ -114,11 +149,68 @@ class FrameBatch:
 
 
 class EncapBatch(FrameBatch):
-    """What `encap_batch` made: outer frames, and a `Reason` for each row in `status`."""
+    """What `encap_batch` made: outer frames, and a `Reason` for each row in `status`. Not made by hand."""
 
-    __slots__ = ("status",)
+    __slots__ = ("_buffer", "_count", "_elsewhere", "_status")
 
-    status: array[int]
+    def __init__(self, rows: int, room: int) -> None:
+        self._count = rows
+        # The columns and, unless the rows are in a batch's own buffer, the bytes of the rows behind them.
+        self._buffer = kernel.new_buffer(rows * ENCAP_LAYOUT.row_size + room)
+        self._elsewhere: memoryview | None = None
+        self._headroom = 0
+        self._original_lengths: Any = None
+        self._held: Any = None
+        self._offsets: memoryview | None = None
+        self._lengths: memoryview | None = None
+        self._status: memoryview | None = None
+
+    @property
+    def buffer(self) -> Any:
+        """What a kernel fills: the columns, and the bytes of the rows behind them."""
+        return self._buffer
+
+    def attach(self, rows: memoryview | None) -> None:
+        """Take what a kernel wrote; *rows* is where the rows are, if they are not in this result's own buffer."""
+        self._elsewhere = rows
+        self._held = None
+
+    def _column(self, name: str) -> memoryview:
+        return ENCAP_LAYOUT.column(name, self._count, kernel.view(self._buffer))
+
+    @property
+    def data(self) -> memoryview:
+        """The buffer, up to the end of the last row."""
+        if self._elsewhere is not None:
+            return self._elsewhere
+        begin = self._count * ENCAP_LAYOUT.row_size
+        end = begin + (self.offsets[-1] + self.lengths[-1] if self._count else 0)
+        return kernel.view(self._buffer)[begin:end]
+
+    @property
+    def offsets(self) -> memoryview:
+        """Where each frame begins."""
+        if self._offsets is None:
+            self._offsets = self._column("offsets")
+        return self._offsets
+
+    @property
+    def lengths(self) -> memoryview:
+        """How long each frame is; 0 for a row that cannot be sent."""
+        if self._lengths is None:
+            self._lengths = self._column("lengths")
+        return self._lengths
+
+    @property
+    def status(self) -> memoryview:
+        """uint8: a `Reason` for each row."""
+        if self._status is None:
+            self._status = self._column("status")
+        return self._status
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self._count
 
     @property
     def accepted(self) -> list[int]:
@@ -146,7 +238,7 @@ class AddressColumn(Sequence[Any]):
 
     __slots__ = ("family", "raw")
 
-    def __init__(self, raw: bytearray, family: array[int]) -> None:
+    def __init__(self, raw: memoryview, family: memoryview) -> None:
         self.raw = raw
         self.family = family
 
@@ -190,59 +282,75 @@ class DecapBatch:
     A column holds 0 (or what is said above) from the header on that was not reached.
     """
 
-    __slots__ = (*DECAP_COLUMNS, *ADDRESS_COLUMNS, "_inner", "frames", "policy", "start")
+    __slots__ = (*DECAP_COLUMNS, "_buffer", "_count", "_inner", "_layout", "frames", "policy", "start")
 
-    status: array[int]
-    notes: array[int]
-    vni: array[int]
-    flags: array[int]
-    reserved: array[int]
-    outer_family: array[int]
-    outer_tags: array[int]
-    outer_vlan: array[int]
-    outer_src_port: array[int]
-    outer_dst_port: array[int]
-    ip_checksum: array[int]
-    udp_checksum: array[int]
-    inner_offset: array[int]
-    inner_length: array[int]
-    inner_original_length: array[int]
-    inner_link_type: array[int]
-    inner_tags: array[int]
-    inner_vlan: array[int]
-    inner_ethertype: array[int]
-    inner_family: array[int]
-    inner_protocol: array[int]
-    inner_src_port: array[int]
-    inner_dst_port: array[int]
-    inner_ecn: array[int]
+    status: memoryview
+    notes: memoryview
+    vni: memoryview
+    flags: memoryview
+    reserved: memoryview
+    outer_family: memoryview
+    outer_tags: memoryview
+    outer_vlan: memoryview
+    outer_src_port: memoryview
+    outer_dst_port: memoryview
+    ip_checksum: memoryview
+    udp_checksum: memoryview
+    inner_offset: memoryview
+    inner_length: memoryview
+    inner_original_length: memoryview
+    inner_link_type: memoryview
+    inner_tags: memoryview
+    inner_vlan: memoryview
+    inner_ethertype: memoryview
+    inner_family: memoryview
+    inner_protocol: memoryview
+    inner_src_port: memoryview
+    inner_dst_port: memoryview
+    inner_ecn: memoryview
     outer_src: AddressColumn
     outer_dst: AddressColumn
     inner_src: AddressColumn
     inner_dst: AddressColumn
+    frames: FrameBatch
+    policy: DecapPolicy
+    start: Start
 
-    def __init__(self, rows: int) -> None:
-        for name, code in DECAP_COLUMNS.items():
-            setattr(self, name, array(code, bytes(array(code).itemsize * rows)))
-        for name in ADDRESS_COLUMNS:
-            family = self.outer_family if name.startswith("outer") else self.inner_family
-            setattr(self, name, AddressColumn(bytearray(16 * rows), family))
-        self.frames = FrameBatch(b"", (), ())
-        self.policy = DecapPolicy()
-        self.start: Start = LinkType.ETHERNET
+    def __init__(self, rows: int, *, brief: bool = False) -> None:
+        self._count = rows
+        self._layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+        self._buffer = kernel.new_buffer(rows * self._layout.row_size)
+
+    @property
+    def buffer(self) -> Any:
+        """What a kernel fills: the columns."""
+        return self._buffer
+
+    def attach(self, frames: FrameBatch, policy: DecapPolicy, start: Start) -> None:
+        """Take what a kernel wrote, and note what it is of."""
+        self.frames, self.policy, self.start = frames, policy, start
         self._inner: FrameBatch | None = None
 
-    def attach(self, frames: FrameBatch, policy: DecapPolicy, start: Start) -> dict[str, Any]:
-        """Take what is to be decapsulated, and hand out the columns for a kernel to fill."""
-        self.frames, self.policy, self.start = frames, policy, start
-        self._inner = None
-        columns: dict[str, Any] = {name: getattr(self, name) for name in DECAP_COLUMNS}
-        columns.update((name, getattr(self, name).raw) for name in ADDRESS_COLUMNS)
-        return columns
+    @property
+    def brief(self) -> bool:
+        """Whether only the brief columns are there."""
+        return self._layout is BRIEF_LAYOUT
+
+    def __getattr__(self, name: str) -> Any:
+        """Make a column's view when it is first asked for: most callers look at a few of them."""
+        if name not in DECAP_COLUMNS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name not in self._layout:
+            raise AttributeError(f"{name} is not among the brief columns: decapsulate with columns='all'")
+        made: Any = self._layout.column(name, self._count, kernel.view(self._buffer))
+        if DECAP_COLUMNS[name] == ADDRESS:
+            made = AddressColumn(made, self.outer_family if name.startswith("outer") else self.inner_family)
+        setattr(self, name, made)
+        return made
 
     def __len__(self) -> int:
         """The number of rows."""
-        return len(self.status)
+        return self._count
 
     @property
     def inner(self) -> FrameBatch:
@@ -255,28 +363,24 @@ class DecapBatch:
         return self._inner
 
     def _views(self) -> FrameBatch:
-        refused = any(self.status)
-        lengths, originals = self.inner_length, self.inner_original_length
-        if refused:
-            lengths = array("I", [0 if status else n for status, n in zip(self.status, lengths, strict=True)])
-            originals = array("I", [0 if status else n for status, n in zip(self.status, originals, strict=True)])
-        return FrameBatch(self.frames.data, self.inner_offset, lengths, originals)
+        return FrameBatch(self.frames.data, self.inner_offset, self.inner_length, self.inner_original_length)
 
     def _altered(self) -> FrameBatch:
         frames, originals = [], []
         for row, frame in enumerate(self._views()):
             record = self.record(row)
-            inner = b"" if record.status else altered(bytes(frame), record)
+            inner = altered(bytes(frame), record)
             frames.append(inner)
-            originals.append(0 if record.status else len(inner) + record.inner_original_length - record.inner_length)
+            originals.append(len(inner) + record.inner_original_length - record.inner_length)
         return FrameBatch.from_frames(frames, original_lengths=originals)
 
     def record(self, row: int) -> DecapRecord:
         """One row of every column."""
-        record = DecapRecord(**{name: getattr(self, name)[row] for name in DECAP_COLUMNS})
-        for name in ADDRESS_COLUMNS:
-            setattr(record, name, bytes(getattr(self, name).raw[16 * row : 16 * row + 16]))
-        return record
+        found: dict[str, Any] = {}
+        for name, code in DECAP_COLUMNS.items():
+            values = getattr(self, name)
+            found[name] = bytes(values.raw[16 * row : 16 * row + 16]) if code == ADDRESS else values[row]
+        return DecapRecord(**found)
 
     @property
     def accepted(self) -> list[int]:
@@ -311,17 +415,15 @@ class DecapBatch:
         return f"<DecapBatch of {len(self)} rows: {found or 'none'}>"
 
 
-def accepted_rows(status: array[int]) -> list[int]:
+def accepted_rows(status: memoryview) -> list[int]:
     """The rows whose status is OK."""
-    return [row for row, reason in enumerate(status) if not reason]
+    return [row for row, reason in enumerate(bytes(status)) if not reason]
 
 
-def count_reasons(status: array[int]) -> dict[Reason, int]:
+def count_reasons(status: memoryview) -> dict[Reason, int]:
     """How many rows met each `Reason`, in the order of the codes."""
-    counts = [0] * 256
-    for reason in status:
-        counts[reason] += 1
-    return {Reason(reason): count for reason, count in enumerate(counts) if count}
+    reasons = bytes(status)
+    return {Reason(reason): reasons.count(reason) for reason in sorted(set(reasons))}
 
 
 def as_buffer(name: str, data: Buffer) -> memoryview:

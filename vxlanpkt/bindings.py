@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, GPENextProtocol, IPProtocol, LinkType, UDPPort
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.spans import Kind
@@ -73,15 +74,13 @@ def kind_of(start: Start) -> Kind | None:
 class Bindings:
     """An immutable table of who follows whom. `DEFAULT` is the library's; `bind` makes a new one."""
 
-    __slots__ = ("_keys", "_ports", "_table", "_walkable")
+    __slots__ = ("_held_ports", "_keys", "_table", "_walkable")
 
     def __init__(self, table: Mapping[tuple[type[Layer], int], type[Layer]]) -> None:
         self._table = MappingProxyType(dict(table))
         # The first binding of a pair gives the key that is derived on build.
         self._keys = {(below, above): key for (below, key), above in reversed(list(self._table.items()))}
-        self._ports = MappingProxyType(
-            {key: _KINDS[above] for (below, key), above in self._table.items() if below is UDP and above in _KINDS}
-        )
+        self._held_ports: Any = None
         self._walkable = all(self._table.get(pair) is above for pair, above in _FIXED.items())
 
     def bind(self, below: type[Layer], key: int, above: type[Layer], *, replace: bool = False) -> Bindings:
@@ -117,9 +116,13 @@ class Bindings:
         return self._keys.get((below, above))
 
     @property
-    def ports(self) -> Mapping[int, Kind]:
-        """The UDP destination ports of built-in layers, as kernels take them."""
-        return self._ports
+    def held_ports(self) -> Any:
+        """The UDP destination ports of built-in layers, as the kernel holds them."""
+        if self._held_ports is None:
+            self._held_ports = kernel.hold_ports(
+                {key: _KINDS[above] for (below, key), above in self._table.items() if below is UDP and above in _KINDS}
+            )
+        return self._held_ports
 
     @property
     def walkable(self) -> bool:

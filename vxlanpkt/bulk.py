@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
@@ -12,14 +11,16 @@ from vxlanpkt.batch import DecapBatch, EncapBatch, FrameBatch, column
 from vxlanpkt.bindings import Start
 from vxlanpkt.decapsulation import outer_kind
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel import NO_TUNNEL as NO_TUNNEL
-from vxlanpkt.kernel.contract import EncapMode
+from vxlanpkt.kernel.contract import NO_SPACE, OVERLAP, EncapMode
+from vxlanpkt.kernel.contract import NO_TUNNEL as NO_TUNNEL
+from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 from vxlanpkt.policy import DecapPolicy
-from vxlanpkt.tunnel import Tunnel
+from vxlanpkt.tunnel import Tunnel, TunnelTable
 
 _DEFAULT_POLICY = DecapPolicy()
+_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
 _MODES = {"copy": EncapMode.COPY, "in_place": EncapMode.IN_PLACE, "headers": EncapMode.HEADERS}
 
 
@@ -29,30 +30,49 @@ def decap_batch(
     policy: DecapPolicy = _DEFAULT_POLICY,
     start: Start = LinkType.ETHERNET,
     out: DecapBatch | None = None,
+    columns: Literal["all", "brief"] = "all",
 ) -> DecapBatch:
     """Decapsulate every row; copies nothing, refuses no batch for what a row holds.
 
-    policy  what is accepted
-    start   what every row begins with; `VXLAN` for payloads of UDP datagrams
-    out     a result of as many rows, whose columns are written again
+    policy   what is accepted
+    start    what every row begins with; `VXLAN` for payloads of UDP datagrams
+    out      a result of as many rows and the same columns, which are written again
+    columns  "all", or "brief": status, notes, vni, flags, inner_offset, inner_length and inner_original_length
 
-    Raises `FieldError` for *out* of another size, and where `allowed_sources` cannot be judged.
+    Raises `FieldError` for *out* of another size, where `allowed_sources` cannot be judged, and for brief
+    columns under a policy that alters inner frames, as these are altered by the other columns.
     """
-    _check_batch(batch)
-    kind = outer_kind(start)
-    if policy.allowed_sources is not None and start in (VXLAN, VXLANGPE):
-        raise _refused("policy", "allowed_sources", "something that bare payloads can be judged by")
-    result = DecapBatch(len(batch)) if out is None else out
-    if len(result) != len(batch):
-        raise _refused("out", len(result), f"a result of {len(batch)} rows")
-    columns = result.attach(batch, policy, start)
-    kernel.decap(batch.data, batch.offsets, batch.lengths, batch.original_lengths, kind, policy.rules, columns)
-    return result
+    if not isinstance(batch, FrameBatch):
+        raise _not_a_batch(batch)
+    kind = _ETHERNET_KIND
+    if start is not _ETHERNET:
+        kind = outer_kind(start)
+        if policy.allowed_sources is not None and start in (VXLAN, VXLANGPE):
+            raise _refused("policy", "allowed_sources", "something that bare payloads can be judged by")
+    brief = columns != "all"
+    if brief:
+        _check_brief(columns, policy)
+    if out is None:
+        out = DecapBatch(len(batch), brief=brief)
+    elif len(out) != len(batch) or out.brief != brief:
+        raise _refused("out", repr(out), f"a result of {len(batch)} rows with the columns {columns!r}")
+    done = kernel.decap(batch.held, kind, policy.held_rules, brief, out.buffer)
+    if done < 0:
+        raise _refused("out", repr(out), "apart from the input: they share memory")
+    out.attach(batch, policy, start)
+    return out
+
+
+def _check_brief(columns: str, policy: DecapPolicy) -> None:
+    if columns != "brief":
+        raise _refused("columns", columns, "all or brief")
+    if policy.alters:
+        raise _refused("columns", columns, "enough for a policy that alters inner frames")
 
 
 def encap_batch(
     batch: FrameBatch,
-    tunnels: Tunnel | Sequence[Tunnel],
+    tunnels: Tunnel | TunnelTable | Sequence[Tunnel],
     *,
     index: Sequence[int] | memoryview | None = None,
     identification: int | None = None,
@@ -62,88 +82,71 @@ def encap_batch(
 ) -> EncapBatch:
     """Encapsulate every row; a row that cannot be sent has length 0 and says why in `status`.
 
-    tunnels         one tunnel, or a table of them
+    tunnels         one tunnel, or a table of them; a `TunnelTable` is ready for use again and again
     index           uint32: which tunnel of the table each row takes; `NO_TUNNEL` for none
     identification  the outer IPv4 header's for row 0; each row's is one more. Needed where DF can be clear
     start           what every row begins with: Ethernet, or (only with `gpe`) IP
     mode            "copy" header and frame behind each other into a new buffer; write the header
                     "in_place", into the headroom in front of each frame (rows in ascending order; one whose header
                     would run into the row before is refused, NO_ROOM); or only the "headers"
-    out             a result whose buffer and columns are written again, with "copy" and "headers"
+    out             a result of as many rows, which is written again if it has the room
 
     Lengths are those of the bytes here: `original_lengths` are not looked at.
     Raises `FieldError` for arguments that cannot be: a table without an index, headroom that is too small.
     """
-    _check_batch(batch)
-    table = [tunnels] if isinstance(tunnels, Tunnel) else list(tunnels)
-    chosen = _index(batch, tunnels, index)
-    if identification is None and any(tunnel.src.version == 4 and tunnel.df != "set" for tunnel in table):
-        raise _refused("identification", None, "a number of 16 bits, as DF can be clear (RFC 6864)")
-    if identification is not None and (not isinstance(identification, int) or identification >> 16):
+    if not isinstance(batch, FrameBatch):
+        raise _not_a_batch(batch)
+    table: Tunnel | TunnelTable = tunnels if isinstance(tunnels, (Tunnel, TunnelTable)) else TunnelTable(tunnels)
+    if identification is None:
+        if table.can_clear_df:
+            raise _refused("identification", None, "a number of 16 bits, as DF can be clear (RFC 6864)")
+    elif not isinstance(identification, int) or identification >> 16:
         raise _refused("identification", identification, "a number of 16 bits")
-    recipes = [tunnel.recipe(start) for tunnel in table]
-    largest = max((tunnel.overhead for tunnel in table), default=0)
     how = _MODES.get(mode)
     if how is None:
         raise _refused("mode", mode, f"one of {', '.join(_MODES)}")
-    result = _result(batch, how, largest, out)
-    kernel.encap(
-        batch.data, batch.offsets, batch.lengths, recipes, chosen, identification, how,
-        result.data, result.offsets, result.lengths, result.status,
-    )  # fmt: skip
-    return result
-
-
-def _check_batch(batch: FrameBatch) -> None:
-    if not isinstance(batch, FrameBatch):
-        raise _refused("batch", type(batch).__name__, "a FrameBatch: FrameBatch.from_frames makes one of a list")
-
-
-def _index(
-    batch: FrameBatch, tunnels: Tunnel | Sequence[Tunnel], index: Sequence[int] | memoryview | None
-) -> Sequence[int] | None:
-    if index is None:
-        if not isinstance(tunnels, Tunnel):
-            raise _refused("index", None, "a column that says which tunnel of the table each row takes")
-        return None
-    chosen: Sequence[int] = column("index", index, "I")
-    if len(chosen) != len(batch):
-        raise _refused("index", len(chosen), f"a column of {len(batch)} rows")
-    return chosen
-
-
-def _result(batch: FrameBatch, mode: EncapMode, largest: int, out: EncapBatch | None) -> EncapBatch:
-    rows = len(batch)
-    if mode is EncapMode.IN_PLACE:
-        if batch.data.readonly:
-            raise _refused("mode", "in_place", "possible in a read-only buffer")
-        if batch.headroom < largest:
-            raise _refused(
-                "mode", "in_place", f"possible with {batch.headroom} bytes of headroom: {largest} are needed"
-            )
-        return _empty(batch.data, rows)
-    needed = rows * largest + (_readable(batch) if mode is EncapMode.COPY else 0)
+    chosen = None if index is None and isinstance(table, Tunnel) else _index(batch, index)
+    if how is EncapMode.IN_PLACE:
+        _check_headroom(batch, table.overhead)
     if out is None:
-        return _empty(bytearray(needed), rows)
-    if len(out) != rows or out.data.readonly or len(out.data) < needed:
-        raise _refused("out", repr(out), f"a writable result of {rows} rows and {needed} bytes")
-    if out.data.obj is batch.data.obj:
-        raise _refused("out", repr(out), "apart from the input: they share a buffer")
+        out = EncapBatch(len(batch), _room(batch, table.overhead, how))
+    elif not isinstance(out, EncapBatch) or len(out) != len(batch):
+        raise _refused("out", repr(out), f"a result of {len(batch)} rows")
+    done = kernel.encap(batch.held, table.held_recipe(start), chosen, identification, how, out.buffer)
+    if done == OVERLAP:
+        raise _refused("out", repr(out), "apart from the input: they share memory")
+    if done == NO_SPACE:
+        raise _refused("out", repr(out), "large enough for these rows and their headers")
+    out.attach(batch.data if how is EncapMode.IN_PLACE else None)
     return out
 
 
-def _readable(batch: FrameBatch) -> int:
-    """The bytes of all rows inside the buffer: what the others claim is not allocated."""
-    size = len(batch.data)
-    return sum(
-        length for offset, length in zip(batch.offsets, batch.lengths, strict=True) if offset + length <= size
-    )  # fmt: skip
+def _not_a_batch(value: object) -> FieldError:
+    return _refused("batch", type(value).__name__, "a FrameBatch: FrameBatch.from_frames makes one of a list")
 
 
-def _empty(data: bytearray | memoryview, rows: int) -> EncapBatch:
-    result = EncapBatch(data, array("Q", bytes(8 * rows)), array("I", bytes(4 * rows)))
-    result.status = array("B", bytes(rows))
-    return result
+def _index(batch: FrameBatch, index: Sequence[int] | memoryview | None) -> Any:
+    """The column of tunnels as the kernel holds it."""
+    if index is None:
+        raise _refused("index", None, "a column that says which tunnel of the table each row takes")
+    chosen: Sequence[int] = column("index", index, "I")
+    if len(chosen) != len(batch):
+        raise _refused("index", len(chosen), f"a column of {len(batch)} rows")
+    return kernel.hold_index(chosen)
+
+
+def _check_headroom(batch: FrameBatch, largest: int) -> None:
+    if batch.data.readonly:
+        raise _refused("mode", "in_place", "possible in a read-only buffer")
+    if batch.headroom < largest:
+        raise _refused("mode", "in_place", f"possible with {batch.headroom} bytes of headroom: {largest} are needed")
+
+
+def _room(batch: FrameBatch, largest: int, mode: EncapMode) -> int:
+    """The bytes that rows may take: what those outside of the buffer claim is not allocated."""
+    if mode is EncapMode.IN_PLACE:
+        return 0
+    return len(batch) * largest + (kernel.total_length(batch.held) if mode is EncapMode.COPY else 0)
 
 
 def _refused(name: str, value: object, expected: str) -> FieldError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
@@ -26,6 +24,8 @@ from vxlanpkt.policy import DecapPolicy
 
 Address = IPv4Address | IPv6Address
 _DEFAULT_POLICY = DecapPolicy()
+_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
+_ALTERED = int(Note.STRIPPED | Note.REMARKED)
 _TAGS = (EtherType.DOT1Q, EtherType.QINQ)
 
 
@@ -41,33 +41,40 @@ class Decapsulated:
     outer                  the outer headers as a Packet, read when asked for
     """
 
-    __slots__ = ("_outer", "_read_outer", "inner", "record")
+    __slots__ = ("_data", "_original_length", "_policy", "_record", "_start", "inner")
 
-    def __init__(self, data: bytes, record: DecapRecord, read_outer: Callable[[], Dissection]) -> None:
-        self._read_outer = read_outer
-        self._outer: Packet | None = None
-        self.record = record
-        self.inner = altered(data[record.inner_offset : record.inner_offset + record.inner_length], record)
+    def __init__(
+        self, data: bytes, record: Any, policy: DecapPolicy, start: Start, original_length: int | None
+    ) -> None:  # fmt: skip
+        self._data = data
+        self._record: DecapRecord = record  # or what has the same attributes
+        self._policy = policy
+        self._start = start
+        self._original_length = original_length
+        begin = record.inner_offset
+        self.inner: bytes = data[begin : begin + record.inner_length]
+        if record.notes & _ALTERED:
+            self.inner = altered(self.inner, self.record)
 
     @property
     def vni(self) -> int:
         """The VXLAN network identifier."""
-        return self.record.vni
+        return self._record.vni
 
     @property
     def flags(self) -> int:
         """Bytes 0 to 3 of the header as one number."""
-        return self.record.flags
+        return self._record.flags
 
     @property
     def reserved(self) -> int:
         """Byte 7 of the header."""
-        return self.record.reserved
+        return self._record.reserved
 
     @property
     def notes(self) -> Note:
         """What is worth knowing beside: CUT, PADDING, TRAILER ..."""
-        return Note(self.record.notes)
+        return Note(self._record.notes)
 
     @property
     def group_policy(self) -> GroupPolicy | None:
@@ -77,20 +84,27 @@ class Decapsulated:
     @property
     def link_type(self) -> LinkType | None:
         """What the inner frame begins with; None if neither Ethernet nor IP (GPE with NSH, MPLS)."""
-        number = self.record.inner_link_type
+        number = self._record.inner_link_type
         return None if number == NO_LINK_TYPE else LinkType(number)
 
     @property
     def inner_original_length(self) -> int:
         """The inner frame's length on the wire."""
-        return len(self.inner) + self.record.inner_original_length - self.record.inner_length
+        return len(self.inner) + self._record.inner_original_length - self._record.inner_length
 
     @property
     def outer(self) -> Packet:
         """The outer headers, down to the tunnel header."""
-        if self._outer is None:
-            self._outer = Packet.from_dissection(self._read_outer()).outer
-        return self._outer
+        found = read(self._data, self._policy, self._start, self._original_length)
+        return Packet.from_dissection(found).outer
+
+    @property
+    def record(self) -> DecapRecord:
+        """All that was found, as in a row of a batch's columns."""
+        return kernel.as_record(self._record)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._data, self.record, self._policy, self._start, self._original_length)
 
     def __repr__(self) -> str:
         return f"<Decapsulated VNI {self.vni}, inner frame of {len(self.inner)} bytes>"
@@ -117,13 +131,15 @@ def decap(
     `allowed_sources` is set and nothing says where a payload came from.
     """
     data = data if type(data) is bytes else as_bytes("decap", "data", data)
-    record = kernel.decap_one(
-        data, 0, len(data), missing_bytes(len(data), original_length), outer_kind(start), policy.rules,
-        _underlay(policy, start, source, tos),
-    )  # fmt: skip
+    missing = 0 if original_length is None else missing_bytes(len(data), original_length)
+    if start is _ETHERNET and source is None and tos is None:
+        record = kernel.decap_one(data, missing, _ETHERNET_KIND, policy.held_rules)
+    else:
+        kind, underlay = outer_kind(start), _underlay(policy, start, source, tos)
+        record = kernel.decap_one(data, missing, kind, policy.held_rules, underlay)
     if record.status:
         raise refusal(data, Reason(record.status), policy, start, original_length)
-    return Decapsulated(data, record, partial(read, data, policy, start, original_length))
+    return Decapsulated(data, record, policy, start, original_length)
 
 
 def outer_kind(start: Start) -> Kind:

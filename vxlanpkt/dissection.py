@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeVar
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import DEFAULT, LAYERS, Bindings, Start, kind_of
-from vxlanpkt.errors import REASONS, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
-from vxlanpkt.kernel.spans import FRAGMENTED, Fault, Kind, Row, Span
-from vxlanpkt.layers.base import Layer, as_bytes, span_of
+from vxlanpkt.errors import REASONS, FieldError, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Fault, Kind, Row, Span, span_of
+from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.printing import tree
 
@@ -96,7 +96,7 @@ class Dissection:
     @property
     def spans(self) -> tuple[tuple[type[Layer], Span], ...]:
         """Where every sound layer lies in `data`."""
-        return tuple((self._types[row[0]], Span(*row[1:])) for row in self._rows)
+        return tuple((self._types[row[0]], span_of(row)) for row in self._rows)
 
     @property
     def inner(self) -> Dissection:
@@ -196,7 +196,7 @@ class Dissection:
         layer = self._cache.get(index)
         if layer is None:
             row = self._rows[index]
-            layer = self._cache[index] = self._types[row[0]].decode(self.data, Span(*row[1:]))
+            layer = self._cache[index] = self._types[row[0]].decode(self.data, span_of(row))
         return layer
 
     def _behind_tunnel(self) -> Dissection:
@@ -237,6 +237,8 @@ def dissect(
     any_length = lengths == "captured"
     if ports is not None:
         bindings = bindings.with_vxlan_ports(ports)
+    if not isinstance(max_tunnels, int) or max_tunnels < 0:
+        raise _refused("max_tunnels", max_tunnels, "a count of tunnels")
     length = len(data)
     missing = missing_bytes(length, original_length)
     bounds = (0, length, missing, original_length is not None)
@@ -250,7 +252,7 @@ def dissect(
             return Dissection(data, start, [], LAYERS, (_name(kind), first), bounds)
         return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, any_length)
     entered = max(max_tunnels - LAYERS[kind].TUNNEL, 0) if kind < len(LAYERS) else max_tunnels
-    rows, last, fault = kernel.walk(data, 0, length, missing, kind, bindings.ports, entered, any_length)
+    rows, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, any_length)
     if fault is not None:
         return Dissection(data, start, rows, LAYERS, (_name(last), fault), bounds)
     if bindings.get(LAYERS[last], rows[-1][4]) is None:
@@ -259,8 +261,16 @@ def dissect(
 
 
 def missing_bytes(length: int, original_length: int | None) -> int:
-    """How many bytes of a frame the capture cut off."""
-    return max(original_length - length, 0) if original_length is not None else 0
+    """How many bytes of a frame the capture cut off; `FieldError` for a length that is no 32-bit number."""
+    if original_length is None:
+        return 0
+    if not isinstance(original_length, int) or original_length >> 32:
+        raise _refused("original_length", original_length, "a number of 32 bits", 32)
+    return max(original_length - length, 0)
+
+
+def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
+    return FieldError(f"{name}: {value!r} is not {expected}", layer="dissect", field=name, value=value, bits=bits)
 
 
 def _name(kind: int) -> str:
@@ -295,18 +305,20 @@ def _continue(
         found = _scan(following, kind, data, at, end, missing, any_length)
         if isinstance(found, Fault):
             return Dissection(data, start, rows, types, (following.NAME, found), bounds)
-        rows.append((kind, *found))
-        _, at, end, key, missing = found
+        rows.append(found)
+        _, _, at, end, key, missing = found
         following = bindings.get(following, key)
     return Dissection(data, start, rows, types, None, bounds)
 
 
 def _scan(
     layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int, any_length: bool
-) -> Span | Fault:
+) -> Row | Fault:
     if kind < len(LAYERS):
-        return span_of(kernel.scan(kind, data, start, end, missing, any_length))
+        return kernel.scan(kind, data, start, end, missing, any_length)
     found = layer.scan(data, start, end)
-    if isinstance(found, Fault) or found.end < end:
+    if isinstance(found, Fault):
         return found
-    return found._replace(missing=missing)
+    begin, header_end, content_end, key, own = found
+    key = NO_KEY if key is None else key
+    return kind, begin, header_end, content_end, key, own if content_end < end else missing

@@ -9,6 +9,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
+from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.contract import DecapRules, ECNRule, InnerVLAN, Lengths
@@ -175,6 +176,15 @@ class DecapPolicy:
             ecn=_ECN_RULES[self.ecn],
             lengths=Lengths[self.lengths.upper()],
         )
+
+    @cached_property
+    def held_rules(self) -> Any:
+        """These rules as the kernel holds them."""
+        return kernel.hold_rules(self.rules)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields: what the kernel holds is made anew from them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @property
     def alters(self) -> bool:

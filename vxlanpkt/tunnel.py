@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, overload
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
@@ -215,13 +215,14 @@ class Tunnel:
         return Datagram(self.dst, self.dst_port, src_port, tos, ttl, header[udp + 8 :] + inner)
 
     def _header(self, inner: bytes, identification: int | None, start: Start) -> bytes:
-        recipe = self.recipe(start)
+        held = self._held if start is LinkType.ETHERNET else self.held_recipe(start)
         if identification is None:
-            if self.df != "set" and kernel.needs_identification(inner, 0, len(inner), recipe):
+            if self.df != "set" and kernel.clears_df(inner, held):
                 raise _refused("identification", None, "a number of 16 bits: DF is clear (RFC 6864)", 16)
+            identification = 0
         else:
             _number("identification", identification, 16)
-        header = kernel.encap_header(inner, 0, len(inner), recipe, identification)
+        header = kernel.encap_header(inner, held, identification)
         if isinstance(header, Reason):
             info = REASONS[header]
             raise BuildError(f"{info.layer}.length: {info.text}: {len(inner)} bytes", layer=info.layer, field="length")
@@ -229,9 +230,14 @@ class Tunnel:
 
     # -- as kernels take it
 
-    def recipe(self, start: Start = LinkType.ETHERNET) -> EncapRecipe:
-        """This tunnel as kernels take it, for inner frames that begin with *start*."""
-        return self._raw_recipe if self._is_raw(start) else self._recipe
+    def held_recipe(self, start: Start = LinkType.ETHERNET) -> Any:
+        """This tunnel as the kernel holds it, for inner frames that begin with *start*."""
+        return self._held_raw if self._is_raw(start) else self._held
+
+    @cached_property
+    def can_clear_df(self) -> bool:
+        """Whether the outer header may be one with DF clear, which needs an identification."""
+        return self.src.version == 4 and self.df != "set"
 
     def _is_raw(self, start: Start) -> bool:
         kind = kind_of(start)
@@ -242,8 +248,20 @@ class Tunnel:
         return True
 
     @cached_property
+    def _held(self) -> Any:
+        return kernel.hold_recipe(self._recipe)
+
+    @cached_property
+    def _held_raw(self) -> Any:
+        return kernel.hold_recipe(self._raw_recipe)
+
+    @cached_property
     def _raw_recipe(self) -> EncapRecipe:
         return dataclasses.replace(self._recipe, raw=True)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields: what the kernel holds is made anew from them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @cached_property
     def _recipe(self) -> EncapRecipe:
@@ -305,6 +323,49 @@ class Tunnel:
         return header.flags << 24 | header.reserved1
 
 
+class TunnelTable(Sequence[Tunnel]):
+    """Tunnels made ready for `encap_batch`, to be chosen from by an index: immutable.
+
+    A list does as well, but is made ready again in each call.
+    """
+
+    __slots__ = ("_held", "_tunnels", "can_clear_df", "overhead")
+
+    can_clear_df: bool
+    overhead: int
+
+    def __init__(self, tunnels: Iterable[Tunnel]) -> None:
+        self._tunnels = tuple(tunnels)
+        for tunnel in self._tunnels:
+            if not isinstance(tunnel, Tunnel):
+                raise _refused("tunnels", tunnel, "a Tunnel")
+        self._held: dict[Start, Any] = {}
+        self.can_clear_df = any(tunnel.can_clear_df for tunnel in self._tunnels)
+        self.overhead = max((tunnel.overhead for tunnel in self._tunnels), default=0)
+
+    @overload
+    def __getitem__(self, index: int) -> Tunnel: ...
+    @overload
+    def __getitem__(self, index: slice) -> TunnelTable: ...
+    def __getitem__(self, index: int | slice) -> Tunnel | TunnelTable:
+        found = self._tunnels[index]
+        return TunnelTable(found) if isinstance(found, tuple) else found
+
+    def __len__(self) -> int:
+        return len(self._tunnels)
+
+    def __repr__(self) -> str:
+        return f"<TunnelTable of {len(self)} tunnels>"
+
+    def held_recipe(self, start: Start = LinkType.ETHERNET) -> Any:
+        """The table as the kernel holds it, for inner frames that begin with *start*."""
+        held = self._held.get(start)
+        if held is None:
+            held = kernel.hold_table([tunnel.held_recipe(start) for tunnel in self._tunnels])
+            self._held[start] = held
+        return held
+
+
 def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.ETHERNET) -> int:
     """The 32-bit hash of the flow that an inner frame belongs to: what source ports are made from.
 
@@ -312,7 +373,8 @@ def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.
     start      what *frame* begins with: Ethernet, or IP
     """
     raw = kind_of(start) in (Kind.RAW, Kind.IPV4, Kind.IPV6)
-    return kernel.flow_hash(frame, 0, len(frame), symmetric, raw)
+    frame = frame if type(frame) is bytes else as_bytes("flow_hash", "frame", frame)
+    return kernel.flow_hash(frame, symmetric, raw)
 
 
 def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:

@@ -166,7 +166,7 @@ def bulk(frames: list[bytes], which: list[int], tunnel: Tunnel) -> None:
     r = decap_batch(batch, policy=DecapPolicy())
     assert_type(decap_batch(batch, out=r), DecapBatch)
     reveal_type(r.vni[0])  # int
-    reveal_type(r.status)  # array.array[int]
+    reveal_type(r.status)  # memoryview[int]
     reveal_type(r.outer_src[0])  # ipaddress.IPv4Address | ipaddress.IPv6Address | None
     assert_type(r.inner, FrameBatch)
     for i in r.accepted:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import BuildError, FieldError
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span, span_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -175,14 +175,10 @@ def freeze(draft: Any, cls: type[Header]) -> None:
     check_fields(draft)
 
 
-def span_of(result: tuple[int, int, int, int, int | None, int] | Fault) -> Span | Fault:
-    """A kernel's answer as a Span, without the kind."""
-    return result if isinstance(result, Fault) else Span(*result[1:])
-
-
 def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
     """Have the kernel scan one header: bounds are stated there, once."""
-    return span_of(kernel.scan(kind, buf, start, end))
+    found = kernel.scan(kind, buf, start, end)
+    return found if isinstance(found, Fault) else span_of(found)
 
 
 def check_fields(header: Header) -> None:
