@@ -13,7 +13,11 @@ from vxlanpkt.errors import BuildError, FieldError
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from typing_extensions import Self
+
+    Address: TypeAlias = MACAddress | IPv4Address | IPv6Address
 
 _H = TypeVar("_H", bound="Header")
 
@@ -69,10 +73,12 @@ class Layer(Protocol):
 class Header:
     """What the built-in layers share: checks against field widths, typed change, strict access.
 
-    `BITS` gives the width of every integer field. `NEXT_FIELD` names the derived field, if any,
-    that says what follows. `RECOMPUTED` lists what `Packet.recompute` does anew, None for all derived
-    fields but that one. The draft of a class is its unfrozen twin: decoders fill one and then
-    turn it into the frozen class, which costs half of what a frozen constructor does.
+    `BITS` gives the width of every integer field, `ADDRESSES` the type of every address. Of these
+    `src` is the address, and `_src` what is held until somebody asks for it: packed bytes.
+    `NEXT_FIELD` names the derived field, if any, that says what follows. `RECOMPUTED` lists what
+    `Packet.recompute` does anew, None for all derived fields but that one. The draft of a class is
+    its unfrozen twin: decoders fill one and then turn it into the frozen class, which costs half of
+    what a frozen constructor does.
     """
 
     __slots__: tuple[str, ...] = ()
@@ -80,6 +86,7 @@ class Header:
     NAME: ClassVar[str]
     KIND: ClassVar[Kind]
     BITS: ClassVar[Mapping[str, int]]
+    ADDRESSES: ClassVar[Mapping[str, type[Address]]] = {}
     DERIVED: ClassVar[tuple[str, ...]] = ()
     NEXT_FIELD: ClassVar[str | None] = None
     RECOMPUTED: ClassVar[tuple[str, ...] | None] = None
@@ -87,7 +94,8 @@ class Header:
     DRAFT: ClassVar[Any]
     SETTERS: ClassVar[tuple[Any, ...]]
     GETTER: ClassVar[Any]
-    WIDTHS: ClassVar[Any]
+    CHECKED: ClassVar[Any]
+    CHECKS: ClassVar[tuple[tuple[str, int, bool], ...]]
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -138,21 +146,40 @@ class Header:
 
     def _next_key(self, around: Around) -> int:
         """The key of what follows, for the derived field that names it."""
-        field = str(self.NEXT_FIELD)
-        if around.next_key is None:
+        key = around.next_key
+        field: Any = self.NEXT_FIELD
+        if key is None:
             raise BuildError(f"{self.NAME}.{field} cannot be derived: say what follows", layer=self.NAME, field=field)
-        if around.next_key >> self.BITS[field]:
-            raise self._too_big(field, around.next_key)
-        return around.next_key
+        if key >> self.BITS[field]:
+            raise self._too_big(field, key)
+        return key
 
 
 def drafted(cls: type[_H]) -> type[_H]:
     """Class decorator: give a slotted dataclass its unfrozen twin, and quick access to its fields."""
     cls.DRAFT = type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__})
     cls.SETTERS = tuple(getattr(cls.DRAFT, name).__set__ for name in cls.__slots__)
-    cls.GETTER = _getter(cls.__slots__)
-    cls.WIDTHS = _getter(cls.BITS)
+    for name, made in cls.ADDRESSES.items():
+        slot = cls.__dict__[name]
+        setattr(cls, f"_{name}", slot)
+        setattr(cls, name, _address(slot, made))
+    cls.GETTER = _getter(f"_{name}" if name in cls.ADDRESSES else name for name in cls.__slots__)
+    cls.CHECKED = _getter(cls.BITS)
+    cls.CHECKS = tuple((name, bits, name in cls.DERIVED) for name, bits in cls.BITS.items())
     return cls
+
+
+def _address(slot: Any, made: type[Address]) -> property:
+    """A field that holds packed bytes in its *slot*, and becomes an address when it is asked for."""
+
+    def get(header: Header) -> Address:
+        held: bytes | Address = slot.__get__(header)
+        if isinstance(held, bytes):
+            held = made(held)
+            slot.__set__(header, held)
+        return held
+
+    return property(get, slot.__set__)
 
 
 def _getter(names: Iterable[str]) -> staticmethod[[object], tuple[Any, ...]]:
@@ -187,8 +214,8 @@ def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
 
 def check_fields(header: Header) -> None:
     """Refuse integer fields that their width on the wire cannot carry."""
-    for value, (name, bits) in zip(header.WIDTHS(header), header.BITS.items(), strict=True):
-        if value is None and name in header.DERIVED:
+    for value, (name, bits, derived) in zip(header.CHECKED(header), header.CHECKS, strict=True):
+        if value is None and derived:
             continue
         if not isinstance(value, int) or value >> bits:
             raise field_error(header.NAME, name, value, bits)
@@ -231,8 +258,30 @@ def as_ipv6(layer: str, field: str, value: IPv6Address | str | int | bytes) -> I
     return address
 
 
+def packed(held: bytes | Address) -> bytes:
+    """The bytes of an address, whether somebody asked for it or not."""
+    return held if isinstance(held, bytes) else held.packed
+
+
+def held_mac(layer: str, field: str, value: MACAddress | str | int | bytes) -> MACAddress | bytes:
+    """*value* as a field of `ADDRESSES` holds it."""
+    return value if type(value) is bytes and len(value) == 6 else as_mac(layer, field, value)
+
+
+def held_ipv4(layer: str, field: str, value: IPv4Address | str | int | bytes) -> IPv4Address | bytes:
+    """*value* as a field of `ADDRESSES` holds it."""
+    return value if type(value) is bytes and len(value) == 4 else as_ipv4(layer, field, value)
+
+
+def held_ipv6(layer: str, field: str, value: IPv6Address | str | int | bytes) -> IPv6Address | bytes:
+    """*value* as a field of `ADDRESSES` holds it."""
+    return value if type(value) is bytes and len(value) == 16 else as_ipv6(layer, field, value)
+
+
 def as_bytes(layer: str, field: str, value: bytes | bytearray | memoryview) -> bytes:
     """*value* as bytes; `FieldError` for anything that is not a buffer."""
+    if type(value) is bytes:
+        return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     raise field_error(layer, field, value, None, "bytes")

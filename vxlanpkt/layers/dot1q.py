@@ -68,7 +68,7 @@ class Dot1Q(Header):
     def decode(cls, buf: Buffer, span: Span) -> Dot1Q:
         """Read a tag that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        control, draft.ethertype = _STRUCT.unpack_from(buf, span.start)
+        control, draft.ethertype = _STRUCT.unpack_from(buf, span[0])
         draft.vid = control & 0xFFF
         draft.pcp = control >> 13
         draft.dei = control >> 12 & 1

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_mac, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import Around, Header, drafted, freeze, held_mac, packed, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from vxlanpkt.layers.base import Address
 
 _STRUCT = Struct("!6s6sH")
 
@@ -55,6 +57,9 @@ class Ethernet(Header):
     NAME: ClassVar[str] = "Ethernet"
     KIND: ClassVar[Kind] = Kind.ETHERNET
     BITS: ClassVar[dict[str, int]] = {"ethertype": 16}
+    ADDRESSES: ClassVar[dict[str, type[Address]]] = {"dst": MACAddress, "src": MACAddress}
+    _dst: ClassVar[Any]
+    _src: ClassVar[Any]
     DERIVED: ClassVar[tuple[str, ...]] = ("ethertype",)
     NEXT_FIELD: ClassVar[str | None] = "ethertype"
 
@@ -69,8 +74,8 @@ class Ethernet(Header):
         ethertype: int | None = None,
     ) -> None:
         draft = thawed(self)
-        draft.dst = as_mac("Ethernet", "dst", dst)
-        draft.src = as_mac("Ethernet", "src", src)
+        draft.dst = held_mac("Ethernet", "dst", dst)
+        draft.src = held_mac("Ethernet", "src", src)
         draft.ethertype = ethertype
         freeze(draft, Ethernet)
 
@@ -83,9 +88,7 @@ class Ethernet(Header):
     def decode(cls, buf: Buffer, span: Span) -> Ethernet:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        dst, src, draft.ethertype = _STRUCT.unpack_from(buf, span.start)
-        draft.dst = MACAddress(dst)
-        draft.src = MACAddress(src)
+        draft.dst, draft.src, draft.ethertype = _STRUCT.unpack_from(buf, span[0])
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
@@ -97,7 +100,7 @@ class Ethernet(Header):
         return {"ethertype": value}, self._pack(value)
 
     def _pack(self, ethertype: int) -> bytes:
-        return _STRUCT.pack(self.dst.packed, self.src.packed, ethertype)
+        return _STRUCT.pack(packed(self._dst), packed(self._src), ethertype)
 
     def replace(self, **changes: Unpack[EthernetFields]) -> Ethernet:
         """A copy with *changes*."""

@@ -98,8 +98,8 @@ class ICMPv6(Header):
     def decode(cls, buf: Buffer, span: Span) -> ICMPv6:
         """Read a message that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span.start)
-        draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span.start + 4 : span.header_end]))
+        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span[0])
+        draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span[0] + 4 : span[1]]))
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import pseudo_header_sum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_ipv6, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import Around, Header, drafted, freeze, held_ipv6, packed, scan, thawed
 from vxlanpkt.layers.ipv6_extensions import (
     Extension,
     Routing,
@@ -40,6 +40,8 @@ from vxlanpkt.layers.ipv6_extensions import (
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from vxlanpkt.layers.base import Address
 
 _STRUCT = Struct("!IHBB16s16s")
 
@@ -85,6 +87,9 @@ class IPv6(Header):
     BITS: ClassVar[dict[str, int]] = {
         "dscp": 6, "ecn": 2, "flow_label": 20, "hop_limit": 8, "version": 4, "payload_length": 16, "next_header": 8,
     }  # fmt: skip
+    ADDRESSES: ClassVar[dict[str, type[Address]]] = {"src": IPv6Address, "dst": IPv6Address}
+    _src: ClassVar[Any]
+    _dst: ClassVar[Any]
     DERIVED: ClassVar[tuple[str, ...]] = ("payload_length", "next_header")
     NEXT_FIELD: ClassVar[str | None] = "next_header"
 
@@ -113,8 +118,8 @@ class IPv6(Header):
         next_header: int | None = None,
     ) -> None:
         draft = thawed(self)
-        draft.src = as_ipv6("IPv6", "src", src)
-        draft.dst = as_ipv6("IPv6", "dst", dst)
+        draft.src = held_ipv6("IPv6", "src", src)
+        draft.dst = held_ipv6("IPv6", "dst", dst)
         draft.dscp = dscp
         draft.ecn = ecn
         draft.flow_label = flow_label
@@ -137,11 +142,11 @@ class IPv6(Header):
 
     def pseudo_header_sum(self, protocol: int, length: int) -> int:
         """The sum that the checksums above begin with (RFC 8200 section 8.1): to the final destination."""
-        dst = self.dst.packed
+        src, dst = packed(self._src), packed(self._dst)
         for extension in self.extension_headers:
             if isinstance(extension, Routing):
                 dst = extension.final_destination or dst
-        return pseudo_header_sum(self.src.packed, dst, protocol, length)
+        return pseudo_header_sum(src, dst, protocol, length)
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
@@ -152,10 +157,10 @@ class IPv6(Header):
     def decode(cls, buf: Buffer, span: Span) -> IPv6:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        start, header_end = span[:2]
-        first, draft.payload_length, draft.next_header, draft.hop_limit, src, dst = _STRUCT.unpack_from(buf, start)
-        draft.src = IPv6Address(src)
-        draft.dst = IPv6Address(dst)
+        start, header_end = span[0], span[1]
+        (
+            first, draft.payload_length, draft.next_header, draft.hop_limit, draft.src, draft.dst
+        ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
         draft.dscp = first >> 22 & 0x3F
         draft.ecn = first >> 20 & 3
         draft.flow_label = first & 0xFFFFF
@@ -170,11 +175,12 @@ class IPv6(Header):
         """Derive payload length and every next header."""
         derived: dict[str, Any] = {}
         chain, next_header, payload_length = self.extension_headers, self.next_header, self.payload_length
+        extensions = b""
         if chain:
             chain = resolve_extensions(chain, lambda: self._next_key(around))
             if chain != self.extension_headers:
                 derived["extension_headers"] = chain
-        extensions = encode_extensions(chain)
+            extensions = encode_extensions(chain)
         if next_header is None:
             next_header = derived["next_header"] = chain[0].number if chain else self._next_key(around)
         if payload_length is None:
@@ -182,7 +188,7 @@ class IPv6(Header):
             if payload_length >> 16:
                 raise self._too_big("payload_length", payload_length)
         first = self.version << 28 | self.dscp << 22 | self.ecn << 20 | self.flow_label
-        fixed = _STRUCT.pack(first, payload_length, next_header, self.hop_limit, self.src.packed, self.dst.packed)
+        fixed = _STRUCT.pack(first, payload_length, next_header, self.hop_limit, packed(self._src), packed(self._dst))
         return derived, fixed + extensions
 
     def replace(self, **changes: Unpack[IPv6Fields]) -> IPv6:

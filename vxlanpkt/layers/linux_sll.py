@@ -104,7 +104,7 @@ class LinuxSLL(Header):
         draft: Any = cls.DRAFT()
         (
             draft.packet_type, draft.arphrd_type, draft.address_length, draft.address, draft.protocol
-        ) = _STRUCT.unpack_from(buf, span.start)  # fmt: skip
+        ) = _STRUCT.unpack_from(buf, span[0])  # fmt: skip
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 

@@ -119,7 +119,7 @@ class LinuxSLL2(Header):
         (
             draft.protocol, draft.reserved, draft.interface_index, draft.arphrd_type,
             draft.packet_type, draft.address_length, draft.address,
-        ) = _STRUCT.unpack_from(buf, span.start)  # fmt: skip
+        ) = _STRUCT.unpack_from(buf, span[0])  # fmt: skip
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 

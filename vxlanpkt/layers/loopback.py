@@ -67,7 +67,7 @@ class Loopback(Header):
     def decode(cls, buf: Buffer, span: Span) -> Loopback:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        start = span.start
+        start = span[0]
         draft.byte_order = "little" if buf[start] or buf[start + 1] else "big"
         draft.family = int.from_bytes(buf[start : start + 4], draft.byte_order)
         draft.__class__ = cls

@@ -70,7 +70,7 @@ class UDP(Header):
     def decode(cls, buf: Buffer, span: Span) -> UDP:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.src_port, draft.dst_port, draft.length, draft.checksum = _STRUCT.unpack_from(buf, span.start)
+        draft.src_port, draft.dst_port, draft.length, draft.checksum = _STRUCT.unpack_from(buf, span[0])
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
@@ -84,9 +84,8 @@ class UDP(Header):
             if length >> 16:
                 raise self._too_big("length", length)
         if checksum is None:
-            datagram = _STRUCT.pack(self.src_port, self.dst_port, length, 0) + around.content
-            pseudo_header = around.pseudo_header_sum(_PROTOCOL, actual, self.NAME)
-            checksum = derived["checksum"] = transport_checksum(datagram, pseudo_header)
+            words = self.src_port + self.dst_port + length + around.pseudo_header_sum(_PROTOCOL, actual, self.NAME)
+            checksum = derived["checksum"] = transport_checksum(around.content, words)
         return derived, _STRUCT.pack(self.src_port, self.dst_port, length, checksum)
 
     def replace(self, **changes: Unpack[UDPFields]) -> UDP:

@@ -98,7 +98,7 @@ class VXLAN(Header):
     def decode(cls, buf: Buffer, span: Span) -> VXLAN:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        first, second = _STRUCT.unpack_from(buf, span.start)
+        first, second = _STRUCT.unpack_from(buf, span[0])
         draft.vni = second >> 8
         draft.flags = first >> 24
         draft.reserved1 = first & 0xFFFFFF

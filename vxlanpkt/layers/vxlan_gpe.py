@@ -88,7 +88,7 @@ class VXLANGPE(Header):
     def decode(cls, buf: Buffer, span: Span) -> VXLANGPE:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        first, draft.reserved1, draft.next_protocol, last = _STRUCT.unpack_from(buf, span.start)
+        first, draft.reserved1, draft.next_protocol, last = _STRUCT.unpack_from(buf, span[0])
         draft.vni = last >> 8
         draft.flags = first & ~_VERSION_BITS
         draft.version = first >> 4 & 3
