@@ -52,7 +52,7 @@ class Packet:
         trailers: Iterable[bytes] = (),
         start: Start | None = None,
     ) -> None:
-        ends = tuple(as_bytes("Packet", "trailers", trailer) for trailer in trailers)
+        ends = tuple([as_bytes("Packet", "trailers", trailer) for trailer in trailers])
         if len(ends) > len(layers):
             raise BuildError(f"{len(ends)} trailers for {len(layers)} layers", layer="Packet", field="trailers")
         if isinstance(payload, Packet):
@@ -194,7 +194,7 @@ class Packet:
                 header = layer.derive(Around(below, content, key))[1]
             parts.append((layer, header, content))
             content = header + content
-            if len(below) < len(trailers):
+            if trailers and len(below) < len(trailers):
                 content += trailers[len(below)]
             if below:
                 key = bindings.key(type(below[-1]), kind)
