@@ -191,7 +191,7 @@ class Packet:
             elif resolve:
                 layer, header = layer.encode(Around(below, content, key))
             else:
-                header = layer.derive(Around(below, content, key))[1]
+                header = layer.derive(below, content, key)[1]
             parts.append((layer, header, content))
             content = header + content
             if trailers and len(below) < len(trailers):

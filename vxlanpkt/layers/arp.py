@@ -32,12 +32,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import BuildError
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, freeze, held_ipv4, held_mac, packed, scan, thawed
+from vxlanpkt.layers.base import (
+    Address,
+    Below,
+    Header,
+    as_bytes,
+    drafted,
+    freeze,
+    held_ipv4,
+    held_mac,
+    packed,
+    scan,
+    thawed,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from vxlanpkt.layers.base import Address
 
 _STRUCT = Struct("!HHBBH")
 _ADDRESSES = Struct("!6s4s6s4s")
@@ -159,7 +169,7 @@ class ARP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the two lengths."""
         derived = {}
         hardware_length, protocol_length = self.hardware_length, self.protocol_length

@@ -13,11 +13,9 @@ from vxlanpkt.errors import BuildError, FieldError
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from typing_extensions import Self
 
-    Address: TypeAlias = MACAddress | IPv4Address | IPv6Address
+Address = MACAddress | IPv4Address | IPv6Address
 
 _set_class = object.__dict__["__class__"].__set__
 
@@ -31,18 +29,13 @@ class Around(NamedTuple):
     `next_key` the key under which the layer behind it is bound to it, None if nothing says.
     """
 
-    below: Sequence[Layer]
+    below: Below
     content: bytes
     next_key: int | None = None
 
     def pseudo_header_sum(self, protocol: int, length: int, layer: str) -> int:
         """The sum of the pseudo-header of the nearest IP layer below; `BuildError` if there is none."""
-        for under in reversed(self.below):
-            if hasattr(under, "pseudo_header_sum"):
-                return under.pseudo_header_sum(protocol, length)  # type: ignore[no-any-return]
-        raise BuildError(
-            f"{layer}.checksum: there is no IP layer below to take a pseudo-header from", layer=layer, field="checksum"
-        )
+        return pseudo_header_below(self.below, protocol, length, layer)
 
 
 @runtime_checkable
@@ -70,6 +63,10 @@ class Layer(Protocol):
     def encode(self, around: Around) -> tuple[Self, bytes]:
         """This value with every None filled in, and the bytes of its header."""
         ...
+
+
+# The layers that a layer stands on, outermost first.
+Below = Sequence[Layer]
 
 
 class Header:
@@ -101,13 +98,13 @@ class Header:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
-        """The values of the fields that are None, and the bytes of the header."""
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
+        """The values of the fields that are None, and the bytes of the header; takes the fields of an `Around`."""
         raise NotImplementedError
 
     def encode(self: _H, around: Around) -> tuple[_H, bytes]:
         """This value with every None filled in, and the bytes of its header."""
-        derived, header = self.derive(around)
+        derived, header = self.derive(*around)
         return self._resolved(derived) if derived else self, header
 
     def require(self, field: str) -> int:
@@ -145,9 +142,8 @@ class Header:
             f"{self.NAME}.{name}: {value} does not fit {self.BITS[name]} bits", layer=self.NAME, field=name
         )
 
-    def _next_key(self, around: Around) -> int:
+    def _checked_next(self, key: int | None) -> int:
         """The key of what follows, for the derived field that names it."""
-        key = around.next_key
         field: Any = self.NEXT_FIELD
         if key is None:
             raise BuildError(f"{self.NAME}.{field} cannot be derived: say what follows", layer=self.NAME, field=field)
@@ -212,6 +208,16 @@ def freeze(draft: Any, cls: type[Header]) -> None:
     """Turn a filled twin into the frozen class, once its fields are checked."""
     draft.__class__ = cls
     check_fields(draft)
+
+
+def pseudo_header_below(below: Below, protocol: int, length: int, layer: str) -> int:
+    """The sum of the pseudo-header of the nearest IP layer in *below*; `BuildError` if there is none."""
+    for under in reversed(below):
+        if hasattr(under, "pseudo_header_sum"):
+            return under.pseudo_header_sum(protocol, length)  # type: ignore[no-any-return]
+    raise BuildError(
+        f"{layer}.checksum: there is no IP layer below to take a pseudo-header from", layer=layer, field="checksum"
+    )
 
 
 def span_of(result: tuple[int, int, int, int, int | None, int] | Fault) -> Span | Fault:

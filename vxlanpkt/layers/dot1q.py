@@ -17,7 +17,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, scan
+from vxlanpkt.layers.base import Below, Header, drafted, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -75,11 +75,11 @@ class Dot1Q(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the EtherType."""
         if self.ethertype is not None:
             return {}, self._pack(self.ethertype)
-        value = self._next_key(around)
+        value = self._checked_next(next_key)
         return {"ethertype": value}, self._pack(value)
 
     def _pack(self, ethertype: int) -> bytes:

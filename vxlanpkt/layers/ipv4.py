@@ -30,12 +30,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 from vxlanpkt.checksum import internet_checksum, pseudo_header_sum
 from vxlanpkt.errors import MalformedError, Reason
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, freeze, held_ipv4, packed, scan, thawed
+from vxlanpkt.layers.base import Address, Below, Header, as_bytes, drafted, freeze, held_ipv4, packed, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from vxlanpkt.layers.base import Address
 
 _STRUCT = Struct("!BBHHHBBH4s4s")
 _END_OF_OPTIONS, _NO_OPERATION = 0, 1
@@ -205,7 +203,7 @@ class IPv4(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive IHL, total length, protocol and checksum."""
         derived = {}
         options, ihl, total_length = self.options, self.ihl, self.total_length
@@ -217,11 +215,11 @@ class IPv4(Header):
             if ihl >> 4:
                 raise self._too_big("ihl", ihl)
         if total_length is None:
-            total_length = derived["total_length"] = 20 + len(options) + len(around.content)
+            total_length = derived["total_length"] = 20 + len(options) + len(content)
             if total_length >> 16:
                 raise self._too_big("total_length", total_length)
         if protocol is None:
-            protocol = derived["protocol"] = self._next_key(around)
+            protocol = derived["protocol"] = self._checked_next(next_key)
         src, dst = packed(self._src), packed(self._dst)
         first, tos = self.version << 4 | ihl, self.dscp << 2 | self.ecn
         identification, ttl = self.identification, self.ttl

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import pseudo_header_sum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, freeze, held_ipv6, packed, scan, thawed
+from vxlanpkt.layers.base import Address, Below, Header, drafted, freeze, held_ipv6, packed, scan, thawed
 from vxlanpkt.layers.ipv6_extensions import (
     Extension,
     Routing,
@@ -40,8 +40,6 @@ from vxlanpkt.layers.ipv6_extensions import (
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from vxlanpkt.layers.base import Address
 
 _STRUCT = Struct("!IHBB16s16s")
 
@@ -171,20 +169,20 @@ class IPv6(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive payload length and every next header."""
         derived: dict[str, Any] = {}
         chain, next_header, payload_length = self.extension_headers, self.next_header, self.payload_length
         extensions = b""
         if chain:
-            chain = resolve_extensions(chain, lambda: self._next_key(around))
+            chain = resolve_extensions(chain, lambda: self._checked_next(next_key))
             if chain != self.extension_headers:
                 derived["extension_headers"] = chain
             extensions = encode_extensions(chain)
         if next_header is None:
-            next_header = derived["next_header"] = chain[0].number if chain else self._next_key(around)
+            next_header = derived["next_header"] = chain[0].number if chain else self._checked_next(next_key)
         if payload_length is None:
-            payload_length = derived["payload_length"] = len(extensions) + len(around.content)
+            payload_length = derived["payload_length"] = len(extensions) + len(content)
             if payload_length >> 16:
                 raise self._too_big("payload_length", payload_length)
         first = self.version << 28 | self.dscp << 22 | self.ecn << 20 | self.flow_label

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import Below, Header, drafted, freeze, pseudo_header_below, scan, thawed
 from vxlanpkt.layers.tcp_options import AnyTCPOption, as_options, parse_options
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class TCP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive data offset and checksum."""
         derived = {}
         options, data_offset, checksum = self.options, self.data_offset, self.checksum
@@ -162,11 +162,11 @@ class TCP(Header):
                 raise self._too_big("data_offset", data_offset)
         offset = data_offset << 4 | self.reserved
         if checksum is None:
-            content = options + around.content
+            content = options + content
             words = (
                 self.src_port + self.dst_port + self.sequence_number + self.acknowledgment_number
                 + (offset << 8 | self.flags) + self.window + self.urgent_pointer
-                + around.pseudo_header_sum(_PROTOCOL, 20 + len(content), self.NAME)
+                + pseudo_header_below(below, _PROTOCOL, 20 + len(content), self.NAME)
             )  # fmt: skip
             checksum = derived["checksum"] = internet_checksum(content, words)
         header = _STRUCT.pack(

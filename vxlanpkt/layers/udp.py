@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import transport_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, scan
+from vxlanpkt.layers.base import Below, Header, drafted, pseudo_header_below, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -74,18 +74,18 @@ class UDP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive length and checksum. The checksum covers the bytes there, whatever the length says."""
         derived = {}
-        actual = 8 + len(around.content)
+        actual = 8 + len(content)
         length, checksum = self.length, self.checksum
         if length is None:
             length = derived["length"] = actual
             if length >> 16:
                 raise self._too_big("length", length)
         if checksum is None:
-            words = self.src_port + self.dst_port + length + around.pseudo_header_sum(_PROTOCOL, actual, self.NAME)
-            checksum = derived["checksum"] = transport_checksum(around.content, words)
+            words = self.src_port + self.dst_port + length + pseudo_header_below(below, _PROTOCOL, actual, self.NAME)
+            checksum = derived["checksum"] = transport_checksum(content, words)
         return derived, _STRUCT.pack(self.src_port, self.dst_port, length, checksum)
 
     def replace(self, **changes: Unpack[UDPFields]) -> UDP:
