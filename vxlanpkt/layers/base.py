@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Address = MACAddress | IPv4Address | IPv6Address
 
-_set_class = object.__dict__["__class__"].__set__
-
 _H = TypeVar("_H", bound="Header")
 
 
