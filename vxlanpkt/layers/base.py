@@ -27,7 +27,7 @@ class Around(NamedTuple):
     `next_key` the key under which the layer behind it is bound to it, None if nothing says.
     """
 
-    below: Below
+    below: Sequence[Layer]
     content: bytes
     next_key: int | None = None
 
@@ -94,7 +94,10 @@ class Header:
     MISFIT: ClassVar[Any]
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        # Refuse integer fields that their width on the wire cannot carry.
+        name = self.MISFIT(self)
+        if name:
+            raise field_error(self.NAME, name, getattr(self, name), self.BITS[name])
 
     def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """The values of the fields that are None, and the bytes of the header; takes the fields of an `Around`."""
@@ -205,7 +208,7 @@ def thawed(header: Header) -> Any:
 def freeze(draft: Any, cls: type[Header]) -> None:
     """Turn a filled twin into the frozen class, once its fields are checked."""
     draft.__class__ = cls
-    check_fields(draft)
+    Header.__post_init__(draft)
 
 
 def pseudo_header_below(below: Below, protocol: int, length: int, layer: str) -> int:
@@ -226,13 +229,6 @@ def span_of(result: tuple[int, int, int, int, int | None, int] | Fault) -> Span 
 def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
     """Have the kernel scan one header: bounds are stated there, once."""
     return span_of(kernel.scan(kind, buf, start, end))
-
-
-def check_fields(header: Header) -> None:
-    """Refuse integer fields that their width on the wire cannot carry."""
-    name = header.MISFIT(header)
-    if name:
-        raise field_error(header.NAME, name, getattr(header, name), header.BITS[name])
 
 
 def field_error(layer: str, field: str, value: object, bits: int | None, expected: str = "") -> FieldError:
