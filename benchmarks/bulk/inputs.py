@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 
 from benchmarks.contender import DST, DST_MAC, SRC, SRC_MAC, VNI
 from benchmarks.frames import SEED, TCP, Inner, build_inner, frames
@@ -24,23 +25,20 @@ TABLE = [TUNNEL4.replace(vni=VNI + number) for number in range(_TUNNELS)]
 
 def inner_frames(size: str, rows: int) -> list[bytes]:
     """*rows* inner frames: TCP and UDP over IPv4 and IPv6, all of one size, or an IMIX in random order."""
-    if size != IMIX:
-        pool = _pool(int(size))
-        return [pool[row % len(pool)] for row in range(rows)]
-    pools = {length: _pool(length) for length in set(_MIX)}
-    lengths = [_MIX[row % len(_MIX)] for row in range(rows)]
+    lengths = [_MIX[row % len(_MIX)] for row in range(rows)] if size == IMIX else [int(size)] * rows
     random.Random(SEED).shuffle(lengths)
-    return [pools[length][row % _DISTINCT] for row, length in enumerate(lengths)]
+    distinct = min(rows, _DISTINCT)
+    pools = {length: _pool(length, distinct) for length in set(lengths)}
+    return [pools[length][row % distinct] for row, length in enumerate(lengths)]
 
 
 @lru_cache
-def _pool(size: int) -> tuple[bytes, ...]:
-    """Distinct frames of *size* bytes, with the headers of those in the other benchmarks."""
+def _pool(size: int, count: int) -> list[bytes]:
+    """*count* distinct frames of *size* bytes, with the headers of those in the other benchmarks that fit."""
     rng = random.Random(size)
-    fits = [frame.inner_fields for frame in frames() if _headers(frame.inner_fields) <= size]
-    return tuple(
-        build_inner(fields._replace(payload=rng.randbytes(size - _headers(fields)))) for fields in fits[:_DISTINCT]
-    )
+    candidates = (frame.inner_fields for frame in frames(2 * count + 16))
+    fits = islice((fields for fields in candidates if _headers(fields) <= size), count)
+    return [build_inner(fields._replace(payload=rng.randbytes(size - _headers(fields)))) for fields in fits]
 
 
 def _headers(fields: Inner) -> int:
