@@ -1,4 +1,4 @@
-"""Timing in turns: each statement once a round, in an order that changes, and what the rounds say of two of them.
+"""Timing in turns: each expression once a round, in an order that changes, and what the rounds say of two of them.
 
 What slows a whole round down does not enter a ratio taken inside that round.
 """

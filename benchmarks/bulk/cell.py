@@ -13,10 +13,10 @@ from benchmarks.timing import race, ratio
 
 
 class Job(NamedTuple):
-    """A statement that is timed, and the jobs of the same cell that it is compared with."""
+    """An expression that is timed, and the jobs of the same cell that it is compared with."""
 
     name: str
-    statement: str
+    expression: str
     bases: tuple[str, ...] = ()
 
 
@@ -26,8 +26,8 @@ class Cell:
 
     section  which part of the run it belongs to
     frames   what the rows are: a frame size, or a name
-    rows     how many frames a statement does
-    names    makes what the statements speak of
+    rows     how many frames an expression does
+    names    makes what the expressions speak of
     clock    nanoseconds; processor time, but for more than one thread
     """
 
@@ -41,7 +41,12 @@ class Cell:
     def timers(self) -> dict[str, Timer]:
         """A timer for each job."""
         names = dict(self.names())
-        return {job.name: Timer(job.statement, timer=self.clock, globals=names) for job in self.jobs}
+        return {job.name: Timer(job.expression, timer=self.clock, globals=names) for job in self.jobs}
+
+    def functions(self) -> dict[str, Callable[[], object]]:
+        """A function for each job, for those who do not time it, or time functions only."""
+        names = dict(self.names())
+        return {job.name: eval(f"lambda: {job.expression}", names) for job in self.jobs}
 
 
 class Record(NamedTuple):
@@ -56,6 +61,11 @@ class Record(NamedTuple):
     ratio: float
     low: float
     high: float
+
+    @property
+    def is_base(self) -> bool:
+        """Whether it is compared with nothing but itself."""
+        return self.job == self.base
 
     @property
     def frame_ns(self) -> float:

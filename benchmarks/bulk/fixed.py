@@ -36,7 +36,7 @@ def cells(arguments: Arguments) -> list[Cell]:
     """A cell for each batch size."""
     jobs = (
         *(Job(nothing(count), _call(count)) for count in sorted(set(arguments))),
-        *(Job(job.name, job.statement, (nothing(arguments.of(job.name)),)) for job in JOBS if job.name in _COMPARED),
+        *(Job(job.name, job.expression, (nothing(arguments.of(job.name)),)) for job in JOBS if job.name in _COMPARED),
     )
     return [Cell(SECTION, SIZE, rows, jobs, partial(_names, rows)) for rows in ROWS]
 

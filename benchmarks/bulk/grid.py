@@ -67,7 +67,7 @@ def cell(size: str, rows: int) -> Cell:
 
 
 def names(size: str, rows: int) -> dict[str, Any]:
-    """What the statements speak of."""
+    """What the expressions speak of."""
     frames = inner_frames(size, rows)
     inner = FrameBatch.from_frames(frames)
     outer = packed(encap_batch(inner, TUNNEL4))

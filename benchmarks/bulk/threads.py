@@ -16,9 +16,9 @@ ROWS = 4096
 _TIMES = 40  # calls of each thread, beside which starting it is nothing
 
 _JOBS = (
-    Job("encap, one thread", "encap[0](); encap[1]()"),
+    Job("encap, one thread", "(encap[0](), encap[1]())"),
     Job("encap, two threads", "together(encap)", ("encap, one thread",)),
-    Job("decap, one thread", "decap[0](); decap[1]()"),
+    Job("decap, one thread", "(decap[0](), decap[1]())"),
     Job("decap, two threads", "together(decap)", ("decap, one thread",)),
 )
 
