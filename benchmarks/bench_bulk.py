@@ -12,7 +12,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.bulk import fixed, grid, mixed, threads
 from benchmarks.bulk.inputs import SIZES
 
-_ROUNDS, _ITERATIONS = 5, 5
+_ROUNDS = 5
+_FRAMES = 20_000  # in a round, of as many calls as that takes
 _ROWS = (256, 4096)
 _CELLS = (*grid.cells(SIZES, _ROWS), *fixed.cells(fixed.Arguments()), *mixed.cells(), *threads.cells())
 _CASES = [
@@ -36,6 +37,6 @@ def bench_bulk(benchmark: BenchmarkFixture, number: int, job: str) -> None:
     benchmark.group = job
     benchmark.extra_info.update(section=cell.section, frames=cell.frames, rows=cell.rows)
     timed: Any = benchmark.pedantic
-    timed(function, rounds=_ROUNDS, iterations=_ITERATIONS, warmup_rounds=1)
+    timed(function, rounds=_ROUNDS, iterations=max(1, _FRAMES // cell.rows), warmup_rounds=1)
     if benchmark.stats is not None:
         benchmark.extra_info["frames_per_second"] = round(cell.rows / benchmark.stats.stats.median)

@@ -7,6 +7,16 @@
 
 #include "floor.h"
 
+#define PAGE 4096
+
+/* Where in `room`, which has a page to spare, to copy `source` to. Processors take a load for one that depends on an
+ * earlier store if their addresses differ by whole pages only: half a page apart, copying is at its fastest. */
+unsigned char *apart(unsigned char *room, const unsigned char *source)
+{
+    uintptr_t wanted = (uintptr_t)source + PAGE / 2;
+    return room + (wanted - (uintptr_t)room) % PAGE;
+}
+
 void copy_whole(unsigned char *target, const unsigned char *source, size_t size)
 {
     memcpy(target, source, size);
@@ -28,19 +38,20 @@ void copy_rows(Rows *target, const Rows *source)
 /* As copy_rows, into `size` bytes and columns that are allocated for it and freed again; -1 if there is no memory. */
 int copy_rows_fresh(const Rows *source, size_t size)
 {
+    unsigned char *room = malloc(size + PAGE);
     Rows target = {
-        .data = malloc(size),
         .offsets = malloc(source->count * sizeof *target.offsets),
         .lengths = malloc(source->count * sizeof *target.lengths),
         .count = source->count,
     };
-    int made = target.data && target.offsets && target.lengths;
+    int made = room && target.offsets && target.lengths;
     if (made) {
+        target.data = apart(room, source->data);
         copy_rows(&target, source);
         /* Without this the compiler may see that nobody reads what was copied, and leave it out. */
         __asm__ volatile("" : : "r"(&target) : "memory");
     }
-    free(target.data);
+    free(room);
     free(target.offsets);
     free(target.lengths);
     return made ? 0 : -1;

@@ -7,6 +7,7 @@ typedef struct {
     size_t count;
 } Rows;
 
+unsigned char *apart(unsigned char *room, const unsigned char *source);
 void copy_whole(unsigned char *target, const unsigned char *source, size_t size);
 void copy_rows(Rows *target, const Rows *source);
 int copy_rows_fresh(const Rows *source, size_t size);

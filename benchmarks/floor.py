@@ -25,6 +25,7 @@ _HERE = Path(__file__).parent
 _SOURCES = (_HERE / "floor.h", _HERE / "floor.c")
 _FLAGS = ["-O3", "-Wall", "-Wextra", "-Wconversion"]
 _NAME = "_floor"
+_PAGE = 4096
 
 _kept: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()  # what a C struct points into lives as long as it
 
@@ -77,9 +78,12 @@ def rows_of(batch: FrameBatch) -> Any:
     return _rows(batch.data, batch.offsets, batch.lengths)
 
 
-def empty_rows(count: int, size: int) -> Any:
-    """Room for *count* rows of *size* bytes in all, to copy into."""
-    return _rows(bytearray(size), array("Q", bytes(8 * count)), array("I", bytes(4 * count)))
+def room_for(source: Any, size: int) -> Any:
+    """Rows to copy *source*, *size* bytes in all, into."""
+    count = source.count
+    rows = _rows(bytearray(size + _PAGE), array("Q", bytes(8 * count)), array("I", bytes(4 * count)))
+    rows.data = lib.apart(rows.data, source.data)
+    return rows
 
 
 def _rows(data: Any, offsets: Any, lengths: Any) -> Any:

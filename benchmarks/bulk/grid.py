@@ -72,16 +72,17 @@ def names(size: str, rows: int) -> dict[str, Any]:
     inner = FrameBatch.from_frames(frames)
     outer = packed(encap_batch(inner, TUNNEL4))
     outer6 = packed(encap_batch(inner, TUNNEL6))
+    source, outer_source = floor.rows_of(inner), floor.rows_of(outer)
     return {
         "copy_whole": floor.lib.copy_whole,
         "copy_rows": floor.lib.copy_rows,
         "copy_rows_fresh": floor.lib.copy_rows_fresh,
         "copy_and_sum_rows": floor.lib.copy_and_sum_rows,
         "size": len(inner.data),
-        "source": floor.rows_of(inner),
-        "target": floor.empty_rows(rows, len(inner.data)),
-        "outer_source": floor.rows_of(outer),
-        "outer_target": floor.empty_rows(rows, len(outer.data)),
+        "source": source,
+        "target": floor.room_for(source, len(inner.data)),
+        "outer_source": outer_source,
+        "outer_target": floor.room_for(outer_source, len(outer.data)),
         "sums": floor.pointer(array("H", bytes(2 * rows)), "uint16_t"),
         "encap_batch": encap_batch,
         "decap_batch": decap_batch,
