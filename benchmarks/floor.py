@@ -17,8 +17,6 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from cffi import FFI
-
 from vxlanpkt import FrameBatch
 
 _HERE = Path(__file__).parent
@@ -48,6 +46,8 @@ def _load() -> ModuleType:
 
 def _compile(path: Path) -> None:
     """Make the extension module aside and move it into place, so that nobody loads half of it."""
+    from cffi import FFI  # here, as what is in the cache is loaded without it
+
     header, source = _SOURCES
     builder = FFI()
     builder.cdef(header.read_text())

@@ -79,13 +79,14 @@ def _collected(task: Task, times: int) -> int:
         out = Path(folder, "callgrind")
         command = [
             "valgrind",
+            "--quiet",
             "--tool=callgrind",
             f"--toggle-collect=_cffi_f_{_ENTRIES[task.job]}",
             f"--callgrind-out-file={out}",
             *(sys.executable, "-m", "benchmarks.instructions"),
             *("--child", str(times), "--job", task.job, "--frames", task.size),
         ]
-        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
         totals = [line for line in out.read_text().splitlines() if line.startswith("totals:")]
         return sum(int(line.split()[1]) for line in totals)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import floor
 from benchmarks.bulk.cell import Cell, Job
-from benchmarks.bulk.inputs import TABLE, TUNNEL4, TUNNEL6, inner_frames, packed, tunnel_column
+from benchmarks.bulk.inputs import TUNNEL4, TUNNEL6, inner_frames, packed, tunnel_column, tunnel_table
 from vxlanpkt import DecapPolicy, FrameBatch, decap_batch, encap_batch
 
 SECTION = "rows"
@@ -88,7 +88,7 @@ def names(size: str, rows: int) -> dict[str, Any]:
         "decap_batch": decap_batch,
         "tunnel": TUNNEL4,
         "tunnel6": TUNNEL6,
-        "table": TABLE,
+        "table": tunnel_table(),
         "index": array("I", tunnel_column(rows)),
         "inner": inner,
         "roomy": FrameBatch.from_frames(frames, headroom=TUNNEL4.overhead),

@@ -20,7 +20,6 @@ _TUNNELS = 1000
 
 TUNNEL4 = Tunnel(VNI, ".".join(map(str, SRC)), ".".join(map(str, DST)), SRC_MAC, DST_MAC)
 TUNNEL6 = Tunnel(VNI, "fd00::1", "fd00::2", SRC_MAC, DST_MAC, udp_checksum="full")
-TABLE = [TUNNEL4.replace(vni=VNI + number) for number in range(_TUNNELS)]
 
 
 def inner_frames(size: str, rows: int) -> list[bytes]:
@@ -45,8 +44,14 @@ def _headers(fields: Inner) -> int:
     return 14 + (20 if len(fields.src) == 4 else 40) + (20 if fields.protocol == TCP else 8)
 
 
+@lru_cache
+def tunnel_table() -> list[Tunnel]:
+    """A thousand tunnels, of a VNI each."""
+    return [TUNNEL4.replace(vni=VNI + number) for number in range(_TUNNELS)]
+
+
 def tunnel_column(rows: int) -> list[int]:
-    """A tunnel of `TABLE` for each row, at random."""
+    """A tunnel of the table for each row, at random."""
     rng = random.Random(SEED)
     return [rng.randrange(_TUNNELS) for _ in range(rows)]
 
