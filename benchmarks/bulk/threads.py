@@ -1,4 +1,7 @@
-"""Two threads on two batches beside one thread that does both: whether a call lets other threads run."""
+"""Two threads on two batches beside one thread that does both: whether a call lets other threads run.
+
+The floor's copy does: what it gains from a second thread is what the machine has to give.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from threading import Thread
 from time import perf_counter_ns
 from typing import Any
 
+from benchmarks import floor
 from benchmarks.bulk.cell import Cell, Job
 from benchmarks.bulk.inputs import IMIX, TUNNEL4, inner_frames, packed
 from vxlanpkt import FrameBatch, decap_batch, encap_batch
@@ -16,6 +20,8 @@ ROWS = 4096
 _TIMES = 40  # calls of each thread, beside which starting it is nothing
 
 _JOBS = (
+    Job("copy, one thread", "(copy[0](), copy[1]())"),
+    Job("copy, two threads", "together(copy)", ("copy, one thread",)),
     Job("encap, one thread", "(encap[0](), encap[1]())"),
     Job("encap, two threads", "together(encap)", ("encap, one thread",)),
     Job("decap, one thread", "(decap[0](), decap[1]())"),
@@ -31,10 +37,22 @@ def cells(rows: int = ROWS, times: int = _TIMES) -> list[Cell]:
 def _names(rows: int, times: int) -> dict[str, Any]:
     batches = [FrameBatch.from_frames(inner_frames(IMIX, rows)) for _ in range(2)]
     return {
+        "copy": [_copy(batch, times) for batch in batches],
         "encap": [_encap(batch, times) for batch in batches],
         "decap": [_decap(batch, times) for batch in batches],
         "together": _together,
     }
+
+
+def _copy(batch: FrameBatch, times: int) -> Callable[[], None]:
+    source = floor.rows_of(batch)
+    target = floor.room_for(source, len(batch.data))
+
+    def work() -> None:
+        for _ in range(times):
+            floor.lib.copy_rows(target, source)
+
+    return work
 
 
 def _encap(batch: FrameBatch, times: int) -> Callable[[], None]:
