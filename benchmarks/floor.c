@@ -5,7 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "floor.h"
+
+/* Have the allocator keep what is freed for whoever comes next. By itself it hands large blocks back to the system now
+ * and then, and whether a job pays for new pages depends on what ran before it. */
+void keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
 
 #define PAGE 4096
 

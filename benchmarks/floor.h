@@ -7,6 +7,7 @@ typedef struct {
     size_t count;
 } Rows;
 
+void keep_freed_memory(void);
 unsigned char *apart(unsigned char *room, const unsigned char *source);
 void copy_whole(unsigned char *target, const unsigned char *source, size_t size);
 void copy_rows(Rows *target, const Rows *source);

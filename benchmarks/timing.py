@@ -26,18 +26,23 @@ class Ratio(NamedTuple):
 
 
 def race(timers: Mapping[str, Timer], rounds: int) -> dict[str, list[float]]:
-    """Nanoseconds that one execution of each takes: a figure a round. The timers have to count nanoseconds."""
+    """Nanoseconds that one execution of each takes: a figure a round. The timers have to count nanoseconds.
+
+    Before each sample there is an execution that is not counted: what the one before left in the caches is not its own.
+    """
     repeats = {name: _enough(timer) for name, timer in timers.items()}
     found: dict[str, list[float]] = {name: [] for name in timers}
     order = random.Random(0)
     for _ in range(rounds):
         for name in order.sample(list(timers), len(timers)):
+            timers[name].timeit(1)
             found[name].append(timers[name].timeit(repeats[name]) / repeats[name])
     return found
 
 
 def _enough(timer: Timer) -> int:
-    """How many executions make a sample long enough; warms up too."""
+    """How many executions make a sample long enough. The first is not counted: it meets new memory."""
+    timer.timeit(1)
     repeat = 1
     while (took := timer.timeit(repeat)) < _SAMPLE:
         repeat = max(repeat + 1, min(10 * repeat, int(1.2 * repeat * _SAMPLE / max(took, 1))))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import vxlanpkt
+from benchmarks import floor
 from benchmarks.bulk import fixed, grid, mixed, threads
 from benchmarks.bulk.cell import Cell, Record, measure
 from benchmarks.bulk.figures import figures
@@ -26,6 +27,7 @@ def main() -> None:
     options = _options()
     if options.rounds < FEWEST_ROUNDS:
         raise SystemExit(f"--rounds {options.rounds}: at least {FEWEST_ROUNDS} are needed for an interval")
+    floor.lib.keep_freed_memory()
     arguments = fixed.Arguments(*options.arguments)
     records = [record for cell in _cells(options, arguments) for record in measure(cell, options.rounds)]
     print(f"{cpu_name()}, {platform.system()}, {platform.python_implementation()} {platform.python_version()}.")
