@@ -10,7 +10,7 @@ from itertools import islice
 
 from benchmarks.contender import DST, DST_MAC, SRC, SRC_MAC, VNI
 from benchmarks.frames import SEED, TCP, Inner, build_inner, frames
-from vxlanpkt import FrameBatch, Tunnel
+from vxlanpkt import FrameBatch, Tunnel, TunnelTable
 
 IMIX = "IMIX"
 SIZES = ("64", "570", "1400", IMIX)
@@ -45,9 +45,9 @@ def _headers(fields: Inner) -> int:
 
 
 @lru_cache
-def tunnel_table() -> list[Tunnel]:
+def tunnel_table() -> TunnelTable:
     """A thousand tunnels, of a VNI each."""
-    return [TUNNEL4.replace(vni=VNI + number) for number in range(_TUNNELS)]
+    return TunnelTable(TUNNEL4.replace(vni=VNI + number) for number in range(_TUNNELS))
 
 
 def tunnel_column(rows: int) -> list[int]:
