@@ -100,6 +100,29 @@ class Label:
         return self, self.entry.to_bytes(4, "big")
 
 
+@dataclass(frozen=True)
+class Witness:
+    """A layer of no bytes that keeps what it saw around it."""
+
+    NAME: ClassVar[str] = "Witness"
+    DERIVED: ClassVar[tuple[str, ...]] = ()
+    TUNNEL: ClassVar[bool] = False
+
+    seen: list[Around]
+
+    @classmethod
+    def scan(cls, buf: bytes | bytearray | memoryview, start: int, end: int) -> Span | Fault:
+        return Span(start, start, end, None)
+
+    @classmethod
+    def decode(cls, buf: bytes | bytearray | memoryview, span: Span) -> Witness:
+        return cls([])
+
+    def encode(self, around: Around) -> tuple[Witness, bytes]:
+        self.seen.append(around)
+        return self, b""
+
+
 GENEVE = DEFAULT.bind(UDP, 6081, Geneve).bind(Geneve, _ETHERNET_TYPE, Ethernet)
 OUTER = (Ethernet(1, 2), IPv4("192.0.2.1", "192.0.2.2"), UDP(1, 6081))
 INNER = Packet(Ethernet(3, 4), IPv4("10.0.0.1", "10.0.0.2"), TCP(1, 80), payload=b"data")
@@ -109,6 +132,15 @@ FRAME = Packet(*OUTER, Geneve(7, b"\1\1\0\0"), payload=INNER)
 def test_it_is_a_layer() -> None:
     """A plain frozen dataclass with three methods meets the protocol."""
     assert isinstance(Geneve(1), Layer)
+
+
+def test_what_a_layer_sees() -> None:
+    """The layers below, the bytes that it wraps, the key of what follows; it may keep them."""
+    table = DEFAULT.bind(UDP, 6081, Witness).bind(Witness, 9, Ethernet)
+    witness = Witness([])
+    wire = Packet(*OUTER, witness, payload=INNER, trailers=[b"", b"", b"", b"end"]).build(bindings=table)
+    assert wire.endswith(INNER.build() + b"end")
+    assert witness.seen == [Around(OUTER, INNER.build(), 9)]
 
 
 def test_a_layer_of_ones_own() -> None:

@@ -34,7 +34,7 @@ def transport_checksum(data: Buffer, pseudo_header: int) -> int:
 
 def pseudo_header_sum(src: bytes, dst: bytes, protocol: int, length: int) -> int:
     """The unfolded sum of the pseudo-header: RFC 768 for 4-byte, RFC 8200 section 8.1 for 16-byte addresses."""
-    return int.from_bytes(src, "big") + int.from_bytes(dst, "big") + protocol + length
+    return int.from_bytes(src + dst, "big") + protocol + length
 
 
 def update_checksum(checksum: int, old: int, new: int) -> int:

@@ -196,7 +196,9 @@ class Dissection:
         layer = self._cache.get(index)
         if layer is None:
             row = self._rows[index]
-            layer = self._cache[index] = self._types[row[0]].decode(self.data, span_of(row))
+            # Our own layers read a row's numbers by position, and need no Span.
+            span: Any = row[1:] if row[0] < len(LAYERS) else span_of(row)
+            layer = self._cache[index] = self._types[row[0]].decode(self.data, span)
         return layer
 
     def _behind_tunnel(self) -> Dissection:

@@ -52,7 +52,7 @@ class Packet:
         trailers: Iterable[bytes] = (),
         start: Start | None = None,
     ) -> None:
-        ends = tuple(as_bytes("Packet", "trailers", trailer) for trailer in trailers)
+        ends = tuple([as_bytes("Packet", "trailers", trailer) for trailer in trailers])
         if len(ends) > len(layers):
             raise BuildError(f"{len(ends)} trailers for {len(layers)} layers", layer="Packet", field="trailers")
         if isinstance(payload, Packet):
@@ -178,23 +178,26 @@ class Packet:
         """Each layer, its header and its content: one pass from right to left.
 
         Without *resolve* the layers stay as they are, which saves making values that nobody asked for.
+        The layers below are one list that gets shorter; only a user's own layer, which might keep it, gets a copy.
         """
-        layers, trailers, content = self.layers, self.trailers, self.payload
+        below, trailers, content = list(self.layers), self.trailers, self.payload
         parts = []
-        above: type[Layer] | None = None
-        for index in range(len(layers) - 1, -1, -1):
-            layer = layers[index]
+        key: int | None = None
+        while below:
+            layer = below.pop()
             kind = type(layer)
-            around = Around(layers[:index], content, None if above is None else bindings.key(kind, above))
-            if resolve or not isinstance(layer, Header):
-                layer, header = layer.encode(around)
+            if not isinstance(layer, Header):
+                layer, header = layer.encode(Around(tuple(below), content, key))
+            elif resolve:
+                layer, header = layer.encode(Around(below, content, key))
             else:
-                header = layer.derive(around)[1]
+                header = layer.derive(below, content, key)[1]
             parts.append((layer, header, content))
             content = header + content
-            if index < len(trailers):
-                content += trailers[index]
-            above = kind
+            if trailers and len(below) < len(trailers):
+                content += trailers[len(below)]
+            if below:
+                key = bindings.key(type(below[-1]), kind)
         parts.reverse()
         return parts
 

@@ -59,6 +59,9 @@ every_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 every_width = pytest.mark.parametrize(
     ("name", "field"), [(name, field) for name, sample in SAMPLES.items() for field in sample.BITS]
 )
+every_address = pytest.mark.parametrize(
+    ("name", "field"), [(name, field) for name, sample in SAMPLES.items() for field in sample.ADDRESSES]
+)
 
 
 def _spliced(data: bytearray, at: int, *values: int) -> bytes:
@@ -208,6 +211,46 @@ def test_largest_survives(name: str, field: str) -> None:
     spread = difference.bit_length() - (difference & -difference).bit_length() + 1 if difference else 0
     # GPE's flags lie around the version; a little-endian number is no run of bits.
     assert spread <= sample.BITS[field] + 2 * ((name, field) == ("VXLANGPE", "flags")) or field == "family"
+
+
+@every_address
+def test_held_address(name: str, field: str) -> None:
+    """Packed bytes are the address in every respect, whether or not somebody asked for it before."""
+    sample = SAMPLES[name]
+    address = getattr(sample, field)
+
+    def held() -> Any:
+        return sample.replace(**{field: address.packed})
+
+    assert held() == sample
+    assert hash(held()) == hash(sample)
+    assert repr(held()) == repr(sample)
+    assert pickle.dumps(held()) == pickle.dumps(sample)
+    assert copy.deepcopy(held()) == dataclasses.replace(held()) == held().replace() == sample
+    assert held().encode(Around((), b"")) == sample.encode(Around((), b""))
+
+
+@every_address
+def test_address_is_made_once(name: str, field: str) -> None:
+    """Who asks twice gets the same address, and an address that was given stays that very one."""
+    address = getattr(SAMPLES[name], field)
+    sample = SAMPLES[name].replace(**{field: address.packed})
+    assert getattr(sample, field) is getattr(sample, field)
+    assert type(getattr(sample, field)) is type(address)
+    assert getattr(sample.replace(**{field: address}), field) is address
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(sample, field, address)
+
+
+@every_address
+def test_held_address_is_checked(name: str, field: str) -> None:
+    """Bytes are held only if they are as many as the address has: all else is refused at once."""
+    sample = SAMPLES[name]
+    packed = getattr(sample, field).packed
+    for wrong in (b"", packed[:-1], packed + b"\0", bytearray(packed), None):
+        with pytest.raises(FieldError) as caught:
+            sample.replace(**{field: wrong})
+        assert (caught.value.layer, caught.value.field, caught.value.value) == (name, field, wrong)
 
 
 @every_sample

@@ -1,6 +1,6 @@
 /* Loads and stores in network order, and the Internet checksum (RFC 1071): the twin of checksum.py.
  *
- * Bytes are loaded one by one or through memcpy, so that alignment does not matter; compilers make one load of it.
+ * memcpy does not mind alignment; compilers make one load or store of it.
  */
 
 #if defined(_MSC_VER)
@@ -13,26 +13,59 @@
 #define PREFETCH(address) __builtin_prefetch(address)
 #endif
 
-INLINE uint32_t load16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
+/* Work on batches is compiled twice where a processor may have wider registers; which one runs is asked at run time. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define WIDE __attribute__((target("avx2,bmi,bmi2,movbe")))
+#define HAS_WIDE (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+#endif
 
-INLINE uint32_t load24(const uint8_t *at) { return (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2]; }
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define TURN16(value) (value)
+#define TURN32(value) (value)
+#define TURN64(value) (value)
+#elif defined(_MSC_VER)
+#define TURN16(value) _byteswap_ushort(value)
+#define TURN32(value) _byteswap_ulong(value)
+#define TURN64(value) _byteswap_uint64(value)
+#else
+#define TURN16(value) __builtin_bswap16(value)
+#define TURN32(value) __builtin_bswap32(value)
+#define TURN64(value) __builtin_bswap64(value)
+#endif
 
-INLINE uint32_t load32(const uint8_t *at) { return load16(at) << 16 | load16(at + 2); }
+INLINE uint32_t load16(const uint8_t *at)
+{
+    uint16_t value;
+    memcpy(&value, at, 2);
+    return TURN16(value);
+}
 
-INLINE uint64_t load48(const uint8_t *at) { return (uint64_t)load16(at) << 32 | load32(at + 2); }
+INLINE uint32_t load32(const uint8_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, 4);
+    return TURN32(value);
+}
 
-INLINE uint64_t load64(const uint8_t *at) { return (uint64_t)load32(at) << 32 | load32(at + 4); }
+INLINE uint64_t load64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, 8);
+    return TURN64(value);
+}
+
+INLINE uint64_t load48(const uint8_t *at) { return (uint64_t)load32(at) << 16 | load16(at + 4); }
 
 INLINE void store16(uint8_t *at, uint32_t value)
 {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
+    uint16_t turned = TURN16((uint16_t)value);
+    memcpy(at, &turned, 2);
 }
 
 INLINE void store32(uint8_t *at, uint32_t value)
 {
-    store16(at, value >> 16);
-    store16(at + 2, value);
+    uint32_t turned = TURN32(value);
+    memcpy(at, &turned, 4);
 }
 
 INLINE uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -48,28 +81,38 @@ INLINE uint32_t fold(uint64_t sum)
     return (uint32_t)((sum & 0xFFFF) + (sum >> 16));
 }
 
-/* The folded sum of the 16-bit words of some bytes, an odd last one padded with zero.
- *
- * Words are added in the machine's own order, 32 bits at a time, and the result is turned: one's complement sums do
- * not mind the order of bytes (RFC 1071 section 2 (B)). 64 bits hold the sum of 16 GiB of them. */
-static uint32_t ones_complement_sum(const uint8_t *data, uint64_t size)
+/* The sum of 32-bit words in the machine's own order; 64 bits hold that of 16 GiB. */
+INLINE uint64_t sum_words(const uint8_t *data, uint64_t words)
 {
     uint64_t sum = 0;
-    uint64_t words = size / 4;
     for (uint64_t word = 0; word < words; word++) {
         uint32_t value;
         memcpy(&value, data + 4 * word, 4);
         sum += value;
     }
+    return sum;
+}
+
+#ifdef WIDE
+WIDE static uint64_t sum_words_wide(const uint8_t *data, uint64_t words) { return sum_words(data, words); }
+#endif
+
+/* The folded sum of the 16-bit words of some bytes, an odd last one padded with zero. One's complement sums do not mind
+ * the order of bytes, so only the result is turned (RFC 1071 section 2 (B)). */
+static uint32_t ones_complement_sum(const uint8_t *data, uint64_t size)
+{
+    uint64_t words = size / 4, sum;
+    uint32_t value;
     uint8_t last[4] = {0, 0, 0, 0};
+#ifdef WIDE
+    sum = HAS_WIDE ? sum_words_wide(data, words) : sum_words(data, words);
+#else
+    sum = sum_words(data, words);
+#endif
     for (uint64_t at = 4 * words; at < size; at++)
         last[at % 4] = data[at];
-    uint32_t value;
     memcpy(&value, last, 4);
-    uint16_t folded = (uint16_t)fold(sum + value);
-    uint8_t turned[2];
-    memcpy(turned, &folded, 2);
-    return load16(turned);
+    return TURN16((uint16_t)fold(sum + value));
 }
 
 /* The sum of the pseudo-header: RFC 768 for addresses of 4 bytes, RFC 8200 section 8.1 for 16. */

@@ -143,7 +143,8 @@ struct vxlanpkt_frames {
     uint64_t rows;
 };
 
-/* contract.DecapRules. ports is a bit set, vnis is in ascending order; a count of -1 accepts all. */
+/* contract.DecapRules. ports is a bit set, usual_port the one of them that comes first; vnis is in ascending order; a
+ * count of -1 accepts all. */
 struct vxlanpkt_prefix {
     uint8_t version;
     uint8_t network[16];
@@ -170,6 +171,7 @@ struct vxlanpkt_rules {
     uint8_t check_inner_length;
     uint8_t ecn;
     uint8_t lengths;
+    uint32_t usual_port;
     uint8_t ports[8192];
 };
 
@@ -227,7 +229,10 @@ struct vxlanpkt_walk {
     int64_t rows[96];
 };
 
-/* contract.EncapRecipe; ipv4_sum is the sum of the words of the IPv4 header that are the same in every frame. */
+/* contract.EncapRecipe, and what follows from it: ipv4_sum is the sum of the words of the IPv4 header that are the
+ * same whatever the options say. A recipe is plain if a frame gives nothing but its length, its flow and the bits of
+ * its TOS in tos_mask, and the UDP checksum is zero or full; plain_sum is then the sum of all other words of the IPv4
+ * header, and udp_sum that of the pseudo-header and the headers of UDP and VXLAN. */
 struct vxlanpkt_recipe {
     uint8_t header[80];
     uint32_t length;
@@ -236,6 +241,8 @@ struct vxlanpkt_recipe {
     uint32_t high_port;
     uint32_t flow_label;
     uint32_t ipv4_sum;
+    uint32_t plain_sum;
+    uint32_t udp_sum;
     uint8_t family;
     uint8_t ttl;
     uint8_t inherit_ttl;
@@ -248,6 +255,9 @@ struct vxlanpkt_recipe {
     uint8_t symmetric;
     uint8_t gpe;
     uint8_t raw;
+    uint8_t plain;
+    uint8_t tos;
+    uint8_t tos_mask;
 };
 
 /* Tunnels, and the length of the longest header among them. */

@@ -21,15 +21,22 @@ struct job {
     const uint8_t *buf;
     const struct vxlanpkt_rules *rules;
     struct vxlanpkt_record *record;
-    struct vxlanpkt_underlay underlay;
+};
+
+/* What the outer header says that the inner frame is judged by. */
+struct underlay {
+    uint32_t version;
+    int32_t tos; /* -1 if it is not known */
+    const uint8_t *source;
 };
 
 /* An IPv4 address in the form of an address column: ::ffff:a.b.c.d. */
 INLINE void put_mapped(uint8_t *column, const uint8_t *address)
 {
-    memset(column, 0, 8);
-    memcpy(column + 8, "\0\0\xff\xff", 4);
-    memcpy(column + 12, address, 4);
+    uint32_t words[4] = {0, 0, 0, 0}; /* together, so that one store writes them */
+    memcpy(words + 2, "\0\0\xff\xff", 4);
+    memcpy(words + 3, address, 4);
+    memcpy(column, words, 16);
 }
 
 /* -- the outer headers */
@@ -55,6 +62,11 @@ INLINE uint32_t judge_udp_checksum(const struct job *job, struct extent udp, con
     return REASON_UDP_CHECKSUM;
 }
 
+INLINE bool is_accepted_port(const struct vxlanpkt_rules *rules, uint32_t port)
+{
+    return rules->ports[port >> 3] >> (port & 7) & 1;
+}
+
 /* The payload of a UDP datagram to one of the rules' ports becomes `content`. */
 INLINE uint32_t decap_udp(const struct job *job, struct extent in, bool fragmented, const uint8_t *src,
                           const uint8_t *dst, uint32_t address_size, struct extent *content)
@@ -65,7 +77,7 @@ INLINE uint32_t decap_udp(const struct job *job, struct extent in, bool fragment
     if (!scan_udp(job->buf, in, rules->lengths == LENGTHS_CAPTURED, &udp, &fault))
         return fault.reason;
     uint32_t port = (uint32_t)udp.key;
-    if (!(rules->ports[port >> 3] >> (port & 7) & 1))
+    if (!is_accepted_port(rules, port))
         return REASON_NOT_VXLAN;
     if (fragmented)
         return REASON_FRAGMENT;
@@ -78,7 +90,21 @@ INLINE uint32_t decap_udp(const struct job *job, struct extent in, bool fragment
     return judge_udp_checksum(job, datagram, src, dst, address_size);
 }
 
-INLINE uint32_t decap_ipv4(struct job *job, struct extent in, struct extent *content)
+/* Whether the checksum of an IPv4 header, which mostly is 20 bytes long, is right: whether 65,535 divides the sum of its
+ * words, in whatever order the machine has their bytes. */
+INLINE bool is_good_header(const uint8_t *header, uint64_t length)
+{
+    uint64_t first, second;
+    uint32_t third;
+    if (length != 20)
+        return ones_complement_sum(header, length) == 0xFFFF;
+    memcpy(&first, header, 8);
+    memcpy(&second, header + 8, 8);
+    memcpy(&third, header + 16, 4);
+    return ((first & 0xFFFFFFFF) + (first >> 32) + (second & 0xFFFFFFFF) + (second >> 32) + third) % 0xFFFF == 0;
+}
+
+INLINE uint32_t decap_ipv4(const struct job *job, struct extent in, struct extent *content, struct underlay *underlay)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     struct vxlanpkt_record *record = job->record;
@@ -97,7 +123,7 @@ INLINE uint32_t decap_ipv4(struct job *job, struct extent in, struct extent *con
     if (header_length > 20 && !rules->ip_options)
         return REASON_IPV4_OPTIONS;
     if (rules->verify_ip_checksum) {
-        bool good = ones_complement_sum(header, header_length) == 0xFFFF;
+        bool good = is_good_header(header, header_length);
         record->ip_checksum = good ? CHECKSUM_VALID : CHECKSUM_BAD;
         if (!good)
             return REASON_IPV4_CHECKSUM;
@@ -107,9 +133,7 @@ INLINE uint32_t decap_ipv4(struct job *job, struct extent in, struct extent *con
     put_mapped(record->outer_dst, header + 16);
     if (ip.end < in.end)
         record->notes |= NOTE_PADDING;
-    job->underlay.version = 4;
-    job->underlay.tos = header[1];
-    put_mapped(job->underlay.source, header + 12);
+    *underlay = (struct underlay){4, header[1], record->outer_src};
     struct extent datagram = {ip.header_end, ip.end, ip.missing};
     return decap_udp(job, datagram, ip.missing >= FRAGMENTED, header + 12, header + 16, 4, content);
 }
@@ -145,7 +169,7 @@ COLD struct chain read_chain(const uint8_t *buf, uint64_t start, uint64_t header
     return chain;
 }
 
-INLINE uint32_t decap_ipv6(struct job *job, struct extent in, struct extent *content)
+INLINE uint32_t decap_ipv6(const struct job *job, struct extent in, struct extent *content, struct underlay *underlay)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     struct vxlanpkt_record *record = job->record;
@@ -172,9 +196,7 @@ INLINE uint32_t decap_ipv6(struct job *job, struct extent in, struct extent *con
     memcpy(record->outer_dst, header + 24, 16);
     if (ip.end < in.end)
         record->notes |= NOTE_PADDING;
-    job->underlay.version = 6;
-    job->underlay.tos = (int32_t)(load16(header) >> 4 & 0xFF);
-    memcpy(job->underlay.source, header + 8, 16);
+    *underlay = (struct underlay){6, (int32_t)(load16(header) >> 4 & 0xFF), record->outer_src};
     bool fragmented = ip.missing >= FRAGMENTED || (chain.fragmented && !rules->atomic_fragments);
     const uint8_t *dst = chain.final_destination ? chain.final_destination : header + 24;
     struct extent datagram = {ip.header_end, ip.end, ip.missing};
@@ -194,7 +216,8 @@ INLINE bool scan_link(uint32_t kind, const uint8_t *buf, struct extent in, struc
     }
 }
 
-INLINE uint32_t decap_outer(struct job *job, struct extent in, uint32_t kind, struct extent *content)
+INLINE uint32_t decap_outer(const struct job *job, struct extent in, uint32_t kind, struct extent *content,
+                            struct underlay *underlay)
 {
     while (kind != KIND_IPV4 && kind != KIND_IPV6) {
         if (kind == KIND_RAW && in.start < in.end && (job->buf[in.start] >> 4 == 4 || job->buf[in.start] >> 4 == 6)) {
@@ -216,7 +239,7 @@ INLINE uint32_t decap_outer(struct job *job, struct extent in, uint32_t kind, st
         if (kind != KIND_DOT1Q && kind != KIND_IPV4 && kind != KIND_IPV6)
             return REASON_NOT_VXLAN;
     }
-    return kind == KIND_IPV4 ? decap_ipv4(job, in, content) : decap_ipv6(job, in, content);
+    return kind == KIND_IPV4 ? decap_ipv4(job, in, content, underlay) : decap_ipv6(job, in, content, underlay);
 }
 
 /* -- the VXLAN header */
@@ -235,20 +258,20 @@ static bool is_accepted_vni(const struct vxlanpkt_rules *rules, uint32_t vni)
     return low < rules->vni_count && rules->vnis[low] == vni;
 }
 
-static bool is_in_prefix(const struct vxlanpkt_prefix *prefix, const struct vxlanpkt_underlay *underlay)
+static bool is_in_prefix(const struct vxlanpkt_prefix *prefix, uint32_t version, const uint8_t *source)
 {
-    if (prefix->version != underlay->version)
+    if (prefix->version != version)
         return false;
     uint8_t differ = 0;
     for (int at = 0; at < 16; at++)
-        differ |= (uint8_t)((underlay->source[at] & prefix->mask[at]) ^ prefix->network[at]);
+        differ |= (uint8_t)((source[at] & prefix->mask[at]) ^ prefix->network[at]);
     return differ == 0;
 }
 
-static bool is_accepted_source(const struct vxlanpkt_rules *rules, const struct vxlanpkt_underlay *underlay)
+static bool is_accepted_source(const struct vxlanpkt_rules *rules, uint32_t version, const uint8_t *source)
 {
     for (int64_t at = 0; at < rules->source_count; at++)
-        if (is_in_prefix(rules->sources + at, underlay))
+        if (is_in_prefix(rules->sources + at, version, source))
             return true;
     return false;
 }
@@ -270,7 +293,7 @@ INLINE uint32_t judge_gpe(uint32_t flags, uint32_t next_protocol, struct vxlanpk
     return REASON_OK;
 }
 
-INLINE uint32_t decap_vxlan(struct job *job, struct extent in, struct extent *content)
+INLINE uint32_t decap_vxlan(const struct job *job, struct extent in, struct underlay underlay, struct extent *content)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     struct vxlanpkt_record *record = job->record;
@@ -297,8 +320,12 @@ INLINE uint32_t decap_vxlan(struct job *job, struct extent in, struct extent *co
         return REASON_VXLAN_RESERVED;
     if (rules->vni_count >= 0 && !is_accepted_vni(rules, record->vni))
         return REASON_VNI_REFUSED;
-    if (rules->source_count >= 0 && !is_accepted_source(rules, &job->underlay))
-        return REASON_SOURCE_REFUSED;
+    if (rules->source_count >= 0) {
+        uint8_t source[16];
+        memcpy(source, underlay.source, 16);
+        if (!is_accepted_source(rules, underlay.version, source))
+            return REASON_SOURCE_REFUSED;
+    }
     *content = (struct extent){vxlan.header_end, vxlan.end, vxlan.missing};
     return REASON_OK;
 }
@@ -349,18 +376,18 @@ INLINE uint32_t judge_inner_ethernet(const struct job *job, struct extent in)
     return REASON_OK;
 }
 
-INLINE bool looks_at_ecn(const struct job *job)
+INLINE bool looks_at_ecn(const struct job *job, int32_t tos)
 {
-    if (job->underlay.tos < 0)
+    if (tos < 0)
         return false;
     return job->rules->ecn == ECN_RULE_RFC6040 || (job->rules->ecn == ECN_RULE_UNTAGGED && !job->record->inner_tags);
 }
 
-INLINE uint32_t judge_ecn(const struct job *job, const uint8_t *header, bool is_ipv4)
+INLINE uint32_t judge_ecn(const struct job *job, int32_t tos, const uint8_t *header, bool is_ipv4)
 {
     struct vxlanpkt_record *record = job->record;
     uint32_t ecn = is_ipv4 ? header[1] & 3 : header[1] >> 4 & 3;
-    uint32_t after = ECN_AFTER[job->underlay.tos & 3][ecn];
+    uint32_t after = ECN_AFTER[tos & 3][ecn];
     if (after == DROPPED)
         return REASON_ECN_CONGESTION;
     record->inner_ecn = (uint8_t)after;
@@ -399,7 +426,7 @@ INLINE void describe_inner_ip(const struct job *job, struct extent in)
 }
 
 /* What is behind the inner link layer. */
-INLINE uint32_t decap_inner_ip(const struct job *job, struct extent in, bool full)
+INLINE uint32_t decap_inner_ip(const struct job *job, struct extent in, int32_t tos, bool full)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     bool is_ipv4 = job->record->inner_ethertype == TYPE_IPV4;
@@ -410,8 +437,8 @@ INLINE uint32_t decap_inner_ip(const struct job *job, struct extent in, bool ful
         bool is_short = in.end - in.start + in.missing < needed;
         return is_short && rules->check_inner_length ? REASON_INNER_LENGTH : REASON_OK;
     }
-    if (looks_at_ecn(job) && job->buf[in.start] >> 4 == (is_ipv4 ? 4 : 6)) {
-        uint32_t reason = judge_ecn(job, job->buf + in.start, is_ipv4);
+    if (looks_at_ecn(job, tos) && job->buf[in.start] >> 4 == (is_ipv4 ? 4 : 6)) {
+        uint32_t reason = judge_ecn(job, tos, job->buf + in.start, is_ipv4);
         if (reason != REASON_OK)
             return reason;
     }
@@ -426,7 +453,7 @@ INLINE bool looks_inside(const struct vxlanpkt_rules *rules)
            || rules->own_mac_count || rules->ecn != ECN_RULE_IGNORE;
 }
 
-INLINE uint32_t decap_inner(const struct job *job, struct extent in, bool full)
+INLINE uint32_t decap_inner(const struct job *job, struct extent in, int32_t tos, bool full)
 {
     struct vxlanpkt_record *record = job->record;
     uint64_t length = in.end - in.start;
@@ -446,22 +473,22 @@ INLINE uint32_t decap_inner(const struct job *job, struct extent in, bool full)
             return reason;
         in.start = at;
     }
-    return decap_inner_ip(job, in, full);
+    return decap_inner_ip(job, in, tos, full);
 }
 
 /* -- one frame */
 
-INLINE void decap_frame(struct job *job, struct extent in, uint32_t kind, bool full)
+INLINE void decap_frame(const struct job *job, struct extent in, uint32_t kind, struct underlay underlay, bool full)
 {
     struct vxlanpkt_record *record = job->record;
     struct extent content = in;
     uint32_t reason = REASON_OK;
     if (kind != KIND_VXLAN && kind != KIND_VXLANGPE)
-        reason = decap_outer(job, in, kind, &content);
+        reason = decap_outer(job, in, kind, &content, &underlay);
     if (reason == REASON_OK)
-        reason = decap_vxlan(job, content, &content);
+        reason = decap_vxlan(job, content, underlay, &content);
     if (reason == REASON_OK)
-        reason = decap_inner(job, content, full);
+        reason = decap_inner(job, content, underlay.tos, full);
     if (reason != REASON_OK)
         record->inner_length = record->inner_original_length = 0;
     record->status = (uint8_t)reason;

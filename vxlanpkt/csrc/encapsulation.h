@@ -6,6 +6,12 @@
 enum { DONT_FRAGMENT = 0x40, DEFAULT_TTL = 64, NOT_ECT = 0, ECT1 = 1, ECT0 = 2, CE = 3 };
 enum { LARGEST_IPV4_INNER = 65535 - 20 - 8 - 8, LARGEST_IPV6_INNER = 65535 - 8 - 8 };
 
+/* The longest frame that fits one datagram. */
+INLINE uint64_t longest_inner(const struct vxlanpkt_recipe *recipe)
+{
+    return recipe->family == 4 ? LARGEST_IPV4_INNER : LARGEST_IPV6_INNER;
+}
+
 /* What the outer headers take over from an inner frame. */
 struct inherited {
     uint32_t tos, ttl, flow_label, next_protocol;
@@ -111,7 +117,7 @@ INLINE void copy_header(uint8_t *to, const uint8_t *from, uint32_t length)
 INLINE uint32_t encap_header(const uint8_t *buf, uint64_t size, const struct vxlanpkt_recipe *recipe,
                              uint32_t identification, uint8_t *header)
 {
-    if (size > (recipe->family == 4 ? LARGEST_IPV4_INNER : LARGEST_IPV6_INNER))
+    if (size > longest_inner(recipe))
         return REASON_INNER_TOO_LONG;
     bool raw = recipe->raw;
     struct inner inner = {.is_ip = false};

@@ -180,8 +180,17 @@ INLINE bool scan_ipv6(const uint8_t *buf, struct extent in, bool any_length, str
     in.missing = beyond(total_length, available, in.missing);
     in.end = in.start + smaller(total_length, available);
     uint32_t key = header[6];
-    if (is_chained(key) || key == HOP_BY_HOP)
-        return scan_extensions(buf, in, span, fault);
+    if (is_chained(key) || key == HOP_BY_HOP) {
+        /* Into copies: the compiler keeps in registers what no other function has the address of. */
+        struct span chained;
+        struct fault broken;
+        bool sound = scan_extensions(buf, in, &chained, &broken);
+        if (sound)
+            *span = chained;
+        else
+            *fault = broken;
+        return sound;
+    }
     return accept(span, KIND_IPV6, in, in.start + 40, in.end, key);
 }
 

@@ -11,7 +11,19 @@ from typing import Any, NamedTuple
 
 from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import ADDRESS, DECAP_COLUMNS, DecapRecord, DecapRules, EncapMode, EncapRecipe, Underlay
+from vxlanpkt.kernel.contract import (
+    ADDRESS,
+    DECAP_COLUMNS,
+    DF,
+    DecapRecord,
+    DecapRules,
+    ECNMode,
+    EncapMode,
+    EncapRecipe,
+    FlowLabel,
+    UDPChecksum,
+    Underlay,
+)
 from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Row
 
 NAME = "c"
@@ -21,6 +33,8 @@ _NULL = ffi.NULL
 _BYTES = ffi.typeof("uint8_t[]")
 _WALK_ROWS = lib.VXLANPKT_WALK_ROWS
 _LARGEST_TUNNELS = 0xFFFFFFFF
+_NO_PORT = 0x10000
+_UDP_PROTOCOL = 17
 _REASONS = {int(reason): reason for reason in Reason}
 
 # Looked up once: these are called for every frame.
@@ -70,10 +84,11 @@ def hold_frames(
 def hold_rules(rules: DecapRules) -> Held:
     """A decapsulation policy, held."""
     held = ffi.new("struct vxlanpkt_rules *")
-    for name in _PLAIN_RULES:
+    for name in _NUMBERS_OF_RULES:
         setattr(held, name, int(getattr(rules, name)))
     for port in rules.ports:
         held.ports[port >> 3] |= 1 << (port & 7)
+    held.usual_port = min(rules.ports, default=_NO_PORT)
     vnis = ffi.new("uint32_t[]", sorted(rules.vnis or ()))
     own_macs = ffi.new("uint64_t[]", [int.from_bytes(mac, "big") for mac in rules.own_macs])
     sources = ffi.new("struct vxlanpkt_prefix[]", [_prefix(*source) for source in rules.sources or ()])
@@ -84,7 +99,7 @@ def hold_rules(rules: DecapRules) -> Held:
     return Held(held, (vnis, own_macs, sources))
 
 
-_PLAIN_RULES = (
+_NUMBERS_OF_RULES = (
     "reserved_mask", "gbp", "gpe", "verify_ip_checksum", "verify_udp_checksum", "zero_checksum6", "atomic_fragments",
     "ip_options", "inner_vlan", "check_inner_source", "check_inner_length", "ecn", "lengths",
 )  # fmt: skip
@@ -100,17 +115,42 @@ def _prefix(version: int, network: int, mask: int) -> tuple[int, bytes, bytes]:
 def hold_recipe(recipe: EncapRecipe) -> Held:
     """A tunnel, held."""
     held = ffi.new("struct vxlanpkt_recipe *")
-    for name in _PLAIN_RECIPE:
+    for name in _NUMBERS_OF_A_RECIPE:
         setattr(held, name, int(getattr(recipe, name)))
-    _buffer(held.header)[0 : len(recipe.template)] = recipe.template
     held.length = len(recipe.template)
-    if recipe.family == 4:
-        header = recipe.template[recipe.ip_offset : recipe.ip_offset + 20]
-        held.ipv4_sum = lib.vxlanpkt_sum(header, len(header))
+    held.plain = _is_plain(recipe)
+    held.tos = 0 if recipe.inherit_dscp else recipe.dscp << 2
+    held.tos_mask = (0xFC if recipe.inherit_dscp else 0) | (3 if recipe.ecn is ECNMode.RFC6040 else 0)
+    _fill_header(held, recipe)
     return _table(held, 1, len(recipe.template), held)
 
 
-_PLAIN_RECIPE = (
+def _is_plain(recipe: EncapRecipe) -> bool:
+    """Whether an inner frame gives the outer header nothing but its length, its flow and bits of its TOS."""
+    return not (
+        recipe.raw or recipe.gpe or recipe.symmetric or recipe.inherit_ttl or recipe.ecn is ECNMode.LINUX
+        or recipe.df is DF.INHERIT or recipe.flow_label_mode is not FlowLabel.FIXED
+        or recipe.udp_checksum is UDPChecksum.INNER
+    )  # fmt: skip
+
+
+def _fill_header(held: Any, recipe: EncapRecipe) -> None:
+    """The header with all that is the same in every frame, and the sums of it."""
+    header = bytearray(recipe.template)
+    ip = recipe.ip_offset
+    if recipe.family == 4:
+        held.ipv4_sum = ones_complement_sum(header[ip : ip + 20])
+        header[ip + 6] = 0x40 if recipe.df is DF.SET else 0
+        header[ip + 8] = recipe.ttl
+        held.plain_sum = ones_complement_sum(header[ip : ip + 20], 36)  # the length of the headers in the total length
+    else:
+        header[ip + 7] = recipe.ttl
+    addresses = header[-24:-16] if recipe.family == 4 else header[-48:-16]
+    held.udp_sum = ones_complement_sum(addresses) + _UDP_PROTOCOL + ones_complement_sum(header[-16:])
+    _buffer(held.header)[0 : len(header)] = header
+
+
+_NUMBERS_OF_A_RECIPE = (
     "ip_offset", "low_port", "high_port", "flow_label", "family", "ttl", "inherit_ttl", "dscp", "inherit_dscp", "ecn",
     "df", "flow_label_mode", "udp_checksum", "symmetric", "gpe", "raw",
 )  # fmt: skip

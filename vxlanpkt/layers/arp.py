@@ -32,7 +32,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import BuildError
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, as_ipv4, as_mac, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import (
+    Address,
+    Below,
+    Header,
+    as_bytes,
+    drafted,
+    freeze,
+    held_ipv4,
+    held_mac,
+    packed,
+    scan,
+    thawed,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -84,6 +96,13 @@ class ARP(Header):
     BITS: ClassVar[dict[str, int]] = {
         "operation": 16, "hardware_type": 16, "protocol_type": 16, "hardware_length": 8, "protocol_length": 8,
     }  # fmt: skip
+    ADDRESSES: ClassVar[dict[str, type[Address]]] = {
+        "sender_mac": MACAddress, "sender_ip": IPv4Address, "target_mac": MACAddress, "target_ip": IPv4Address,
+    }  # fmt: skip
+    _sender_mac: ClassVar[Any]
+    _sender_ip: ClassVar[Any]
+    _target_mac: ClassVar[Any]
+    _target_ip: ClassVar[Any]
     DERIVED: ClassVar[tuple[str, ...]] = ("hardware_length", "protocol_length")
     RECOMPUTED: ClassVar[tuple[str, ...] | None] = ()  # the lengths belong to the types, not to the content
 
@@ -113,10 +132,10 @@ class ARP(Header):
     ) -> None:
         draft = thawed(self)
         draft.operation = operation
-        draft.sender_mac = as_mac("ARP", "sender_mac", sender_mac)
-        draft.sender_ip = as_ipv4("ARP", "sender_ip", sender_ip)
-        draft.target_mac = as_mac("ARP", "target_mac", target_mac)
-        draft.target_ip = as_ipv4("ARP", "target_ip", target_ip)
+        draft.sender_mac = held_mac("ARP", "sender_mac", sender_mac)
+        draft.sender_ip = held_ipv4("ARP", "sender_ip", sender_ip)
+        draft.target_mac = held_mac("ARP", "target_mac", target_mac)
+        draft.target_ip = held_ipv4("ARP", "target_ip", target_ip)
         draft.hardware_type = hardware_type
         draft.protocol_type = protocol_type
         draft.hardware_length = hardware_length
@@ -134,16 +153,14 @@ class ARP(Header):
     def decode(cls, buf: Buffer, span: Span) -> ARP:
         """Read a message that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        start, header_end = span[:2]
+        start, header_end = span[0], span[1]
         (
             draft.hardware_type, draft.protocol_type, draft.hardware_length, draft.protocol_length, draft.operation
         ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
         if draft.hardware_length == 6 and draft.protocol_length == 4:
-            sender_mac, sender_ip, target_mac, target_ip = _ADDRESSES.unpack_from(buf, start + 8)
-            draft.sender_mac = MACAddress(sender_mac)
-            draft.sender_ip = IPv4Address(sender_ip)
-            draft.target_mac = MACAddress(target_mac)
-            draft.target_ip = IPv4Address(target_ip)
+            (
+                draft.sender_mac, draft.sender_ip, draft.target_mac, draft.target_ip
+            ) = _ADDRESSES.unpack_from(buf, start + 8)  # fmt: skip
             draft.raw_addresses = None
         else:
             draft.sender_mac = draft.target_mac = _NO_MAC
@@ -152,7 +169,7 @@ class ARP(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the two lengths."""
         derived = {}
         hardware_length, protocol_length = self.hardware_length, self.protocol_length
@@ -166,7 +183,7 @@ class ARP(Header):
             protocol_length = derived["protocol_length"] = 4
         if addresses is None:
             addresses = _ADDRESSES.pack(
-                self.sender_mac.packed, self.sender_ip.packed, self.target_mac.packed, self.target_ip.packed
+                packed(self._sender_mac), packed(self._sender_ip), packed(self._target_mac), packed(self._target_ip)
             )
         fixed = _STRUCT.pack(
             self.hardware_type, self.protocol_type, hardware_length, protocol_length, self.operation

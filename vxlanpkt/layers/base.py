@@ -15,6 +15,8 @@ from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span, span_of
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+Address = MACAddress | IPv4Address | IPv6Address
+
 _H = TypeVar("_H", bound="Header")
 
 
@@ -31,12 +33,7 @@ class Around(NamedTuple):
 
     def pseudo_header_sum(self, protocol: int, length: int, layer: str) -> int:
         """The sum of the pseudo-header of the nearest IP layer below; `BuildError` if there is none."""
-        for under in reversed(self.below):
-            if hasattr(under, "pseudo_header_sum"):
-                return under.pseudo_header_sum(protocol, length)  # type: ignore[no-any-return]
-        raise BuildError(
-            f"{layer}.checksum: there is no IP layer below to take a pseudo-header from", layer=layer, field="checksum"
-        )
+        return pseudo_header_below(self.below, protocol, length, layer)
 
 
 @runtime_checkable
@@ -66,13 +63,19 @@ class Layer(Protocol):
         ...
 
 
+# The layers that a layer stands on, outermost first.
+Below = Sequence[Layer]
+
+
 class Header:
     """What the built-in layers share: checks against field widths, typed change, strict access.
 
-    `BITS` gives the width of every integer field. `NEXT_FIELD` names the derived field, if any,
-    that says what follows. `RECOMPUTED` lists what `Packet.recompute` does anew, None for all derived
-    fields but that one. The draft of a class is its unfrozen twin: decoders fill one and then
-    turn it into the frozen class, which costs half of what a frozen constructor does.
+    `BITS` gives the width of every integer field, `ADDRESSES` the type of every address. Of these
+    `src` is the address, and `_src` what is held until somebody asks for it: packed bytes.
+    `NEXT_FIELD` names the derived field, if any, that says what follows. `RECOMPUTED` lists what
+    `Packet.recompute` does anew, None for all derived fields but that one. The draft of a class is
+    its unfrozen twin: decoders fill one and then turn it into the frozen class, which costs half of
+    what a frozen constructor does.
     """
 
     __slots__: tuple[str, ...] = ()
@@ -80,6 +83,7 @@ class Header:
     NAME: ClassVar[str]
     KIND: ClassVar[Kind]
     BITS: ClassVar[Mapping[str, int]]
+    ADDRESSES: ClassVar[Mapping[str, type[Address]]] = {}
     DERIVED: ClassVar[tuple[str, ...]] = ()
     NEXT_FIELD: ClassVar[str | None] = None
     RECOMPUTED: ClassVar[tuple[str, ...] | None] = None
@@ -87,18 +91,21 @@ class Header:
     DRAFT: ClassVar[Any]
     SETTERS: ClassVar[tuple[Any, ...]]
     GETTER: ClassVar[Any]
-    WIDTHS: ClassVar[Any]
+    MISFIT: ClassVar[Any]
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        # Refuse integer fields that their width on the wire cannot carry.
+        name = self.MISFIT(self)
+        if name:
+            raise field_error(self.NAME, name, getattr(self, name), self.BITS[name])
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
-        """The values of the fields that are None, and the bytes of the header."""
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
+        """The values of the fields that are None, and the bytes of the header; takes the fields of an `Around`."""
         raise NotImplementedError
 
     def encode(self: _H, around: Around) -> tuple[_H, bytes]:
         """This value with every None filled in, and the bytes of its header."""
-        derived, header = self.derive(around)
+        derived, header = self.derive(*around)
         return self._resolved(derived) if derived else self, header
 
     def require(self, field: str) -> int:
@@ -136,23 +143,52 @@ class Header:
             f"{self.NAME}.{name}: {value} does not fit {self.BITS[name]} bits", layer=self.NAME, field=name
         )
 
-    def _next_key(self, around: Around) -> int:
+    def _checked_next(self, key: int | None) -> int:
         """The key of what follows, for the derived field that names it."""
-        field = str(self.NEXT_FIELD)
-        if around.next_key is None:
+        field: Any = self.NEXT_FIELD
+        if key is None:
             raise BuildError(f"{self.NAME}.{field} cannot be derived: say what follows", layer=self.NAME, field=field)
-        if around.next_key >> self.BITS[field]:
-            raise self._too_big(field, around.next_key)
-        return around.next_key
+        if key >> self.BITS[field]:
+            raise self._too_big(field, key)
+        return key
 
 
 def drafted(cls: type[_H]) -> type[_H]:
     """Class decorator: give a slotted dataclass its unfrozen twin, and quick access to its fields."""
     cls.DRAFT = type(cls.__name__, cls.__bases__, {"__slots__": cls.__slots__})
     cls.SETTERS = tuple(getattr(cls.DRAFT, name).__set__ for name in cls.__slots__)
-    cls.GETTER = _getter(cls.__slots__)
-    cls.WIDTHS = _getter(cls.BITS)
+    for name, made in cls.ADDRESSES.items():
+        slot = cls.__dict__[name]
+        setattr(cls, f"_{name}", slot)
+        setattr(cls, name, _address(slot, made))
+    cls.GETTER = _getter(f"_{name}" if name in cls.ADDRESSES else name for name in cls.__slots__)
+    cls.MISFIT = _misfit(cls)
     return cls
+
+
+def _address(slot: Any, made: type[Address]) -> property:
+    """A field that holds packed bytes in its *slot*, and becomes an address when it is asked for."""
+
+    def get(header: Header) -> Address:
+        held: bytes | Address = slot.__get__(header)
+        if isinstance(held, bytes):
+            held = made(held)
+            slot.__set__(header, held)
+        return held
+
+    return property(get, slot.__set__)
+
+
+def _misfit(cls: type[Header]) -> staticmethod[[Header], str | None]:
+    """A function from a value to the name of the first integer field that does not fit its bits.
+
+    Compiled from one expression, as dataclasses do it: that costs a third of a loop over the fields.
+    """
+    terms = []
+    for name, bits in cls.BITS.items():
+        given = f"header.{name} is not None and " if name in cls.DERIVED else ""
+        terms.append(f"{given}(not isinstance(header.{name}, int) or header.{name} >> {bits}) and {name!r}")
+    return staticmethod(eval(f"lambda header: {' or '.join(terms)} or None"))
 
 
 def _getter(names: Iterable[str]) -> staticmethod[[object], tuple[Any, ...]]:
@@ -172,22 +208,23 @@ def thawed(header: Header) -> Any:
 def freeze(draft: Any, cls: type[Header]) -> None:
     """Turn a filled twin into the frozen class, once its fields are checked."""
     draft.__class__ = cls
-    check_fields(draft)
+    Header.__post_init__(draft)
+
+
+def pseudo_header_below(below: Below, protocol: int, length: int, layer: str) -> int:
+    """The sum of the pseudo-header of the nearest IP layer in *below*; `BuildError` if there is none."""
+    for under in reversed(below):
+        if hasattr(under, "pseudo_header_sum"):
+            return under.pseudo_header_sum(protocol, length)  # type: ignore[no-any-return]
+    raise BuildError(
+        f"{layer}.checksum: there is no IP layer below to take a pseudo-header from", layer=layer, field="checksum"
+    )
 
 
 def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
     """Have the kernel scan one header: bounds are stated there, once."""
     found = kernel.scan(kind, buf, start, end)
     return found if isinstance(found, Fault) else span_of(found)
-
-
-def check_fields(header: Header) -> None:
-    """Refuse integer fields that their width on the wire cannot carry."""
-    for value, (name, bits) in zip(header.WIDTHS(header), header.BITS.items(), strict=True):
-        if value is None and name in header.DERIVED:
-            continue
-        if not isinstance(value, int) or value >> bits:
-            raise field_error(header.NAME, name, value, bits)
 
 
 def field_error(layer: str, field: str, value: object, bits: int | None, expected: str = "") -> FieldError:
@@ -227,8 +264,30 @@ def as_ipv6(layer: str, field: str, value: IPv6Address | str | int | bytes) -> I
     return address
 
 
+def packed(held: bytes | Address) -> bytes:
+    """The bytes of an address, whether somebody asked for it or not."""
+    return held if isinstance(held, bytes) else held.packed
+
+
+def held_mac(layer: str, field: str, value: MACAddress | str | int | bytes) -> MACAddress | bytes:
+    """*value* as a field of `ADDRESSES` holds it."""
+    return value if type(value) is bytes and len(value) == 6 else as_mac(layer, field, value)
+
+
+def held_ipv4(layer: str, field: str, value: IPv4Address | str | int | bytes) -> IPv4Address | bytes:
+    """*value* as a field of `ADDRESSES` holds it."""
+    return value if type(value) is bytes and len(value) == 4 else as_ipv4(layer, field, value)
+
+
+def held_ipv6(layer: str, field: str, value: IPv6Address | str | int | bytes) -> IPv6Address | bytes:
+    """*value* as a field of `ADDRESSES` holds it."""
+    return value if type(value) is bytes and len(value) == 16 else as_ipv6(layer, field, value)
+
+
 def as_bytes(layer: str, field: str, value: bytes | bytearray | memoryview) -> bytes:
     """*value* as bytes; `FieldError` for anything that is not a buffer."""
+    if type(value) is bytes:
+        return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     raise field_error(layer, field, value, None, "bytes")

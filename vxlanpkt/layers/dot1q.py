@@ -17,7 +17,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, scan
+from vxlanpkt.layers.base import Below, Header, drafted, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -68,18 +68,18 @@ class Dot1Q(Header):
     def decode(cls, buf: Buffer, span: Span) -> Dot1Q:
         """Read a tag that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        control, draft.ethertype = _STRUCT.unpack_from(buf, span.start)
+        control, draft.ethertype = _STRUCT.unpack_from(buf, span[0])
         draft.vid = control & 0xFFF
         draft.pcp = control >> 13
         draft.dei = control >> 12 & 1
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the EtherType."""
         if self.ethertype is not None:
             return {}, self._pack(self.ethertype)
-        value = self._next_key(around)
+        value = self._checked_next(next_key)
         return {"ethertype": value}, self._pack(value)
 
     def _pack(self, ethertype: int) -> bytes:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_mac, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import Address, Below, Header, drafted, freeze, held_mac, packed, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -55,6 +55,9 @@ class Ethernet(Header):
     NAME: ClassVar[str] = "Ethernet"
     KIND: ClassVar[Kind] = Kind.ETHERNET
     BITS: ClassVar[dict[str, int]] = {"ethertype": 16}
+    ADDRESSES: ClassVar[dict[str, type[Address]]] = {"dst": MACAddress, "src": MACAddress}
+    _dst: ClassVar[Any]
+    _src: ClassVar[Any]
     DERIVED: ClassVar[tuple[str, ...]] = ("ethertype",)
     NEXT_FIELD: ClassVar[str | None] = "ethertype"
 
@@ -69,8 +72,8 @@ class Ethernet(Header):
         ethertype: int | None = None,
     ) -> None:
         draft = thawed(self)
-        draft.dst = as_mac("Ethernet", "dst", dst)
-        draft.src = as_mac("Ethernet", "src", src)
+        draft.dst = held_mac("Ethernet", "dst", dst)
+        draft.src = held_mac("Ethernet", "src", src)
         draft.ethertype = ethertype
         freeze(draft, Ethernet)
 
@@ -83,21 +86,19 @@ class Ethernet(Header):
     def decode(cls, buf: Buffer, span: Span) -> Ethernet:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        dst, src, draft.ethertype = _STRUCT.unpack_from(buf, span.start)
-        draft.dst = MACAddress(dst)
-        draft.src = MACAddress(src)
+        draft.dst, draft.src, draft.ethertype = _STRUCT.unpack_from(buf, span[0])
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the EtherType."""
         if self.ethertype is not None:
             return {}, self._pack(self.ethertype)
-        value = self._next_key(around)
+        value = self._checked_next(next_key)
         return {"ethertype": value}, self._pack(value)
 
     def _pack(self, ethertype: int) -> bytes:
-        return _STRUCT.pack(self.dst.packed, self.src.packed, ethertype)
+        return _STRUCT.pack(packed(self._dst), packed(self._src), ethertype)
 
     def replace(self, **changes: Unpack[EthernetFields]) -> Ethernet:
         """A copy with *changes*."""

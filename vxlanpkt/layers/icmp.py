@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, scan
+from vxlanpkt.layers.base import Below, Header, drafted, scan
 from vxlanpkt.layers.messages import Echo, Message, Quote, Unreachable, as_body, decode_body, encode_body
 
 if TYPE_CHECKING:
@@ -79,17 +79,17 @@ class ICMP(Header):
     def decode(cls, buf: Buffer, span: Span) -> ICMP:
         """Read a message that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span.start)
-        draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span.start + 4 : span.header_end]))
+        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span[0])
+        draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span[0] + 4 : span[1]]))
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the checksum."""
         body = encode_body(self.body)
         if self.checksum is not None:
             return {}, _STRUCT.pack(self.type, self.code, self.checksum) + body
-        message = _STRUCT.pack(self.type, self.code, 0) + body + around.content
+        message = _STRUCT.pack(self.type, self.code, 0) + body + content
         checksum = internet_checksum(message)
         return {"checksum": checksum}, _STRUCT.pack(self.type, self.code, checksum) + body
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, scan
+from vxlanpkt.layers.base import Below, Header, drafted, pseudo_header_below, scan
 from vxlanpkt.layers.messages import Echo, Message, PacketTooBig, Quote, as_body, decode_body, encode_body
 from vxlanpkt.layers.neighbor_discovery import (
     NeighborAdvertisement,
@@ -98,18 +98,18 @@ class ICMPv6(Header):
     def decode(cls, buf: Buffer, span: Span) -> ICMPv6:
         """Read a message that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span.start)
-        draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span.start + 4 : span.header_end]))
+        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span[0])
+        draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span[0] + 4 : span[1]]))
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the checksum."""
         body = encode_body(self.body)
         if self.checksum is not None:
             return {}, _STRUCT.pack(self.type, self.code, self.checksum) + body
-        message = _STRUCT.pack(self.type, self.code, 0) + body + around.content
-        pseudo_header = around.pseudo_header_sum(_PROTOCOL, len(message), self.NAME)
+        message = _STRUCT.pack(self.type, self.code, 0) + body + content
+        pseudo_header = pseudo_header_below(below, _PROTOCOL, len(message), self.NAME)
         checksum = internet_checksum(message, pseudo_header)
         return {"checksum": checksum}, _STRUCT.pack(self.type, self.code, checksum) + body
 

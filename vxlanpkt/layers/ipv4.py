@@ -30,13 +30,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 from vxlanpkt.checksum import internet_checksum, pseudo_header_sum
 from vxlanpkt.errors import MalformedError, Reason
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, as_ipv4, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import Address, Below, Header, as_bytes, drafted, freeze, held_ipv4, packed, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-_STRUCT = Struct("!BBHHHBBHII")
-_PACK = Struct("!BBHHHBBH4s4s").pack
+_STRUCT = Struct("!BBHHHBBH4s4s")
 _END_OF_OPTIONS, _NO_OPERATION = 0, 1
 
 
@@ -96,6 +95,9 @@ class IPv4(Header):
         "dscp": 6, "ecn": 2, "identification": 16, "flags": 3, "fragment_offset": 13, "ttl": 8, "version": 4,
         "ihl": 4, "total_length": 16, "protocol": 8, "header_checksum": 16,
     }  # fmt: skip
+    ADDRESSES: ClassVar[dict[str, type[Address]]] = {"src": IPv4Address, "dst": IPv4Address}
+    _src: ClassVar[Any]
+    _dst: ClassVar[Any]
     DERIVED: ClassVar[tuple[str, ...]] = ("ihl", "total_length", "protocol", "header_checksum")
     NEXT_FIELD: ClassVar[str | None] = "protocol"
 
@@ -132,8 +134,8 @@ class IPv4(Header):
         header_checksum: int | None = None,
     ) -> None:
         draft = thawed(self)
-        draft.src = as_ipv4("IPv4", "src", src)
-        draft.dst = as_ipv4("IPv4", "dst", dst)
+        draft.src = held_ipv4("IPv4", "src", src)
+        draft.dst = held_ipv4("IPv4", "dst", dst)
         draft.dscp = dscp
         draft.ecn = ecn
         draft.identification = identification
@@ -175,7 +177,7 @@ class IPv4(Header):
 
     def pseudo_header_sum(self, protocol: int, length: int) -> int:
         """The sum that the checksums of UDP and TCP begin with (RFC 768)."""
-        return pseudo_header_sum(self.src.packed, self.dst.packed, protocol, length)
+        return pseudo_header_sum(packed(self._src), packed(self._dst), protocol, length)
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
@@ -186,49 +188,49 @@ class IPv4(Header):
     def decode(cls, buf: Buffer, span: Span) -> IPv4:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        start, header_end = span[:2]
+        start, header_end = span[0], span[1]
         (
             first, tos, draft.total_length, draft.identification, fragment,
-            draft.ttl, draft.protocol, draft.header_checksum, src, dst,
+            draft.ttl, draft.protocol, draft.header_checksum, draft.src, draft.dst,
         ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
-        draft.src = IPv4Address(src)
-        draft.dst = IPv4Address(dst)
         draft.dscp = tos >> 2
         draft.ecn = tos & 3
         draft.flags = fragment >> 13
         draft.fragment_offset = fragment & 0x1FFF
-        draft.options = bytes(buf[start + 20 : header_end])
+        draft.options = bytes(buf[start + 20 : header_end]) if header_end > start + 20 else b""
         draft.version = first >> 4
         draft.ihl = first & 15
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive IHL, total length, protocol and checksum."""
         derived = {}
-        options = self.options + bytes(-len(self.options) % 4)
-        ihl, total_length, protocol, checksum = self.ihl, self.total_length, self.protocol, self.header_checksum
+        options, ihl, total_length = self.options, self.ihl, self.total_length
+        protocol, checksum = self.protocol, self.header_checksum
+        if len(options) % 4:
+            options += bytes(-len(options) % 4)
         if ihl is None:
             ihl = derived["ihl"] = 5 + len(options) // 4
             if ihl >> 4:
                 raise self._too_big("ihl", ihl)
         if total_length is None:
-            total_length = derived["total_length"] = 20 + len(options) + len(around.content)
+            total_length = derived["total_length"] = 20 + len(options) + len(content)
             if total_length >> 16:
                 raise self._too_big("total_length", total_length)
         if protocol is None:
-            protocol = derived["protocol"] = self._next_key(around)
+            protocol = derived["protocol"] = self._checked_next(next_key)
+        src, dst = packed(self._src), packed(self._dst)
+        first, tos = self.version << 4 | ihl, self.dscp << 2 | self.ecn
+        identification, ttl = self.identification, self.ttl
+        fragment = self.flags << 13 | self.fragment_offset
         if checksum is None:
-            blank = self._header(ihl, total_length, protocol, 0) + options
-            checksum = derived["header_checksum"] = internet_checksum(blank)
-        return derived, self._header(ihl, total_length, protocol, checksum) + options
-
-    def _header(self, ihl: int, total_length: int, protocol: int, checksum: int) -> bytes:
-        return _PACK(
-            self.version << 4 | ihl, self.dscp << 2 | self.ecn, total_length, self.identification,
-            self.flags << 13 | self.fragment_offset, self.ttl, protocol, checksum,
-            self.src.packed, self.dst.packed,
+            words = (first << 8 | tos) + total_length + identification + fragment + (ttl << 8 | protocol)
+            checksum = derived["header_checksum"] = internet_checksum(src + dst + options, words)
+        header = _STRUCT.pack(
+            first, tos, total_length, identification, fragment, ttl, protocol, checksum, src, dst
         )  # fmt: skip
+        return derived, header + options
 
     def replace(self, **changes: Unpack[IPv4Fields]) -> IPv4:
         """A copy with *changes*."""

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import pseudo_header_sum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_ipv6, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import Address, Below, Header, drafted, freeze, held_ipv6, packed, scan, thawed
 from vxlanpkt.layers.ipv6_extensions import (
     Extension,
     Routing,
@@ -85,6 +85,9 @@ class IPv6(Header):
     BITS: ClassVar[dict[str, int]] = {
         "dscp": 6, "ecn": 2, "flow_label": 20, "hop_limit": 8, "version": 4, "payload_length": 16, "next_header": 8,
     }  # fmt: skip
+    ADDRESSES: ClassVar[dict[str, type[Address]]] = {"src": IPv6Address, "dst": IPv6Address}
+    _src: ClassVar[Any]
+    _dst: ClassVar[Any]
     DERIVED: ClassVar[tuple[str, ...]] = ("payload_length", "next_header")
     NEXT_FIELD: ClassVar[str | None] = "next_header"
 
@@ -113,8 +116,8 @@ class IPv6(Header):
         next_header: int | None = None,
     ) -> None:
         draft = thawed(self)
-        draft.src = as_ipv6("IPv6", "src", src)
-        draft.dst = as_ipv6("IPv6", "dst", dst)
+        draft.src = held_ipv6("IPv6", "src", src)
+        draft.dst = held_ipv6("IPv6", "dst", dst)
         draft.dscp = dscp
         draft.ecn = ecn
         draft.flow_label = flow_label
@@ -137,11 +140,11 @@ class IPv6(Header):
 
     def pseudo_header_sum(self, protocol: int, length: int) -> int:
         """The sum that the checksums above begin with (RFC 8200 section 8.1): to the final destination."""
-        dst = self.dst.packed
+        src, dst = packed(self._src), packed(self._dst)
         for extension in self.extension_headers:
             if isinstance(extension, Routing):
                 dst = extension.final_destination or dst
-        return pseudo_header_sum(self.src.packed, dst, protocol, length)
+        return pseudo_header_sum(src, dst, protocol, length)
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
@@ -152,10 +155,10 @@ class IPv6(Header):
     def decode(cls, buf: Buffer, span: Span) -> IPv6:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        start, header_end = span[:2]
-        first, draft.payload_length, draft.next_header, draft.hop_limit, src, dst = _STRUCT.unpack_from(buf, start)
-        draft.src = IPv6Address(src)
-        draft.dst = IPv6Address(dst)
+        start, header_end = span[0], span[1]
+        (
+            first, draft.payload_length, draft.next_header, draft.hop_limit, draft.src, draft.dst
+        ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
         draft.dscp = first >> 22 & 0x3F
         draft.ecn = first >> 20 & 3
         draft.flow_label = first & 0xFFFFF
@@ -166,23 +169,24 @@ class IPv6(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive payload length and every next header."""
         derived: dict[str, Any] = {}
         chain, next_header, payload_length = self.extension_headers, self.next_header, self.payload_length
+        extensions = b""
         if chain:
-            chain = resolve_extensions(chain, lambda: self._next_key(around))
+            chain = resolve_extensions(chain, lambda: self._checked_next(next_key))
             if chain != self.extension_headers:
                 derived["extension_headers"] = chain
-        extensions = encode_extensions(chain)
+            extensions = encode_extensions(chain)
         if next_header is None:
-            next_header = derived["next_header"] = chain[0].number if chain else self._next_key(around)
+            next_header = derived["next_header"] = chain[0].number if chain else self._checked_next(next_key)
         if payload_length is None:
-            payload_length = derived["payload_length"] = len(extensions) + len(around.content)
+            payload_length = derived["payload_length"] = len(extensions) + len(content)
             if payload_length >> 16:
                 raise self._too_big("payload_length", payload_length)
         first = self.version << 28 | self.dscp << 22 | self.ecn << 20 | self.flow_label
-        fixed = _STRUCT.pack(first, payload_length, next_header, self.hop_limit, self.src.packed, self.dst.packed)
+        fixed = _STRUCT.pack(first, payload_length, next_header, self.hop_limit, packed(self._src), packed(self._dst))
         return derived, fixed + extensions
 
     def replace(self, **changes: Unpack[IPv6Fields]) -> IPv6:

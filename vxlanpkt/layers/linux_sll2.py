@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, as_bytes, drafted, field_error, freeze, scan, thawed
+from vxlanpkt.layers.base import Below, Header, as_bytes, drafted, field_error, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -119,15 +119,15 @@ class LinuxSLL2(Header):
         (
             draft.protocol, draft.reserved, draft.interface_index, draft.arphrd_type,
             draft.packet_type, draft.address_length, draft.address,
-        ) = _STRUCT.unpack_from(buf, span.start)  # fmt: skip
+        ) = _STRUCT.unpack_from(buf, span[0])  # fmt: skip
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the protocol."""
         if self.protocol is not None:
             return {}, self._pack(self.protocol)
-        value = self._next_key(around)
+        value = self._checked_next(next_key)
         return {"protocol": value}, self._pack(value)
 
     def _pack(self, protocol: int) -> bytes:

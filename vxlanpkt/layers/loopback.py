@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, final
 
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, field_error, scan
+from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,17 +67,17 @@ class Loopback(Header):
     def decode(cls, buf: Buffer, span: Span) -> Loopback:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        start = span.start
+        start = span[0]
         draft.byte_order = "little" if buf[start] or buf[start + 1] else "big"
         draft.family = int.from_bytes(buf[start : start + 4], draft.byte_order)
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the family."""
         if self.family is not None:
             return {}, self._pack(self.family)
-        value = self._next_key(around)
+        value = self._checked_next(next_key)
         return {"family": value}, self._pack(value)
 
     def _pack(self, family: int) -> bytes:

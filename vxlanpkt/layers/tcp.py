@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, freeze, scan, thawed
+from vxlanpkt.layers.base import Below, Header, drafted, freeze, pseudo_header_below, scan, thawed
 from vxlanpkt.layers.tcp_options import AnyTCPOption, as_options, parse_options
 
 if TYPE_CHECKING:
@@ -139,37 +139,41 @@ class TCP(Header):
     def decode(cls, buf: Buffer, span: Span) -> TCP:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        start, header_end = span[:2]
+        start, header_end = span[0], span[1]
         (
             draft.src_port, draft.dst_port, draft.sequence_number, draft.acknowledgment_number, offset,
             draft.flags, draft.window, draft.checksum, draft.urgent_pointer,
         ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
         draft.data_offset = offset >> 4
         draft.reserved = offset & 15
-        draft.options = bytes(buf[start + 20 : header_end])
+        draft.options = bytes(buf[start + 20 : header_end]) if header_end > start + 20 else b""
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive data offset and checksum."""
         derived = {}
-        options = self.options + bytes(-len(self.options) % 4)
-        data_offset, checksum = self.data_offset, self.checksum
+        options, data_offset, checksum = self.options, self.data_offset, self.checksum
+        if len(options) % 4:
+            options += bytes(-len(options) % 4)
         if data_offset is None:
             data_offset = derived["data_offset"] = 5 + len(options) // 4
             if data_offset >> 4:
                 raise self._too_big("data_offset", data_offset)
+        offset = data_offset << 4 | self.reserved
         if checksum is None:
-            segment = self._header(data_offset, 0) + options + around.content
-            pseudo_header = around.pseudo_header_sum(_PROTOCOL, len(segment), self.NAME)
-            checksum = derived["checksum"] = internet_checksum(segment, pseudo_header)
-        return derived, self._header(data_offset, checksum) + options
-
-    def _header(self, data_offset: int, checksum: int) -> bytes:
-        return _STRUCT.pack(
+            content = options + content
+            words = (
+                self.src_port + self.dst_port + self.sequence_number + self.acknowledgment_number
+                + (offset << 8 | self.flags) + self.window + self.urgent_pointer
+                + pseudo_header_below(below, _PROTOCOL, 20 + len(content), self.NAME)
+            )  # fmt: skip
+            checksum = derived["checksum"] = internet_checksum(content, words)
+        header = _STRUCT.pack(
             self.src_port, self.dst_port, self.sequence_number, self.acknowledgment_number,
-            data_offset << 4 | self.reserved, self.flags, self.window, checksum, self.urgent_pointer,
+            offset, self.flags, self.window, checksum, self.urgent_pointer,
         )  # fmt: skip
+        return derived, header + options
 
     def replace(self, **changes: Unpack[TCPFields]) -> TCP:
         """A copy with *changes*."""

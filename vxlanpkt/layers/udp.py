@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import transport_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, scan
+from vxlanpkt.layers.base import Below, Header, drafted, pseudo_header_below, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -70,23 +70,22 @@ class UDP(Header):
     def decode(cls, buf: Buffer, span: Span) -> UDP:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.src_port, draft.dst_port, draft.length, draft.checksum = _STRUCT.unpack_from(buf, span.start)
+        draft.src_port, draft.dst_port, draft.length, draft.checksum = _STRUCT.unpack_from(buf, span[0])
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive length and checksum. The checksum covers the bytes there, whatever the length says."""
         derived = {}
-        actual = 8 + len(around.content)
+        actual = 8 + len(content)
         length, checksum = self.length, self.checksum
         if length is None:
             length = derived["length"] = actual
             if length >> 16:
                 raise self._too_big("length", length)
         if checksum is None:
-            datagram = _STRUCT.pack(self.src_port, self.dst_port, length, 0) + around.content
-            pseudo_header = around.pseudo_header_sum(_PROTOCOL, actual, self.NAME)
-            checksum = derived["checksum"] = transport_checksum(datagram, pseudo_header)
+            words = self.src_port + self.dst_port + length + pseudo_header_below(below, _PROTOCOL, actual, self.NAME)
+            checksum = derived["checksum"] = transport_checksum(content, words)
         return derived, _STRUCT.pack(self.src_port, self.dst_port, length, checksum)
 
     def replace(self, **changes: Unpack[UDPFields]) -> UDP:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 
 from vxlanpkt.assigned import GBPFlags, VXLANFlags
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, field_error, scan
+from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -98,7 +98,7 @@ class VXLAN(Header):
     def decode(cls, buf: Buffer, span: Span) -> VXLAN:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        first, second = _STRUCT.unpack_from(buf, span.start)
+        first, second = _STRUCT.unpack_from(buf, span[0])
         draft.vni = second >> 8
         draft.flags = first >> 24
         draft.reserved1 = first & 0xFFFFFF
@@ -106,7 +106,7 @@ class VXLAN(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive nothing."""
         return {}, _STRUCT.pack(self.flags << 24 | self.reserved1, self.vni << 8 | self.reserved2)
 

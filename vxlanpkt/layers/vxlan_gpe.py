@@ -21,7 +21,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Around, Header, drafted, field_error, scan
+from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -88,7 +88,7 @@ class VXLANGPE(Header):
     def decode(cls, buf: Buffer, span: Span) -> VXLANGPE:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        first, draft.reserved1, draft.next_protocol, last = _STRUCT.unpack_from(buf, span.start)
+        first, draft.reserved1, draft.next_protocol, last = _STRUCT.unpack_from(buf, span[0])
         draft.vni = last >> 8
         draft.flags = first & ~_VERSION_BITS
         draft.version = first >> 4 & 3
@@ -96,11 +96,11 @@ class VXLANGPE(Header):
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 
-    def derive(self, around: Around) -> tuple[dict[str, Any], bytes]:
+    def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """Derive the next protocol."""
         if self.next_protocol is not None:
             return {}, self._pack(self.next_protocol)
-        value = self._next_key(around)
+        value = self._checked_next(next_key)
         return {"next_protocol": value}, self._pack(value)
 
     def _pack(self, next_protocol: int) -> bytes:
