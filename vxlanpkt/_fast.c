@@ -537,7 +537,7 @@ INLINE uint64_t needed_space(const struct vxlanpkt_frames *frames, uint64_t larg
 INLINE int64_t encap_shaped(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
                             const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
 {
-    uint32_t shape = index ? SHAPE_ANY : shape_of(table->recipes);
+    uint32_t shape = index || !table->count ? SHAPE_ANY : shape_of(table->recipes);
     if (shape == SHAPE_IPV4)
         return encap_rows(frames, table, index, identification, mode, SHAPE_IPV4, out);
     if (shape == SHAPE_IPV6)
