@@ -124,8 +124,8 @@ static void run_decap(struct input *in, const struct head *head)
     uint32_t kind = head->kind % 16;
     struct block before = copy_of(frames->data, frames->size);
     int64_t full_count, brief_count, accepted = 0;
-    struct block full = decap_batch(frames, kind, rules, false, &full_count);
-    struct block brief = decap_batch(frames, kind, rules, true, &brief_count);
+    struct block full = decap_batch(&batch.given, kind, rules, false, &full_count);
+    struct block brief = decap_batch(&batch.given, kind, rules, true, &brief_count);
     for (uint64_t row = 0; row < frames->rows; row++) {
         struct vxlanpkt_record record = expected_record(frames, row, kind, rules);
         check_columns(FULL, full.data, frames->rows, row, &record);

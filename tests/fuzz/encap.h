@@ -113,14 +113,16 @@ static bool expect(struct expected *expected, const struct vxlanpkt_frames *fram
 }
 
 /* Encapsulate as `mode` says, and compare every byte of the output and of the frames with what is expected. */
-static void check_mode(const struct vxlanpkt_frames *given, const struct vxlanpkt_table *table, const uint32_t *index,
+static void check_mode(const struct batch *batch, const struct vxlanpkt_table *table, bool has_index,
                        int64_t identification, uint32_t mode)
 {
-    struct vxlanpkt_frames frames = *given;
+    const struct vxlanpkt_frames *given = &batch->frames;
+    const uint32_t *index = has_index ? batch->given_index : NULL;
+    struct vxlanpkt_frames frames = batch->given;
     frames.data = copy_of(given->data, given->size).data;
     uint64_t size = OUTPUT_ROW * frames.rows;
     if (mode != ENCAP_MODE_IN_PLACE)
-        size += frames.rows * table->largest + (mode == ENCAP_MODE_COPY ? total_length(&frames) : 0);
+        size += frames.rows * table->largest + (mode == ENCAP_MODE_COPY ? total_length(given) : 0);
     struct block out = new_block(size), small = new_block(size ? size - 1 : 0);
     struct expected expected = {new_block(size), copy_of(given->data, given->size), 0, 0};
     if (size)
@@ -132,7 +134,7 @@ static void check_mode(const struct vxlanpkt_frames *given, const struct vxlanpk
     CHECK(is_untouched(small) && is_same(frames.data, given->data, given->size));
     int64_t count = vxlanpkt_encap(&frames, table, index, identification, mode, out.data, out.size), accepted = 0;
     for (uint64_t row = 0; row < frames.rows; row++) {
-        uint32_t which = index ? index[row] : 0;
+        uint32_t which = has_index ? batch->index[row] : 0;
         unsigned mark = block_count;
         uint64_t at = expected.position;
         uint32_t number = identification < 0 ? 0 : (uint32_t)(identification + (int64_t)row) & 0xFFFF;
@@ -154,6 +156,9 @@ static void run_encap(struct input *in, const struct head *head)
 {
     struct vxlanpkt_recipe recipes[MOST_RECIPES];
     uint64_t count = head->options & OPTION_TWO_RECIPES ? 2 : 1, largest = 0;
+    bool has_index = head->options & OPTION_INDEX;
+    if (head->options & OPTION_NO_RECIPE)
+        count = 0;
     for (uint64_t which = 0; which < count; which++) {
         struct recipe drawn = read_recipe(in);
         recipes[which] = make_recipe(&drawn);
@@ -161,12 +166,11 @@ static void run_encap(struct input *in, const struct head *head)
     }
     struct vxlanpkt_table table = {copy_items(recipes, count, sizeof *recipes), count, largest};
     struct batch batch = read_batch(in, head);
-    const uint32_t *index = head->options & OPTION_INDEX ? batch.index : NULL;
     int64_t identification = head->options & OPTION_NO_IDENTIFICATION ? -1 : (int64_t)(head->number & 0xFFFF);
-    CHECK(vxlanpkt_total_length(&batch.frames) == total_length(&batch.frames));
+    CHECK(vxlanpkt_total_length(&batch.given) == total_length(&batch.frames));
     for (uint32_t mode = ENCAP_MODE_COPY; mode <= ENCAP_MODE_HEADERS; mode++) {
         unsigned mark = block_count;
-        check_mode(&batch.frames, &table, index, identification, mode);
+        check_mode(&batch, &table, has_index, identification, mode);
         free_blocks(mark);
     }
 }

@@ -48,11 +48,20 @@ static uint64_t missing_bytes(const struct head *head, uint64_t size)
     return head->number < UINT32_MAX - size ? head->number : UINT32_MAX - size;
 }
 
-/* A batch, and the tunnel that each row chooses. */
+/* A batch and the tunnel that each row chooses, as the kernel gets them: in blocks that end with the last item, and
+ * may begin at an odd address. `frames` and `index` are the same for the checks. */
 struct batch {
-    struct vxlanpkt_frames frames;
-    uint32_t *index;
+    struct vxlanpkt_frames given, frames;
+    const uint32_t *given_index, *index;
 };
+
+static const void *give(const void *items, uint64_t size, bool unaligned)
+{
+    uint8_t *copy = new_block(size + unaligned).data + unaligned;
+    if (size)
+        memcpy(copy, items, size);
+    return copy;
+}
 
 static uint64_t row_offset(const struct row *row, uint64_t before, uint64_t size)
 {
@@ -72,24 +81,32 @@ static uint32_t row_length(const struct row *row, uint64_t offset, uint64_t size
 static struct batch read_batch(struct input *in, const struct head *head)
 {
     struct row drawn[MOST_ROWS] = {{.original = 0}};
-    uint64_t rows = head->rows ? (head->rows - 1u) % (MOST_ROWS + 1) : 1;
-    for (uint64_t row = 0; head->rows && row < rows; row++)
+    uint64_t count = head->rows ? (head->rows - 1u) % (MOST_ROWS + 1) : 1;
+    uint64_t rows = head->options & OPTION_MANY && count ? count * (1 + ENOUGH / count) : count;
+    bool has_originals = head->options & OPTION_ORIGINALS, unaligned = head->options & OPTION_UNALIGNED;
+    for (uint64_t row = 0; head->rows && row < count; row++)
         drawn[row] = read_row(in);
     struct block data = take_data(in);
-    uint64_t *offsets = new_items(rows, 8);
-    uint32_t *lengths = new_items(rows, 4);
-    uint32_t *originals = new_items(rows, 4);
-    uint32_t *index = new_items(rows, 4);
-    uint64_t before = 0;
+    uint64_t *offsets = new_items(rows, 8), before = 0;
+    uint32_t *lengths = new_items(rows, 4), *originals = new_items(rows, 4), *index = new_items(rows, 4);
     for (uint64_t row = 0; row < rows; row++) {
-        offsets[row] = row_offset(&drawn[row], before, data.size);
-        lengths[row] = row_length(&drawn[row], offsets[row], data.size);
-        originals[row] = (uint32_t)(lengths[row] + (int64_t)(int16_t)drawn[row].original);
-        index[row] = drawn[row].index == 255 ? VXLANPKT_NO_TUNNEL : drawn[row].index;
+        const struct row *from = drawn + row % count;
+        offsets[row] = row < count ? row_offset(from, before, data.size) : offsets[row - count];
+        lengths[row] = row < count ? row_length(from, offsets[row], data.size) : lengths[row - count];
+        originals[row] = (uint32_t)(lengths[row] + (int64_t)(int16_t)from->original);
+        index[row] = from->index == 255 ? VXLANPKT_NO_TUNNEL : from->index;
         before = offsets[row] + lengths[row];
     }
-    bool has_originals = head->options & OPTION_ORIGINALS;
-    return (struct batch){{data.data, data.size, offsets, lengths, has_originals ? originals : NULL, rows}, index};
+    struct batch batch = {.index = index, .given_index = give(index, 4 * rows, unaligned)};
+    batch.frames = (struct vxlanpkt_frames){data.data, data.size, offsets, lengths, NULL, rows};
+    batch.given = batch.frames;
+    batch.given.offsets = give(offsets, 8 * rows, unaligned);
+    batch.given.lengths = give(lengths, 4 * rows, unaligned);
+    if (has_originals) {
+        batch.frames.original_lengths = originals;
+        batch.given.original_lengths = give(originals, 4 * rows, unaligned);
+    }
+    return batch;
 }
 
 /* Whether a row lies in the buffer. */
@@ -135,6 +152,7 @@ static struct vxlanpkt_rules *make_rules(const struct rules *drawn)
     add_port(rules, 8472);
     add_port(rules, 4790);
     add_port(rules, drawn->port);
+    rules->usual_port = drawn->port < 4789 ? drawn->port : 4789;
     uint32_t vnis[2] = {drawn->vni & 0xFFFFFF, drawn->other_vni & 0xFFFFFF};
     if (drawn->vnis % 4 == 3 && vnis[1] < vnis[0]) { /* they stand in ascending order */
         vnis[0] = drawn->other_vni & 0xFFFFFF;
@@ -184,6 +202,27 @@ static void fill_template(struct vxlanpkt_recipe *recipe, uint64_t pattern)
     udp[8] = recipe->gpe ? 0x0C : 0x08; /* I, and P */
 }
 
+/* What follows from the rest of a recipe, as kernel/c.py has it. */
+static void complete(struct vxlanpkt_recipe *recipe)
+{
+    uint8_t *ip = recipe->header + recipe->ip_offset, *udp = recipe->header + recipe->length - 16;
+    uint32_t addresses = recipe->family == 4 ? 8 : 32;
+    recipe->plain = !(recipe->raw || recipe->gpe || recipe->symmetric || recipe->inherit_ttl
+                      || recipe->ecn == ECN_MODE_LINUX || recipe->df == DF_INHERIT
+                      || recipe->flow_label_mode != FLOW_LABEL_FIXED || recipe->udp_checksum == UDP_CHECKSUM_INNER);
+    recipe->tos = recipe->inherit_dscp ? 0 : (uint8_t)(recipe->dscp << 2);
+    recipe->tos_mask = (uint8_t)((recipe->inherit_dscp ? 0xFC : 0) | (recipe->ecn == ECN_MODE_RFC6040 ? 3 : 0));
+    if (recipe->family == 4) {
+        recipe->ipv4_sum = vxlanpkt_sum(ip, 20);
+        ip[6] = recipe->df == DF_SET ? 0x40 : 0;
+        ip[8] = recipe->ttl;
+        recipe->plain_sum = vxlanpkt_sum(ip, 20) + 36;
+    } else {
+        ip[7] = recipe->ttl;
+    }
+    recipe->udp_sum = vxlanpkt_sum(udp - addresses, addresses) + 17 + vxlanpkt_sum(udp, 16);
+}
+
 static struct vxlanpkt_recipe make_recipe(const struct recipe *drawn)
 {
     struct vxlanpkt_recipe recipe = {.length = 0};
@@ -208,7 +247,6 @@ static struct vxlanpkt_recipe make_recipe(const struct recipe *drawn)
     recipe.flow_label_mode = drawn->flow_label_mode % 3;
     recipe.udp_checksum = drawn->udp_checksum % 3;
     fill_template(&recipe, drawn->pattern);
-    if (!ipv6)
-        recipe.ipv4_sum = vxlanpkt_sum(recipe.header + recipe.ip_offset, 20);
+    complete(&recipe);
     return recipe;
 }

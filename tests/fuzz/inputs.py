@@ -23,7 +23,7 @@ from vxlanpkt.kernel.spans import Kind
 
 from .layout import HEAD, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, Reader, flags
 
-MOST_ROWS = 8
+MOST_ROWS, ENOUGH = 8, 32
 VERSIONS = (0, 4, 6)
 _TUNNEL_PORTS = {4789: Kind.VXLAN, 8472: Kind.VXLAN, 4790: Kind.VXLANGPE}
 
@@ -73,7 +73,7 @@ class Input:
         return WALK.read(self._reader)
 
     def recipes(self) -> list[EncapRecipe]:
-        return [self.recipe() for _ in range(2 if self.has("TWO_RECIPES") else 1)]
+        return [self.recipe() for _ in range(0 if self.has("NO_RECIPE") else 2 if self.has("TWO_RECIPES") else 1)]
 
     def recipe(self) -> EncapRecipe:
         return make_recipe(RECIPE.read(self._reader))
@@ -101,6 +101,10 @@ class Input:
             if found.originals is not None:
                 found.originals.append((length + _signed(row["original"])) % (1 << 32))
             found.index.append(NO_TUNNEL if row["index"] == 255 else row["index"])
+        if self.has("MANY") and drawn:
+            for column in (found.offsets, found.lengths, found.originals, found.index):
+                if column is not None:
+                    column *= 1 + ENOUGH // len(drawn)
         return found
 
 

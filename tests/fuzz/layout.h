@@ -22,8 +22,12 @@ enum {
     OPTION_INDEX = 2,             /* rows choose their recipe */
     OPTION_NO_IDENTIFICATION = 4, /* none is given */
     OPTION_TWO_RECIPES = 8,       /* the table has two */
-    OPTION_ANY_LENGTH = 16        /* lengths of 0 mean all bytes there */
+    OPTION_ANY_LENGTH = 16,       /* lengths of 0 mean all bytes there */
+    OPTION_UNALIGNED = 32,        /* columns lie at odd addresses */
+    OPTION_NO_RECIPE = 64,        /* the table is empty */
+    OPTION_MANY = 128             /* the rows come again and again until there are more than ENOUGH */
 };
+enum { ENOUGH = 32 };
 
 /* offset is signed and counts from: the buffer's first byte, the end of the row before, the buffer's end, 2^63.
  * length, by length_as: signed, on what is left of the buffer; as it is; down from 2^32 - 1.

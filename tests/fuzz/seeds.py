@@ -40,7 +40,9 @@ def seeds() -> Iterator[bytes]:
     for path in sorted(DATA.glob("*.pcap*")):
         if path.suffix in (".pcap", ".pcapng"):
             with vxlanpkt.open(str(path)) as capture:
-                frames = [record.data for record in islice(capture, 8)]
+                frames = [record.data for record in islice(capture, 40)]
+            # Some of each length; the shortest are whole in what is kept of them.
+            frames = list({len(frame): frame for frame in sorted(frames, key=len)}.values())[:12]
             yield from _of_frames(frames, Kind.LINUX_SLL2 if path.stem == "sll2_any" else Kind.ETHERNET)
 
 
@@ -58,6 +60,7 @@ def _of_frames(frames: list[bytes], kind: Kind) -> Iterator[bytes]:
     for which, frame in enumerate(frames):
         frame = frame[:300]
         yield decap_input(PRESETS[which % len(PRESETS)].rules, kind, frame, 0)
+        yield decap_input(PRESETS[0].rules, kind, frame, 0, "MANY", "UNALIGNED")
         yield walk_input(kind, frame, 0)
     inner = [bytes(frame)[:200] for frame in decap_batch(FrameBatch.from_frames(frames)).inner if len(frame)]
     for which, recipe in enumerate(RECIPES):
@@ -66,10 +69,11 @@ def _of_frames(frames: list[bytes], kind: Kind) -> Iterator[bytes]:
         yield encap_input(recipe, RECIPES[which - 1], inner[:3])
 
 
-def decap_input(rules: DecapRules, kind: Kind, frame: bytes, missing: int) -> bytes:
+def decap_input(rules: DecapRules, kind: Kind, frame: bytes, missing: int, *more: str) -> bytes:
     """Decapsulation of one row; rules that do not fit the layout lose what is too much."""
-    options = OPTIONS["ORIGINALS"] if 0 < missing < 32768 else 0
-    row = ROW.pack(original=missing) if options else b""
+    cut = OPTIONS["ORIGINALS"] if 0 < missing < 32768 else 0
+    row = ROW.pack(original=missing) if cut else b""
+    options = cut + sum(OPTIONS[name] for name in more)
     head = HEAD.pack(job=JOBS["DECAP"], kind=kind, rows=2 if row else 0, options=options, number=missing)
     # A bare payload is judged with what is told of its datagram.
     return head + _pack_rules(rules) + UNDERLAY.pack(version=1, source=0x0102_00C0, tos=3) + row + frame

@@ -100,7 +100,7 @@ def encapsulated(
     """The count, the output in full, and the frames afterwards."""
     data, frames = held(kernel, batch)
     table = kernel.hold_table([kernel.hold_recipe(recipe) for recipe in recipes])
-    longest = max(len(recipe.template) for recipe in recipes)
+    longest = max((len(recipe.template) for recipe in recipes), default=0)
     out = kernel.new_buffer(len(batch.offsets) * (ENCAP_LAYOUT.row_size + longest) + kernel.total_length(frames))
     kernel.view(out)[:] = bytes(len(out))
     chosen = None if index is None else kernel.hold_index(index)
