@@ -26,9 +26,11 @@ enum { PREFETCH_ROWS = 8, PREFETCH_FROM = 1024 * 1024 };
 /* A row of a batch, read once. */
 INLINE bool read_row(const struct vxlanpkt_frames *frames, uint64_t row, struct extent *in)
 {
-    uint64_t offset = ((const volatile uint64_t *)frames->offsets)[row];
-    uint32_t length = ((const volatile uint32_t *)frames->lengths)[row];
-    uint32_t original = frames->original_lengths ? frames->original_lengths[row] : length;
+    uint64_t offset = ((const volatile item64 *)frames->offsets)[row];
+    uint32_t length = ((const volatile item32 *)frames->lengths)[row];
+    uint32_t original = length;
+    if (frames->original_lengths)
+        original = ((const volatile item32 *)frames->original_lengths)[row];
     *in = (struct extent){offset, offset + length, original > length ? original - length : 0};
     return offset <= frames->size && length <= frames->size - offset;
 }
@@ -37,7 +39,7 @@ INLINE bool read_row(const struct vxlanpkt_frames *frames, uint64_t row, struct 
 INLINE void prefetch_row(const struct vxlanpkt_frames *frames, uint64_t row)
 {
     if (row < frames->rows)
-        PREFETCH((const void *)((uintptr_t)frames->data + (uintptr_t)frames->offsets[row]));
+        PREFETCH((const void *)((uintptr_t)frames->data + (uintptr_t)((const item64 *)frames->offsets)[row]));
 }
 
 /* Whether an output shares memory with an input. */
@@ -376,7 +378,7 @@ enum { OUTPUT_ROW = 8 + 4 + 1 };
 INLINE uint32_t choose(const struct vxlanpkt_table *table, const uint32_t *index, uint64_t row,
                        const struct vxlanpkt_recipe **recipe)
 {
-    uint32_t which = index ? index[row] : 0;
+    uint32_t which = index ? ((const volatile item32 *)index)[row] : 0;
     if (which == VXLANPKT_NO_TUNNEL)
         return REASON_NO_TUNNEL;
     if (which >= table->count)
@@ -511,7 +513,7 @@ uint64_t vxlanpkt_total_length(const struct vxlanpkt_frames *frames)
 {
     uint64_t total = 0;
     for (uint64_t row = 0; row < frames->rows; row++)
-        total += frames->lengths[row];
+        total += ((const item32 *)frames->lengths)[row];
     if (total <= frames->size)
         return total;
     total = 0;
@@ -535,7 +537,7 @@ INLINE uint64_t needed_space(const struct vxlanpkt_frames *frames, uint64_t larg
 INLINE int64_t encap_shaped(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
                             const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
 {
-    uint32_t shape = index ? SHAPE_ANY : shape_of(table->recipes);
+    uint32_t shape = index || !table->count ? SHAPE_ANY : shape_of(table->recipes);
     if (shape == SHAPE_IPV4)
         return encap_rows(frames, table, index, identification, mode, SHAPE_IPV4, out);
     if (shape == SHAPE_IPV6)

@@ -13,6 +13,15 @@
 #define PREFETCH(address) __builtin_prefetch(address)
 #endif
 
+/* Items of callers' columns: memory views may begin at any address. */
+#if defined(_MSC_VER)
+typedef __unaligned uint32_t item32;
+typedef __unaligned uint64_t item64;
+#else
+typedef uint32_t item32 __attribute__((aligned(1)));
+typedef uint64_t item64 __attribute__((aligned(1)));
+#endif
+
 /* Work on batches is compiled twice where a processor may have wider registers; which one runs is asked at run time. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define WIDE __attribute__((target("avx2,bmi,bmi2,movbe")))

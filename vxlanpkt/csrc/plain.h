@@ -106,7 +106,8 @@ struct plain_rules {
 
 #define FLIPPED_I ((uint64_t)FLAG_I << 56)
 
-/* Where the rules look inside or at sources, and where rows do not start with Ethernet, no frame is plain. */
+/* Where the rules look inside or at sources or call I reserved, and where rows do not start with Ethernet, no frame is
+ * plain. */
 INLINE struct plain_rules plain_rules_of(const struct vxlanpkt_rules *rules, uint32_t kind)
 {
     const uint64_t p_flag = (uint64_t)GPE_P_FLAG << 56;
@@ -114,7 +115,8 @@ INLINE struct plain_rules plain_rules_of(const struct vxlanpkt_rules *rules, uin
         .rules = rules,
         .special = rules->reserved_mask | (rules->gbp || rules->gpe ? p_flag : 0) | FLIPPED_I,
         .usual_port = rules->usual_port,
-        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && !looks_inside(rules),
+        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && !looks_inside(rules)
+                    && !(rules->reserved_mask & FLIPPED_I),
         .verify_ip_checksum = rules->verify_ip_checksum,
         .more = rules->verify_udp_checksum || !rules->zero_checksum6 || rules->vni_count >= 0,
     };

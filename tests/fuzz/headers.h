@@ -1,0 +1,78 @@
+/* The job WALK: the headers that a walk finds lie in each other, and a scan of each alone says the same. */
+
+enum { KIND = 0, START = 1, HEADER_END = 2, END = 3, KEY = 4, MISSING = 5, ROW_ITEMS = 6 };
+
+/* Where a header may lie. */
+struct range {
+    uint64_t start, end, missing;
+};
+
+static void check_fault(const struct vxlanpkt_walk *found)
+{
+    CHECK(found->reason && found->reason < REASON_NO_ROOM && found->field <= FIELD_DATA_OFFSET && !found->more);
+}
+
+/* A row lies in its range, and a scan of that range in a block of its own gives it again. */
+static void check_row(const uint8_t *data, const int64_t *row, struct range in, bool any_length)
+{
+    CHECK(row[KIND] >= 0 && row[KIND] < KIND_RAW && row[START] == (int64_t)in.start);
+    CHECK(row[START] <= row[HEADER_END] && row[HEADER_END] <= row[END] && row[END] <= (int64_t)in.end);
+    CHECK(row[KEY] >= VXLANPKT_NO_KEY && row[MISSING] >= 0);
+    unsigned mark = block_count;
+    struct block alone = copy_of(data + in.start, in.end - in.start);
+    struct vxlanpkt_walk found =
+        vxlanpkt_scan(alone.data, 0, alone.size, in.missing, (uint32_t)row[KIND], any_length);
+    CHECK(!found.reason && found.count == 1 && !found.more);
+    for (int item = KIND; item < ROW_ITEMS; item++)
+        CHECK(found.rows[item] + (item >= START && item <= END ? (int64_t)in.start : 0) == row[item]);
+    free_blocks(mark);
+}
+
+/* Walk from the first byte, and on as long as there is more. */
+static void check_walk(struct block data, uint32_t kind, uint64_t missing, const uint8_t *ports, uint32_t tunnels,
+                       bool any_length)
+{
+    struct range in = {0, data.size, missing};
+    struct vxlanpkt_walk found;
+    do {
+        found = vxlanpkt_walk(data.data, in.start, in.end, in.missing, kind, ports, tunnels, any_length);
+        CHECK(found.count <= VXLANPKT_WALK_ROWS);
+        for (uint32_t number = 0; number < found.count; number++) {
+            const int64_t *row = found.rows + ROW_ITEMS * (size_t)number;
+            check_row(data.data, row, in, any_length);
+            in = (struct range){(uint64_t)row[HEADER_END], (uint64_t)row[END], (uint64_t)row[MISSING]};
+        }
+        kind = found.kind;
+        tunnels = found.tunnels;
+        CHECK(!found.more || found.count == VXLANPKT_WALK_ROWS);
+    } while (found.more);
+    if (found.reason)
+        check_fault(&found);
+}
+
+static void run_walk(struct input *in, const struct head *head)
+{
+    static uint8_t *ports;
+    struct walk_section drawn = read_walk_section(in);
+    struct block data = take_data(in);
+    uint32_t kind = head->kind % 16;
+    uint64_t missing = missing_bytes(head, data.size);
+    bool any_length = head->options & OPTION_ANY_LENGTH;
+    if (!ports) {
+        ports = malloc(65536);
+        CHECK(ports);
+        memset(ports, KIND_NOTHING, 65536);
+        ports[4789] = ports[8472] = KIND_VXLAN;
+        ports[4790] = KIND_VXLANGPE;
+    }
+    uint8_t usual = ports[drawn.port];
+    ports[drawn.port] = drawn.port_kind % KIND_RAW;
+    check_walk(data, kind, missing, ports, drawn.tunnels, any_length);
+    ports[drawn.port] = usual;
+    uint64_t end = drawn.end < data.size ? drawn.end : data.size, start = drawn.start < end ? drawn.start : end;
+    struct vxlanpkt_walk found = vxlanpkt_scan(data.data, start, end, missing, kind, any_length);
+    if (found.reason)
+        check_fault(&found);
+    else
+        check_row(data.data, found.rows, (struct range){start, end, missing}, any_length);
+}

@@ -1,0 +1,189 @@
+"""What the sections of an input mean to a kernel: the twin of input.h."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Any
+
+from vxlanpkt.kernel.contract import (
+    DF,
+    NO_TUNNEL,
+    DecapRules,
+    ECNMode,
+    ECNRule,
+    EncapRecipe,
+    FlowLabel,
+    InnerVLAN,
+    Lengths,
+    UDPChecksum,
+    Underlay,
+)
+from vxlanpkt.kernel.spans import Kind
+
+from .layout import HEAD, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, Reader, flags
+
+MOST_ROWS, ENOUGH = 8, 32
+VERSIONS = (0, 4, 6)
+_TUNNEL_PORTS = {4789: Kind.VXLAN, 8472: Kind.VXLAN, 4790: Kind.VXLANGPE}
+
+
+@dataclass
+class Batch:
+    """Rows over one buffer, and the recipe that each chooses."""
+
+    data: bytes
+    offsets: array[int]
+    lengths: array[int]
+    originals: array[int] | None
+    index: array[int]
+
+
+class Input:
+    """One input: its head, and then what its job asks for."""
+
+    def __init__(self, data: bytes) -> None:
+        self._reader = Reader(data)
+        head = HEAD.read(self._reader)
+        self._rows, self._options, self.number = head["rows"], head["options"], head["number"]
+        self.kind = head["kind"] % 16
+        self.job = next(name for name, at in JOBS.items() if at == head["job"] % 4)
+
+    def has(self, option: str) -> bool:
+        return bool(self._options & OPTIONS[option])
+
+    @property
+    def identification(self) -> int | None:
+        return None if self.has("NO_IDENTIFICATION") else self.number & 0xFFFF
+
+    def missing(self, size: int) -> int:
+        """As many bytes as leave the length on the wire one of 32 bits."""
+        return min(self.number, 0xFFFFFFFF - size)
+
+    def rules(self) -> DecapRules:
+        return make_rules(RULES.read(self._reader))
+
+    def underlay(self) -> Underlay:
+        drawn = UNDERLAY.read(self._reader)
+        version = VERSIONS[drawn["version"] % 3]
+        source = int.from_bytes(_repeated(drawn["source"], 4 if version == 4 else 16), "big")
+        return Underlay(version, source if version else 0, drawn["tos"] if drawn["tos"] < 256 else None)
+
+    def walk(self) -> dict[str, int]:
+        return WALK.read(self._reader)
+
+    def recipes(self) -> list[EncapRecipe]:
+        return [self.recipe() for _ in range(0 if self.has("NO_RECIPE") else 2 if self.has("TWO_RECIPES") else 1)]
+
+    def recipe(self) -> EncapRecipe:
+        return make_recipe(RECIPE.read(self._reader))
+
+    def data(self) -> bytes:
+        """What is left is the data."""
+        return self._reader.rest
+
+    def batch(self) -> Batch:
+        drawn = [ROW.read(self._reader) for _ in range((self._rows - 1) % (MOST_ROWS + 1))] if self._rows else []
+        if not self._rows:
+            drawn = [dict.fromkeys(ROW.names, 0)]
+        data = self.data()
+        found = Batch(data, array("Q"), array("I"), array("I") if self.has("ORIGINALS") else None, array("I"))
+        before = 0
+        for row in drawn:
+            offset = (0, before, len(data), 1 << 63)[row["offset_from"] % 4] + _signed(row["offset"])
+            offset %= 1 << 64
+            length = (
+                len(data) - offset + _signed(row["length"]), row["length"], 0xFFFFFFFF - row["length"]
+            )[row["length_as"] % 3] % (1 << 32)  # fmt: skip
+            before = (offset + length) % (1 << 64)
+            found.offsets.append(offset)
+            found.lengths.append(length)
+            if found.originals is not None:
+                found.originals.append((length + _signed(row["original"])) % (1 << 32))
+            found.index.append(NO_TUNNEL if row["index"] == 255 else row["index"])
+        if self.has("MANY") and drawn:
+            for column in (found.offsets, found.lengths, found.originals, found.index):
+                if column is not None:
+                    column *= 1 + ENOUGH // len(drawn)
+        return found
+
+
+def ports_of(walk: dict[str, int]) -> dict[int, int]:
+    """The kinds behind UDP ports."""
+    return {**_TUNNEL_PORTS, walk["port"]: walk["port_kind"] % Kind.RAW}
+
+
+def make_rules(drawn: dict[str, int]) -> DecapRules:
+    """The rules that a section stands for."""
+    vnis = [drawn["vni"] & 0xFFFFFF, drawn["other_vni"] & 0xFFFFFF]
+    sources: tuple[tuple[int, int, int], ...] | None = ()
+    which = drawn["sources"] % 4
+    if which == 0:
+        sources = None
+    elif which > 1:
+        version, size = (4, 4) if which == 2 else (6, 16)
+        network, bits = int.from_bytes(_repeated(drawn["network"], size), "big"), drawn["prefix"] % (8 * size + 1)
+        mask = ((1 << bits) - 1) << (8 * size - bits)
+        sources = ((version, network & mask, mask),)
+    values: dict[str, Any] = flags("SWITCHES", drawn["switches"])
+    return DecapRules(
+        ports=frozenset((*_TUNNEL_PORTS, drawn["port"])),
+        vnis=frozenset(vnis[: drawn["vnis"] % 4 - 1]) if drawn["vnis"] % 4 else None,
+        sources=sources,
+        reserved_mask=drawn["reserved_mask"],
+        inner_vlan=InnerVLAN(drawn["inner_vlan"] % 3),
+        own_macs=frozenset([(drawn["own_mac"] & 0xFFFFFFFFFFFF).to_bytes(6, "big")][: drawn["own_macs"] % 2]),
+        ecn=ECNRule(drawn["ecn"] % 3),
+        lengths=Lengths(drawn["lengths"] % 3),
+        **values,
+    )
+
+
+def make_recipe(drawn: dict[str, int]) -> EncapRecipe:
+    """The recipe that a section stands for."""
+    traits = flags("TRAITS", drawn["traits"])
+    ip_offset = 14 + 4 * (drawn["tags"] % 3)
+    return EncapRecipe(
+        template=_template(drawn["pattern"], ip_offset, traits["ipv6"], traits["gpe"]),
+        ip_offset=ip_offset,
+        family=6 if traits["ipv6"] else 4,
+        low_port=drawn["low_port"],
+        high_port=drawn["low_port"] + 1 + drawn["span"] % (65536 - drawn["low_port"]),
+        ttl=drawn["ttl"],
+        inherit_ttl=traits["inherit_ttl"],
+        dscp=drawn["dscp"] & 63,
+        inherit_dscp=traits["inherit_dscp"],
+        ecn=ECNMode(drawn["ecn"] % 3),
+        df=DF(drawn["df"] % 3),
+        flow_label=drawn["flow_label"] & 0xFFFFF,
+        flow_label_mode=FlowLabel(drawn["flow_label_mode"] % 3),
+        udp_checksum=UDPChecksum(drawn["udp_checksum"] % 3),
+        symmetric=traits["symmetric"],
+        gpe=traits["gpe"],
+        raw=traits["raw"],
+    )
+
+
+def _template(pattern: int, ip: int, ipv6: bool, gpe: bool) -> bytes:
+    """The bytes that all headers of a tunnel share, with zeros where something is put in for each frame."""
+    udp = ip + (40 if ipv6 else 20)
+    header = bytearray(_repeated(pattern, udp + 16))
+    for tag in range(12, ip - 2, 4):
+        header[tag : tag + 2] = b"\x81\x00"
+    header[ip - 2 : ip] = b"\x86\xdd" if ipv6 else b"\x08\x00"
+    header[ip : ip + 12] = bytes(8) + header[ip + 8 : ip + 12] if ipv6 else bytes(12)
+    header[ip] = 0x60 if ipv6 else 0x45
+    header[ip + (6 if ipv6 else 9)] = 17
+    header[udp : udp + 2] = bytes(2)
+    header[udp + 4 : udp + 8] = bytes(4)
+    header[udp + 8] = 0x0C if gpe else 0x08  # I, and P
+    return bytes(header)
+
+
+def _repeated(number: int, size: int) -> bytes:
+    """The bytes of a number, lowest first, again and again."""
+    return (number.to_bytes(8, "little") * (size // 8 + 1))[:size]
+
+
+def _signed(number: int) -> int:
+    return number - 65536 if number > 32767 else number

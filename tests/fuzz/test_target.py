@@ -1,0 +1,102 @@
+"""The C kernel under compilers: no warnings, and nothing that AddressSanitizer and UBSan complain of in the corpus."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import vxlanpkt
+
+from .corpus import as_lines, inputs
+from .layout import HERE
+
+INPUTS = inputs()
+SOURCES = Path(vxlanpkt.__file__).parent
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Werror")
+SANITIZERS = ("-g", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+ADDRESS = ("-g", "-O0", "-fsanitize=address")
+COMPILERS = ("gcc", "clang")
+
+
+@cache
+def works(compiler: str, *options: str) -> bool:
+    """Whether there is such a compiler, and it can link a program with these options."""
+    if shutil.which(compiler) is None:
+        return False
+    command = [compiler, *options, "-x", "c", "-", "-o", os.devnull]
+    return subprocess.run(command, input=b"int main(void) { return 0; }", capture_output=True).returncode == 0
+
+
+def demand(compiler: str, *options: str) -> None:
+    """Skip without this compiler; where C is required, one of the compilers has to be there."""
+    if not works(compiler, *options):
+        if os.environ.get("VXLANPKT_REQUIRE_C"):
+            assert any(works(other, *options) for other in COMPILERS), f"no compiler for {options}"
+        pytest.skip(f"{compiler} with {' '.join(options) or 'no options'} is not there")
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "LC_ALL": "C"}
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment)
+
+
+def replay(compiler: str, options: tuple[str, ...], sources: Path, into: Path) -> subprocess.CompletedProcess[str]:
+    """Build the target with the kernel in *sources*, and run it over the corpus and the seeds."""
+    files = HERE / "fuzz_kernel.c", HERE / "replay.c", sources / "_fast.c"
+    built = run(compiler, "-std=c11", *options, "-I", sources, *files, "-o", into / "replay")
+    assert built.returncode == 0, built.stderr
+    (into / "inputs.txt").write_text(as_lines(INPUTS), encoding="ascii")
+    return run(into / "replay", into / "inputs.txt")
+
+
+every_compiler = pytest.mark.parametrize("compiler", COMPILERS)
+
+
+@every_compiler
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+@pytest.mark.parametrize(
+    "source", [SOURCES / "_fast.c", HERE / "fuzz_kernel.c", HERE / "replay.c"], ids=lambda p: p.name
+)
+def test_no_warnings(compiler: str, level: str, source: str) -> None:
+    """Neither at compile time nor from the flow analysis that optimising brings."""
+    demand(compiler)
+    path = (SOURCES if source == "_fast.c" else HERE) / source
+    done = run(compiler, "-std=c11", *WARNINGS, level, "-I", SOURCES, "-c", path, "-o", os.devnull)
+    assert done.returncode == 0, done.stderr
+
+
+@every_compiler
+def test_corpus(compiler: str, tmp_path: Path) -> None:
+    """On every input no byte is read or written too far, nothing is undefined, and all checks of the target hold."""
+    demand(compiler, *SANITIZERS)
+    done = replay(compiler, SANITIZERS, SOURCES, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(INPUTS)} inputs" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("header", "sound", "broken", "complaint"),
+    [
+        ("scanning.h", "in.end - in.start < 14", "in.end - in.start < 13", "heap-buffer-overflow"),
+        ("bytes.h", "at < size; at++", "at + 1 < size; at++", "not so: vxlanpkt_sum"),
+    ],
+    ids=["reads one byte too far", "drops the last byte of a sum"],
+)
+def test_a_broken_kernel_is_caught(header: str, sound: str, broken: str, complaint: str, tmp_path: Path) -> None:
+    """The corpus and the checks find what is wrong in a copy of the kernel with one line changed."""
+    compiler = next((name for name in COMPILERS if works(name, *ADDRESS)), "gcc")
+    demand(compiler, *ADDRESS)
+    shutil.copytree(SOURCES / "csrc", tmp_path / "csrc")
+    shutil.copy(SOURCES / "_fast.c", tmp_path)
+    changed = tmp_path / "csrc" / header
+    text = changed.read_text(encoding="ascii")
+    assert sound in text
+    changed.write_text(text.replace(sound, broken, 1), encoding="ascii")
+    done = replay(compiler, ADDRESS, tmp_path, tmp_path)
+    assert done.returncode != 0
+    assert complaint in done.stderr

@@ -1,0 +1,109 @@
+"""Both kernels where inputs drawn at random seldom come: full counters, odd addresses, empty tables, strange rules."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import pytest
+
+from vxlanpkt import DecapPolicy, FrameBatch, Reason, Tunnel
+from vxlanpkt.kernel import python
+from vxlanpkt.kernel.contract import DECAP_LAYOUT, ENCAP_LAYOUT, EncapMode
+from vxlanpkt.kernel.spans import Kind
+
+pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
+from vxlanpkt.kernel import c
+
+BOTH = (python, c)
+INNER = bytes.fromhex("020000000002 020000000001 0800 4500001c 00000000 40110000 0a000001 0a000002 04d2 162e 0008 0000")
+TUNNELS = Tunnel(7, "192.0.2.1", "192.0.2.2"), Tunnel(7, "2001:db8::1", "2001:db8::2")
+PACKETS = [tunnel.encap(INNER) for tunnel in TUNNELS]
+
+
+def decapsulated(kernel: Any, batch: FrameBatch, policy: DecapPolicy) -> tuple[int, dict[str, list[int]]]:
+    """The count, and all columns."""
+    frames = kernel.hold_frames(batch.data, batch.offsets, batch.lengths, batch.original_lengths)
+    out = kernel.new_buffer(DECAP_LAYOUT.row_size * len(batch))
+    count = kernel.decap(frames, Kind.ETHERNET, kernel.hold_rules(policy.rules), False, out)
+    columns = ("status", "outer_tags", "outer_vlan", "inner_tags", "inner_vlan", "inner_offset", "inner_protocol")
+    return count, {name: list(DECAP_LAYOUT.column(name, len(batch), kernel.view(out))) for name in columns}
+
+
+def agreed(batch: FrameBatch, policy: DecapPolicy = DecapPolicy()) -> dict[str, list[int]]:  # noqa: B008 - immutable
+    """The columns that both kernels make."""
+    ours, theirs = (decapsulated(kernel, batch, policy) for kernel in BOTH)
+    assert ours == theirs
+    return ours[1]
+
+
+def tagged(frame: bytes, count: int) -> bytes:
+    """A frame with so many tags."""
+    return frame[:12] + b"\x81\x00\x00\x05" * count + frame[12:]
+
+
+@pytest.mark.parametrize("count", [254, 255, 256, 300])
+def test_more_tags_than_a_column_counts(count: int) -> None:
+    """A count of tags stops at 255, outside and inside; all of them are passed."""
+    batch = FrameBatch.from_frames([tagged(PACKETS[0], count), TUNNELS[0].encap(tagged(INNER, count))])
+    found = agreed(batch)
+    assert found["status"] == [0, 0]
+    assert (found["outer_tags"][0], found["inner_tags"][1]) == (min(count, 255),) * 2
+    assert found["inner_protocol"] == [17, 17]
+
+
+def test_an_atomic_fragment() -> None:
+    """A fragment header on a packet that is whole is accepted only by a policy that says so."""
+    packet = bytearray(PACKETS[1])
+    packet[18:20] = (len(packet) - 54 + 8).to_bytes(2, "big")
+    packet[20:21] = b"\x2c"
+    packet[54:54] = bytes((17, 0, 0, 0, 0, 0, 0, 1))
+    batch = FrameBatch.from_frames([bytes(packet)])
+    assert agreed(batch)["status"] == [Reason.FRAGMENT]
+    assert agreed(batch, DecapPolicy(fragments="atomic"))["status"] == [Reason.OK]
+
+
+@pytest.mark.parametrize("bit", range(64))
+def test_every_reserved_bit(bit: int) -> None:
+    """A mask may name any bit of the header, also those that are set in every packet."""
+    found = agreed(FrameBatch.from_frames(PACKETS), DecapPolicy(reserved_mask=1 << bit))
+    is_set = (0x08000000_00000700 >> bit) & 1
+    assert found["status"] == [Reason.VXLAN_RESERVED if is_set else Reason.OK] * 2
+
+
+def unaligned(column: array[int]) -> Any:
+    """The same numbers at an odd address."""
+    code: Any = column.typecode
+    return memoryview(bytearray(b"\0" + column.tobytes()))[1:].cast(code)
+
+
+def test_columns_at_odd_addresses() -> None:
+    """Columns are memory views of any alignment. Built with UBSan, this sees loads that count on one."""
+    aligned = FrameBatch.from_frames(PACKETS * 30)
+    lengths = array("I", aligned.lengths)
+    odd = FrameBatch(
+        aligned.data, unaligned(array("Q", aligned.offsets)), unaligned(lengths), unaligned(lengths)
+    )  # fmt: skip
+    assert agreed(odd) == agreed(aligned)
+    index = unaligned(array("I", [0] * len(odd)))
+    for frames in (odd, aligned):
+        assert encapsulated(c, frames, 1, index) == encapsulated(python, aligned, 1, index)
+
+
+def encapsulated(kernel: Any, batch: FrameBatch, tunnels: int, index: Any) -> tuple[int, bytes]:
+    """The count, and the whole output."""
+    held = kernel.hold_frames(batch.data, batch.offsets, batch.lengths, batch.original_lengths)
+    recipe = kernel.hold_recipe(TUNNELS[0]._recipe)
+    out = kernel.new_buffer(len(batch) * (ENCAP_LAYOUT.row_size + 50) + kernel.total_length(held))
+    kernel.view(out)[:] = bytes(len(out))
+    chosen = None if index is None else kernel.hold_index(index)
+    count = kernel.encap(held, kernel.hold_table([recipe] * tunnels), chosen, None, EncapMode.COPY, out)
+    return count, bytes(kernel.view(out))
+
+
+def test_a_table_of_no_tunnels() -> None:
+    """No row can be sent, and nothing is read of the table."""
+    batch = FrameBatch.from_frames(PACKETS)
+    count, out = encapsulated(c, batch, 0, None)
+    assert (count, out) == encapsulated(python, batch, 0, None)
+    assert list(ENCAP_LAYOUT.column("status", 2, memoryview(out))) == [Reason.TUNNEL_OUT_OF_RANGE] * 2
