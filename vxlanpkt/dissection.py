@@ -71,11 +71,9 @@ class Dissection:
     def get(self, layer: type[_L]) -> _L | None:
         """The first layer of this type, or None."""
         types = self._types
-        index = 0
-        for row in self._made_rows or self._rows:
+        for index, row in enumerate(self._made_rows or self._rows):
             if types[row[0]] is layer:
                 return self._decode(index, row)  # type: ignore[return-value]
-            index += 1
         return None
 
     def __getitem__(self, layer: type[_L]) -> _L:

@@ -5,10 +5,12 @@
 
 #if defined(_MSC_VER)
 #define INLINE static __forceinline
-#define COLD static __declspec(noinline)
+#define NOINLINE static __declspec(noinline)
+#define COLD NOINLINE
 #define PREFETCH(address) ((void)(address))
 #else
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE static __attribute__((noinline))
 #define COLD static __attribute__((noinline, cold))
 #define PREFETCH(address) __builtin_prefetch(address)
 #endif
