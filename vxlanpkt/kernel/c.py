@@ -233,6 +233,16 @@ def ones_complement_sum(data: Buffer, initial: int = 0) -> int:
     return total % 0xFFFF or (0xFFFF if total else 0)
 
 
+def internet_checksum(data: Buffer, initial: int = 0) -> int:
+    """The checksum field for *data*: the complement of its sum (RFC 1071 section 1)."""
+    return 0xFFFF - ones_complement_sum(data, initial)
+
+
+def transport_checksum(data: Buffer, pseudo_header: int) -> int:
+    """As `internet_checksum`, but 0 becomes 0xffff, as 0 says "none" in UDP (RFC 768)."""
+    return 0xFFFF - ones_complement_sum(data, pseudo_header) or 0xFFFF
+
+
 def walk(
     data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False
 ) -> tuple[Any, int, Fault | None]:
