@@ -201,7 +201,9 @@ def _hold_underlay(underlay: Underlay) -> Any:
 
 
 def as_record(record: Any) -> DecapRecord:
-    """What `decap_one` returned, as the contract's own class."""
+    """What `decap_one` returned, as the contract's own class; one that is so already stays."""
+    if isinstance(record, DecapRecord):
+        return record
     values: dict[str, Any] = {}
     for name, code in DECAP_COLUMNS.items():
         value = getattr(record, name)
