@@ -428,7 +428,7 @@ def _source_ports() -> st.SearchStrategy[int | tuple[int, int] | None]:
 
 @st.composite
 def tunnels(draw: st.DrawFn, *, df: str | None = None) -> Tunnel:
-    """Tunnels with any value in every parameter, one in three a usual one; *df* fixes that one (DF clear needs numbers)."""
+    """Tunnels, one in three a usual one, others with any value in every parameter; *df* fixes that of DF."""
     addresses: Any = draw(st.sampled_from((ipv4s(), ipv6s())))
     src = draw(addresses.filter(lambda address: not address.is_multicast))
     ends = draw(vnis()), src, draw(addresses), draw(macs()), draw(macs())
