@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
+
+from vxlanpkt.kernel.contract import CONTRACT
 
 if TYPE_CHECKING:
     from vxlanpkt.kernel import python as _chosen
@@ -20,13 +23,23 @@ def _choose(wanted: str) -> str:
         raise ImportError(f"VXLANPKT_BACKEND={wanted}: it is one of auto, c, python")
     if wanted != "python":
         try:
-            import_module("vxlanpkt._fastlib")
+            fastlib = import_module("vxlanpkt._fastlib")
         except ImportError as error:
             if wanted == "c":
                 raise ImportError(f"VXLANPKT_BACKEND=c: this build has only the kernel 'python' ({error})") from error
         else:
+            _refuse_stale(fastlib)
             return "c"
     return "python"
+
+
+def _refuse_stale(fastlib: ModuleType) -> None:
+    """An extension that was built from other declarations would misread what it is handed: nothing picks it."""
+    if getattr(fastlib.lib, "VXLANPKT_CONTRACT", None) != CONTRACT:
+        raise ImportError(
+            f"{fastlib.__file__} was built from other sources than these: rebuild it (pip install, with -e for an "
+            "editable install), or set VXLANPKT_BACKEND=python"
+        )
 
 
 if not TYPE_CHECKING:
