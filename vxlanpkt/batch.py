@@ -20,6 +20,8 @@ from vxlanpkt.policy import DecapPolicy
 
 Buffer = bytes | bytearray | memoryview
 
+_FULL_ROW, _BRIEF_ROW, _ENCAP_ROW = DECAP_LAYOUT.row_size, BRIEF_LAYOUT.row_size, ENCAP_LAYOUT.row_size
+
 
 class FrameBatch:
     """Frames in one buffer: `batch[i]` is a view of row i.
@@ -35,7 +37,9 @@ class FrameBatch:
     the buffer may be held, but not be read. Raises `FieldError` for columns of another shape.
     """
 
-    __slots__ = ("_data", "_headroom", "_held", "_lengths", "_offsets", "_original_lengths")
+    __slots__ = ("_data", "_headroom", "_held", "_lengths", "_offsets", "_original_lengths", "rows")
+
+    rows: int
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class FrameBatch:
     ) -> None:
         self._data = as_buffer("data", data)
         self._offsets = column("offsets", offsets, "Q")
+        self.rows = len(self._offsets)
         self._lengths = column("lengths", lengths, "I")
         self._original_lengths: Any = None
         if original_lengths is not None:
@@ -57,8 +62,8 @@ class FrameBatch:
         self._headroom = headroom
         self._held: Any = None
         for name, values in (("lengths", self._lengths), ("original_lengths", self._original_lengths)):
-            if values is not None and len(values) != len(self._offsets):
-                raise _refused(name, len(values), f"as long as offsets, {len(self._offsets)} rows")
+            if values is not None and len(values) != self.rows:
+                raise _refused(name, len(values), f"as long as offsets, {self.rows} rows")
 
     @property
     def data(self) -> memoryview:
@@ -109,7 +114,7 @@ class FrameBatch:
 
     def __len__(self) -> int:
         """The number of rows."""
-        return len(self.offsets)
+        return self.rows
 
     @overload
     def __getitem__(self, index: int) -> memoryview: ...
@@ -151,66 +156,56 @@ class FrameBatch:
 class EncapBatch(FrameBatch):
     """What `encap_batch` made: outer frames, and a `Reason` for each row in `status`. Not made by hand."""
 
-    __slots__ = ("_buffer", "_count", "_elsewhere", "_status")
+    __slots__ = ("_elsewhere", "_status", "buffer")
 
     def __init__(self, rows: int, room: int) -> None:
-        self._count = rows
-        # The columns and, unless the rows are in a batch's own buffer, the bytes of the rows behind them.
-        self._buffer = kernel.new_buffer(rows * ENCAP_LAYOUT.row_size + room)
-        self._elsewhere: memoryview | None = None
+        self.rows = rows
+        # What a kernel fills: the columns and, unless the rows are in a batch's own buffer, their bytes behind them.
+        self.buffer = kernel.new_buffer(rows * _ENCAP_ROW + room)
         self._headroom = 0
         self._original_lengths: Any = None
-        self._held: Any = None
-        self._offsets: memoryview | None = None
-        self._lengths: memoryview | None = None
-        self._status: memoryview | None = None
+        self._offsets: Any = None
+        self._lengths: Any = None
+        self._status: Any = None
 
-    @property
-    def buffer(self) -> Any:
-        """What a kernel fills: the columns, and the bytes of the rows behind them."""
-        return self._buffer
-
-    def attach(self, rows: memoryview | None) -> None:
+    def attach(self, rows: memoryview | None) -> EncapBatch:
         """Take what a kernel wrote; *rows* is where the rows are, if they are not in this result's own buffer."""
         self._elsewhere = rows
-        self._held = None
+        self._held: Any = None
+        return self
 
     def _column(self, name: str) -> memoryview:
-        return ENCAP_LAYOUT.column(name, self._count, kernel.view(self._buffer))
+        return ENCAP_LAYOUT.column(name, self.rows, kernel.view(self.buffer))
 
     @property
     def data(self) -> memoryview:
         """The buffer, up to the end of the last row."""
         if self._elsewhere is not None:
             return self._elsewhere
-        begin = self._count * ENCAP_LAYOUT.row_size
-        end = begin + (self.offsets[-1] + self.lengths[-1] if self._count else 0)
-        return kernel.view(self._buffer)[begin:end]
+        begin = self.rows * _ENCAP_ROW
+        end = begin + (self.offsets[-1] + self.lengths[-1] if self.rows else 0)
+        return kernel.view(self.buffer)[begin:end]
 
     @property
     def offsets(self) -> memoryview:
         """Where each frame begins."""
         if self._offsets is None:
             self._offsets = self._column("offsets")
-        return self._offsets
+        return self._offsets  # type: ignore[no-any-return]
 
     @property
     def lengths(self) -> memoryview:
         """How long each frame is; 0 for a row that cannot be sent."""
         if self._lengths is None:
             self._lengths = self._column("lengths")
-        return self._lengths
+        return self._lengths  # type: ignore[no-any-return]
 
     @property
     def status(self) -> memoryview:
         """uint8: a `Reason` for each row."""
         if self._status is None:
             self._status = self._column("status")
-        return self._status
-
-    def __len__(self) -> int:
-        """The number of rows."""
-        return self._count
+        return self._status  # type: ignore[no-any-return]
 
     @property
     def accepted(self) -> list[int]:
@@ -282,7 +277,7 @@ class DecapBatch:
     A column holds 0 (or what is said above) from the header on that was not reached.
     """
 
-    __slots__ = (*DECAP_COLUMNS, "_buffer", "_count", "_inner", "_layout", "frames", "policy", "start")
+    __slots__ = (*DECAP_COLUMNS, "_inner", "brief", "buffer", "frames", "policy", "rows", "start")
 
     status: memoryview
     notes: memoryview
@@ -316,33 +311,28 @@ class DecapBatch:
     policy: DecapPolicy
     start: Start
 
-    def __init__(self, rows: int, *, brief: bool = False) -> None:
-        self._count = rows
-        self._layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
-        self._buffer = kernel.new_buffer(rows * self._layout.row_size)
+    def __init__(self, rows: int, brief: bool = False) -> None:
+        self.rows = rows
+        self.brief = brief
+        # What a kernel fills: the columns.
+        self.buffer = kernel.new_buffer(rows * (_BRIEF_ROW if brief else _FULL_ROW))
 
-    @property
-    def buffer(self) -> Any:
-        """What a kernel fills: the columns."""
-        return self._buffer
-
-    def attach(self, frames: FrameBatch, policy: DecapPolicy, start: Start) -> None:
+    def attach(self, frames: FrameBatch, policy: DecapPolicy, start: Start) -> DecapBatch:
         """Take what a kernel wrote, and note what it is of."""
-        self.frames, self.policy, self.start = frames, policy, start
+        self.frames = frames
+        self.policy = policy
+        self.start = start
         self._inner: FrameBatch | None = None
-
-    @property
-    def brief(self) -> bool:
-        """Whether only the brief columns are there."""
-        return self._layout is BRIEF_LAYOUT
+        return self
 
     def __getattr__(self, name: str) -> Any:
         """Make a column's view when it is first asked for: most callers look at a few of them."""
         if name not in DECAP_COLUMNS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if name not in self._layout:
+        layout = BRIEF_LAYOUT if self.brief else DECAP_LAYOUT
+        if name not in layout:
             raise AttributeError(f"{name} is not among the brief columns: decapsulate with columns='all'")
-        made: Any = self._layout.column(name, self._count, kernel.view(self._buffer))
+        made: Any = layout.column(name, self.rows, kernel.view(self.buffer))
         if DECAP_COLUMNS[name] == ADDRESS:
             made = AddressColumn(made, self.outer_family if name.startswith("outer") else self.inner_family)
         setattr(self, name, made)
@@ -350,7 +340,7 @@ class DecapBatch:
 
     def __len__(self) -> int:
         """The number of rows."""
-        return self._count
+        return self.rows
 
     @property
     def inner(self) -> FrameBatch:

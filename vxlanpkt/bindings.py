@@ -74,14 +74,20 @@ def kind_of(start: Start) -> Kind | None:
 class Bindings:
     """An immutable table of who follows whom. `DEFAULT` is the library's; `bind` makes a new one."""
 
-    __slots__ = ("_held_ports", "_keys", "_table", "_walkable")
+    __slots__ = ("_held_ports", "_keys", "_table", "built_in", "walkable")
+
+    walkable: bool  # a kernel may walk built-in layers: none of its fixed bindings has been replaced
+    built_in: bool  # and there are no others
 
     def __init__(self, table: Mapping[tuple[type[Layer], int], type[Layer]]) -> None:
         self._table = MappingProxyType(dict(table))
         # The first binding of a pair gives the key that is derived on build.
         self._keys = {(below, above): key for (below, key), above in reversed(list(self._table.items()))}
         self._held_ports: Any = None
-        self._walkable = all(self._table.get(pair) is above for pair, above in _FIXED.items())
+        self.walkable = all(self._table.get(pair) is above for pair, above in _FIXED.items())
+        self.built_in = self.walkable and all(
+            pair in _FIXED or (pair[0] is UDP and above in _KINDS) for pair, above in self._table.items()
+        )
 
     def bind(self, below: type[Layer], key: int, above: type[Layer], *, replace: bool = False) -> Bindings:
         """A new table in which *above* follows *below* under *key*.
@@ -123,11 +129,6 @@ class Bindings:
                 {key: _KINDS[above] for (below, key), above in self._table.items() if below is UDP and above in _KINDS}
             )
         return self._held_ports
-
-    @property
-    def walkable(self) -> bool:
-        """Whether a kernel may walk built-in layers: none of its fixed bindings has been replaced."""
-        return self._walkable
 
     def __len__(self) -> int:
         return len(self._table)

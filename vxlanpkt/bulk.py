@@ -21,6 +21,11 @@ from vxlanpkt.tunnel import Tunnel, TunnelTable
 
 _DEFAULT_POLICY = DecapPolicy()
 _ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
+_UNFIT = {
+    NO_SPACE: "large enough for these rows and their headers",
+    OVERLAP: "apart from the input: they share memory",
+}
+_IN_PLACE = EncapMode.IN_PLACE
 _MODES = {"copy": EncapMode.COPY, "in_place": EncapMode.IN_PLACE, "headers": EncapMode.HEADERS}
 
 
@@ -44,6 +49,7 @@ def decap_batch(
     """
     if not isinstance(batch, FrameBatch):
         raise _not_a_batch(batch)
+    rows = batch.rows
     kind = _ETHERNET_KIND
     if start is not _ETHERNET:
         kind = outer_kind(start)
@@ -53,14 +59,12 @@ def decap_batch(
     if brief:
         _check_brief(columns, policy)
     if out is None:
-        out = DecapBatch(len(batch), brief=brief)
-    elif len(out) != len(batch) or out.brief != brief:
-        raise _refused("out", repr(out), f"a result of {len(batch)} rows with the columns {columns!r}")
-    done = kernel.decap(batch.held, kind, policy.held_rules, brief, out.buffer)
-    if done < 0:
+        out = DecapBatch(rows, brief)
+    elif out.rows != rows or out.brief != brief:
+        raise _refused("out", repr(out), f"a result of {rows} rows with the columns {columns!r}")
+    if kernel.decap(batch.held, kind, policy.held_rules, brief, out.buffer) < 0:
         raise _refused("out", repr(out), "apart from the input: they share memory")
-    out.attach(batch, policy, start)
-    return out
+    return out.attach(batch, policy, start)
 
 
 def _check_brief(columns: str, policy: DecapPolicy) -> None:
@@ -96,6 +100,7 @@ def encap_batch(
     """
     if not isinstance(batch, FrameBatch):
         raise _not_a_batch(batch)
+    rows = batch.rows
     table: Tunnel | TunnelTable = tunnels if isinstance(tunnels, (Tunnel, TunnelTable)) else TunnelTable(tunnels)
     if identification is None:
         if table.can_clear_df:
@@ -105,33 +110,31 @@ def encap_batch(
     how = _MODES.get(mode)
     if how is None:
         raise _refused("mode", mode, f"one of {', '.join(_MODES)}")
-    chosen = None if index is None and isinstance(table, Tunnel) else _index(batch, index)
-    if how is EncapMode.IN_PLACE:
+    chosen = None if index is None and table is tunnels and type(table) is Tunnel else _index(rows, index)
+    if how is _IN_PLACE:
         _check_headroom(batch, table.overhead)
     if out is None:
-        out = EncapBatch(len(batch), _room(batch, table.overhead, how))
-    elif not isinstance(out, EncapBatch) or len(out) != len(batch):
-        raise _refused("out", repr(out), f"a result of {len(batch)} rows")
-    done = kernel.encap(batch.held, table.held_recipe(start), chosen, identification, how, out.buffer)
-    if done == OVERLAP:
-        raise _refused("out", repr(out), "apart from the input: they share memory")
-    if done == NO_SPACE:
-        raise _refused("out", repr(out), "large enough for these rows and their headers")
-    out.attach(batch.data if how is EncapMode.IN_PLACE else None)
-    return out
+        out = EncapBatch(rows, _room(batch, table.overhead, how))
+    elif type(out) is not EncapBatch or out.rows != rows:
+        raise _refused("out", repr(out), f"a result of {rows} rows")
+    held = table.held if start is _ETHERNET else table.held_recipe(start)
+    done = kernel.encap(batch.held, held, chosen, identification, how, out.buffer)
+    if done < 0:
+        raise _refused("out", repr(out), _UNFIT[done])
+    return out.attach(batch.data if how is _IN_PLACE else None)
 
 
 def _not_a_batch(value: object) -> FieldError:
     return _refused("batch", type(value).__name__, "a FrameBatch: FrameBatch.from_frames makes one of a list")
 
 
-def _index(batch: FrameBatch, index: Sequence[int] | memoryview | None) -> Any:
+def _index(rows: int, index: Sequence[int] | memoryview | None) -> Any:
     """The column of tunnels as the kernel holds it."""
     if index is None:
         raise _refused("index", None, "a column that says which tunnel of the table each row takes")
     chosen: Sequence[int] = column("index", index, "I")
-    if len(chosen) != len(batch):
-        raise _refused("index", len(chosen), f"a column of {len(batch)} rows")
+    if len(chosen) != rows:
+        raise _refused("index", len(chosen), f"a column of {rows} rows")
     return kernel.hold_index(chosen)
 
 
@@ -144,9 +147,9 @@ def _check_headroom(batch: FrameBatch, largest: int) -> None:
 
 def _room(batch: FrameBatch, largest: int, mode: EncapMode) -> int:
     """The bytes that rows may take: what those outside of the buffer claim is not allocated."""
-    if mode is EncapMode.IN_PLACE:
+    if mode is _IN_PLACE:
         return 0
-    return len(batch) * largest + (kernel.total_length(batch.held) if mode is EncapMode.COPY else 0)
+    return batch.rows * largest + (kernel.total_length(batch.held) if mode is EncapMode.COPY else 0)
 
 
 def _refused(name: str, value: object, expected: str) -> FieldError:

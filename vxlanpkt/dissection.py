@@ -23,6 +23,9 @@ _L = TypeVar("_L", bound=Layer)
 # What is dissected of a byte string: start, end, how much behind it the capture cut, whether that is known.
 _Bounds = tuple[int, int, int, bool]
 
+_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
+_TUNNELS = frozenset((int(Kind.VXLAN), int(Kind.VXLANGPE)))
+
 # The layers whose length field limits what they contain, and that field.
 _LIMITS: Mapping[str, str] = {"IPv4": "total_length", "IPv6": "payload_length", "UDP": "length"}
 
@@ -34,46 +37,43 @@ class Dissection:
     ended the walk, or None. Made by `dissect`.
     """
 
-    __slots__ = (
-        "_cache",
-        "_end",
-        "_fault",
-        "_inner",
-        "_missing",
-        "_on_wire",
-        "_rows",
-        "_start",
-        "_types",
-        "data",
-        "start",
-    )
+    __slots__ = ("_bounds", "_cache", "_fault", "_inner", "_made_rows", "_types", "_walk", "data", "start")
 
     def __init__(
         self,
         data: bytes,
         start: Start,
-        rows: Sequence[Row],
+        walk: Any,
         types: Sequence[type[Layer]],
         fault: tuple[str, Fault] | None,
         bounds: _Bounds,
     ) -> None:
+        """*walk* is what `kernel.walk` found, or a list of rows."""
         self.data = data
         self.start = start
-        self._rows = rows
+        self._walk = walk
+        self._made_rows: list[Row] | None = None
         self._types = types
         self._fault = fault
-        self._start, self._end, self._missing, self._on_wire = bounds
+        self._bounds = bounds
         self._cache: dict[int, Layer] = {}
         self._inner: Dissection | None = None
+
+    @property
+    def _rows(self) -> list[Row]:
+        """What the kernel found, handed out when it is first needed."""
+        if self._made_rows is None:
+            self._made_rows = kernel.rows_of(self._walk)
+        return self._made_rows
 
     # -- layers
 
     def get(self, layer: type[_L]) -> _L | None:
         """The first layer of this type, or None."""
         types = self._types
-        for index, row in enumerate(self._rows):
+        for index, row in enumerate(self._made_rows or self._rows):
             if types[row[0]] is layer:
-                return self._decode(index)  # type: ignore[return-value]
+                return self._decode(index, row)  # type: ignore[return-value]
         return None
 
     def __getitem__(self, layer: type[_L]) -> _L:
@@ -91,7 +91,7 @@ class Dissection:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Every sound layer, outermost first."""
-        return tuple([self._decode(index) for index in range(len(self._rows))])
+        return tuple([self._decode(index, row) for index, row in enumerate(self._rows)])
 
     @property
     def spans(self) -> tuple[tuple[type[Layer], Span], ...]:
@@ -117,7 +117,7 @@ class Dissection:
     def trailers(self) -> tuple[bytes, ...]:
         """For each layer the bytes in its container beyond its content; empty ones at the end are left out."""
         found = []
-        end = self._end
+        end = self._bounds[1]
         for row in self._rows:
             found.append(self.data[row[3] : end])
             end = row[3]
@@ -128,7 +128,7 @@ class Dissection:
     @property
     def missing(self) -> int:
         """How many bytes the capture is known to have cut off: 0 if the frame is whole."""
-        return self._missing
+        return self._bounds[2]
 
     def is_whole(self, index: int) -> bool:
         """Whether every byte of the layer at *index* and of its content is here."""
@@ -162,12 +162,13 @@ class Dissection:
             return fault.available, "IPv6.payload_length"
         if fault.reason is Reason.CAPTURE_CUT:
             return end - start, "capture"
-        if self._rows and self._reach(self._rows[-1]) != self._end + self._missing:
+        _, frame_end, missing, on_wire = self._bounds
+        if self._rows and self._reach(self._rows[-1]) != frame_end + missing:
             for row in reversed(self._rows):
                 name = self._types[row[0]].NAME
                 if name in _LIMITS:
                     return end - start, f"{name}.{_LIMITS[name]}"
-        return end - start, "frame" if self._on_wire else "capture"
+        return end - start, "frame" if on_wire else "capture"
 
     @staticmethod
     def _reach(row: Row) -> int:
@@ -178,7 +179,7 @@ class Dissection:
         """Bounds of what is behind the last sound layer's header, and how much of it is missing."""
         if self._rows:
             return self._rows[-1][2], self._rows[-1][3], self._rows[-1][5]
-        return self._start, self._end, self._missing
+        return self._bounds[:3]
 
     # -- the rest
 
@@ -187,28 +188,27 @@ class Dissection:
 
     def __repr__(self) -> str:
         error = f", error={self._fault[1].reason.name}" if self._fault else ""
-        return f"<Dissection {self._names()}, {self._end - self._start} bytes{error}>"
+        return f"<Dissection {self._names()}, {self._bounds[1] - self._bounds[0]} bytes{error}>"
 
     def _names(self) -> str:
         return "/".join(self._types[row[0]].NAME for row in self._rows) or "no layers"
 
-    def _decode(self, index: int) -> Layer:
+    def _decode(self, index: int, row: Row) -> Layer:
         layer = self._cache.get(index)
         if layer is None:
-            row = self._rows[index]
             # Our own layers read a row's numbers by position, and need no Span.
             span: Any = row[1:] if row[0] < len(LAYERS) else span_of(row)
             layer = self._cache[index] = self._types[row[0]].decode(self.data, span)
         return layer
 
     def _behind_tunnel(self) -> Dissection:
-        types = self._types
-        for index, row in enumerate(self._rows):
+        types, rows = self._types, self._rows
+        for index, row in enumerate(rows):
             if types[row[0]].TUNNEL:
-                rows = self._rows[index + 1 :]
+                rows = rows[index + 1 :]
                 first = types[rows[0][0]] if rows else Ethernet
                 start = LinkType.ETHERNET if first is Ethernet else first
-                bounds = (row[2], row[3], row[5], self._on_wire)
+                bounds = (row[2], row[3], row[5], self._bounds[3])
                 return Dissection(self.data, start, rows, types, self._fault, bounds)
         raise LayerNotFound(f"no tunnel header in {self._names()}")
 
@@ -242,9 +242,9 @@ def dissect(
     if not isinstance(max_tunnels, int) or max_tunnels < 0:
         raise _refused("max_tunnels", max_tunnels, "a count of tunnels")
     length = len(data)
-    missing = missing_bytes(length, original_length)
+    missing = 0 if original_length is None else missing_bytes(length, original_length)
     bounds = (0, length, missing, original_length is not None)
-    kind = kind_of(start)
+    kind = _ETHERNET_KIND if start is _ETHERNET else kind_of(start)
     if kind is None:
         assert isinstance(start, type)
         return _continue(data, start, [], bindings, max_tunnels, bounds, start, any_length)
@@ -253,13 +253,13 @@ def dissect(
         if isinstance(first, Fault):
             return Dissection(data, start, [], LAYERS, (_name(kind), first), bounds)
         return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, any_length)
-    entered = max(max_tunnels - LAYERS[kind].TUNNEL, 0) if kind < len(LAYERS) else max_tunnels
-    rows, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, any_length)
+    entered = max(max_tunnels - 1, 0) if kind in _TUNNELS else max_tunnels
+    walk, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, any_length)
     if fault is not None:
-        return Dissection(data, start, rows, LAYERS, (_name(last), fault), bounds)
-    if bindings.get(LAYERS[last], rows[-1][4]) is None:
-        return Dissection(data, start, rows, LAYERS, None, bounds)
-    return _continue(data, None, rows, bindings, max_tunnels, bounds, start, any_length)
+        return Dissection(data, start, walk, LAYERS, (_name(last), fault), bounds)
+    if bindings.built_in:
+        return Dissection(data, start, walk, LAYERS, None, bounds)
+    return _continue(data, None, kernel.rows_of(walk), bindings, max_tunnels, bounds, start, any_length)
 
 
 def missing_bytes(length: int, original_length: int | None) -> int:

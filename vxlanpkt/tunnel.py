@@ -215,7 +215,7 @@ class Tunnel:
         return Datagram(self.dst, self.dst_port, src_port, tos, ttl, header[udp + 8 :] + inner)
 
     def _header(self, inner: bytes, identification: int | None, start: Start) -> bytes:
-        held = self._held if start is LinkType.ETHERNET else self.held_recipe(start)
+        held = self.held if start is LinkType.ETHERNET else self.held_recipe(start)
         if identification is None:
             if self.df != "set" and kernel.clears_df(inner, held):
                 raise _refused("identification", None, "a number of 16 bits: DF is clear (RFC 6864)", 16)
@@ -232,7 +232,7 @@ class Tunnel:
 
     def held_recipe(self, start: Start = LinkType.ETHERNET) -> Any:
         """This tunnel as the kernel holds it, for inner frames that begin with *start*."""
-        return self._held_raw if self._is_raw(start) else self._held
+        return self._held_raw if self._is_raw(start) else self.held
 
     @cached_property
     def can_clear_df(self) -> bool:
@@ -248,7 +248,8 @@ class Tunnel:
         return True
 
     @cached_property
-    def _held(self) -> Any:
+    def held(self) -> Any:
+        """This tunnel as the kernel holds it, for Ethernet frames."""
         return kernel.hold_recipe(self._recipe)
 
     @cached_property
@@ -329,17 +330,19 @@ class TunnelTable(Sequence[Tunnel]):
     A list does as well, but is made ready again in each call.
     """
 
-    __slots__ = ("_held", "_tunnels", "can_clear_df", "overhead")
+    __slots__ = ("_held_raw", "_tunnels", "can_clear_df", "held", "overhead")
 
-    can_clear_df: bool
-    overhead: int
+    can_clear_df: bool  # whether an outer header may be one with DF clear
+    overhead: int  # the bytes of the longest header
+    held: Any  # the table as the kernel holds it, for Ethernet frames
 
     def __init__(self, tunnels: Iterable[Tunnel]) -> None:
         self._tunnels = tuple(tunnels)
         for tunnel in self._tunnels:
             if not isinstance(tunnel, Tunnel):
                 raise _refused("tunnels", tunnel, "a Tunnel")
-        self._held: dict[Start, Any] = {}
+        self.held = kernel.hold_table([tunnel.held for tunnel in self._tunnels])
+        self._held_raw: Any = None
         self.can_clear_df = any(tunnel.can_clear_df for tunnel in self._tunnels)
         self.overhead = max((tunnel.overhead for tunnel in self._tunnels), default=0)
 
@@ -359,11 +362,11 @@ class TunnelTable(Sequence[Tunnel]):
 
     def held_recipe(self, start: Start = LinkType.ETHERNET) -> Any:
         """The table as the kernel holds it, for inner frames that begin with *start*."""
-        held = self._held.get(start)
-        if held is None:
-            held = kernel.hold_table([tunnel.held_recipe(start) for tunnel in self._tunnels])
-            self._held[start] = held
-        return held
+        if kind_of(start) is Kind.ETHERNET:
+            return self.held
+        if self._held_raw is None:
+            self._held_raw = kernel.hold_table([tunnel.held_recipe(start) for tunnel in self._tunnels])
+        return self._held_raw
 
 
 def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.ETHERNET) -> int:

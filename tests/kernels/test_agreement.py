@@ -158,7 +158,8 @@ def test_the_longest_frames(version: int, size: int) -> None:
 def test_walk(data: bytes, kind: Kind, lost: int, tunnels_left: int, any_length: bool) -> None:
     """All spans and the fault, through tunnels and tags deeper than one call of C has room for."""
     ours = python.walk(data, lost, kind, python.hold_ports(PORTS), tunnels_left, any_length)
-    assert c.walk(data, lost, kind, c.hold_ports(PORTS), tunnels_left, any_length) == ours
+    walk, last, fault = c.walk(data, lost, kind, c.hold_ports(PORTS), tunnels_left, any_length)
+    assert (c.rows_of(walk), last, fault) == ours
 
 
 @law

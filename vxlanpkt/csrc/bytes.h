@@ -5,10 +5,12 @@
 
 #if defined(_MSC_VER)
 #define INLINE static __forceinline
-#define COLD static __declspec(noinline)
+#define NOINLINE static __declspec(noinline)
+#define COLD NOINLINE
 #define PREFETCH(address) ((void)(address))
 #else
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE static __attribute__((noinline))
 #define COLD static __attribute__((noinline, cold))
 #define PREFETCH(address) __builtin_prefetch(address)
 #endif
@@ -91,38 +93,40 @@ INLINE uint32_t fold(uint64_t sum)
     return (uint32_t)((sum & 0xFFFF) + (sum >> 16));
 }
 
-/* The sum of 32-bit words in the machine's own order; 64 bits hold that of 16 GiB. */
-INLINE uint64_t sum_words(const uint8_t *data, uint64_t words)
+/* The folded sum of the 16-bit words of some bytes, an odd last one padded with zero.
+ *
+ * Words are added in the machine's own order, 32 bits at a time (64 bits hold the sum of 16 GiB), and only the result is
+ * turned: one's complement sums do not mind the order of bytes (RFC 1071 section 2 (B)). */
+INLINE uint32_t sum_bytes(const uint8_t *data, uint64_t size)
 {
-    uint64_t sum = 0;
+    uint64_t words = size / 4, sum = 0;
     for (uint64_t word = 0; word < words; word++) {
         uint32_t value;
         memcpy(&value, data + 4 * word, 4);
         sum += value;
     }
-    return sum;
+    if (size % 4) {
+        uint8_t last[4] = {0, 0, 0, 0};
+        uint32_t value;
+        for (uint64_t at = 4 * words; at < size; at++)
+            last[at % 4] = data[at];
+        memcpy(&value, last, 4);
+        sum += value;
+    }
+    return TURN16((uint16_t)fold(sum));
 }
 
 #ifdef WIDE
-WIDE static uint64_t sum_words_wide(const uint8_t *data, uint64_t words) { return sum_words(data, words); }
+WIDE static uint32_t sum_bytes_wide(const uint8_t *data, uint64_t size) { return sum_bytes(data, size); }
 #endif
 
-/* The folded sum of the 16-bit words of some bytes, an odd last one padded with zero. One's complement sums do not mind
- * the order of bytes, so only the result is turned (RFC 1071 section 2 (B)). */
-static uint32_t ones_complement_sum(const uint8_t *data, uint64_t size)
+NOINLINE uint32_t ones_complement_sum(const uint8_t *data, uint64_t size)
 {
-    uint64_t words = size / 4, sum;
-    uint32_t value;
-    uint8_t last[4] = {0, 0, 0, 0};
 #ifdef WIDE
-    sum = HAS_WIDE ? sum_words_wide(data, words) : sum_words(data, words);
-#else
-    sum = sum_words(data, words);
+    if (HAS_WIDE)
+        return sum_bytes_wide(data, size);
 #endif
-    for (uint64_t at = 4 * words; at < size; at++)
-        last[at % 4] = data[at];
-    memcpy(&value, last, 4);
-    return TURN16((uint16_t)fold(sum + value));
+    return sum_bytes(data, size);
 }
 
 /* The sum of the pseudo-header: RFC 768 for addresses of 4 bytes, RFC 8200 section 8.1 for 16. */

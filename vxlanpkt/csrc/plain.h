@@ -138,9 +138,9 @@ struct plain_block {
 /* Whether the sum of a datagram that has a checksum is right. */
 INLINE bool is_good_datagram(const uint8_t *frame, uint32_t udp, uint64_t length, uint32_t address_size)
 {
-    const uint8_t *src = frame + udp - 2 * address_size;
-    uint64_t pseudo_header = pseudo_header_sum(src, src + address_size, address_size, PROTOCOL_UDP, length);
-    return fold(pseudo_header + ones_complement_sum(frame + udp, length)) == 0xFFFF;
+    /* The addresses stand in front of it, so that one sum covers the pseudo-header's too. */
+    uint32_t sum = ones_complement_sum(frame + udp - 2 * address_size, 2 * address_size + length);
+    return fold((uint64_t)sum + PROTOCOL_UDP + length) == 0xFFFF;
 }
 
 /* Whether a datagram that fills the frame meets what only some rules ask for. */

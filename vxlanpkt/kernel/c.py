@@ -235,15 +235,29 @@ def ones_complement_sum(data: Buffer, initial: int = 0) -> int:
 
 def walk(
     data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False
-) -> tuple[list[Row], int, Fault | None]:
+) -> tuple[Any, int, Fault | None]:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
-    found = _walk(data, 0, len(data), missing, kind, ports, min(max_tunnels, _LARGEST_TUNNELS), any_length)
-    rows: list[Row] = list(_rows_of(_buffer(found.rows, 48 * found.count)))
+    if max_tunnels > _LARGEST_TUNNELS:
+        max_tunnels = _LARGEST_TUNNELS
+    found = _walk(data, 0, len(data), missing, kind, ports, max_tunnels, any_length)
+    if found.more:
+        return _walk_on(data, found, ports, any_length)
+    return found, found.kind, _fault(found) if found.reason else None
+
+
+def _walk_on(data: bytes, found: Any, ports: Any, any_length: bool) -> tuple[list[Row], int, Fault | None]:
+    """The rest of a walk of more rows than one call has room for."""
+    rows = rows_of(found)
     while found.more:
         _, _, start, end, _, missing = rows[-1]
         found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, any_length)
-        rows += _rows_of(_buffer(found.rows, 48 * found.count))
+        rows += rows_of(found)
     return rows, found.kind, _fault(found) if found.reason else None
+
+
+def rows_of(walk: Any) -> list[Row]:
+    """The rows that `walk` found."""
+    return walk if type(walk) is list else list(_rows_of(_buffer(walk.rows, 48 * walk.count)))
 
 
 def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:

@@ -1,0 +1,202 @@
+/* Encapsulation of rows, behind each other or in place. Plain rows by plain tunnels take the short way of plain.h; any
+ * other row goes through encapsulation.h.
+ */
+
+/* Where encapsulated rows go. */
+struct output {
+    uint64_t *offsets;
+    uint32_t *lengths;
+    uint8_t *status;
+    uint8_t *data;
+    uint64_t size, position, floor;
+};
+
+enum { OUTPUT_ROW = 8 + 4 + 1 };
+
+INLINE uint32_t choose(const struct vxlanpkt_table *table, const uint32_t *index, uint64_t row,
+                       const struct vxlanpkt_recipe **recipe)
+{
+    uint32_t which = index ? ((const volatile item32 *)index)[row] : 0;
+    if (which == VXLANPKT_NO_TUNNEL)
+        return REASON_NO_TUNNEL;
+    if (which >= table->count)
+        return REASON_TUNNEL_OUT_OF_RANGE;
+    *recipe = table->recipes + which;
+    return REASON_OK;
+}
+
+/* Where the header of a row is to be written, if there is room for it and for what is kept behind it. */
+INLINE bool find_room(const struct output *out, uint64_t offset, uint64_t header, uint64_t kept, uint32_t mode,
+                      uint64_t *at)
+{
+    if (mode == ENCAP_MODE_IN_PLACE) {
+        *at = offset - header;
+        return offset >= header && offset - header >= out->floor;
+    }
+    *at = out->position;
+    return header + kept <= out->size - out->position;
+}
+
+INLINE void put_output(struct output *out, uint64_t row, uint64_t at, uint64_t length, uint32_t mode)
+{
+    out->offsets[row] = at;
+    out->lengths[row] = (uint32_t)length;
+    if (mode != ENCAP_MODE_IN_PLACE)
+        out->position += length;
+}
+
+/* Short frames are copied without a call, by moves of constant size that overlap in the middle. */
+INLINE void copy_frame(uint8_t *to, const uint8_t *from, uint64_t length)
+{
+    if (length - 32 <= 32) {
+        memcpy(to, from, 32);
+        memcpy(to + length - 32, from + length - 32, 32);
+    } else if (length - 64 <= 64) {
+        memcpy(to, from, 64);
+        memcpy(to + length - 64, from + length - 64, 64);
+    } else {
+        memcpy(to, from, length);
+    }
+}
+
+/* Encapsulate any row. */
+NOINLINE uint32_t encap_any(const uint8_t *data, struct extent in, const struct vxlanpkt_recipe *recipe,
+                        uint32_t identification, uint32_t mode, uint64_t row, struct output *out)
+{
+    uint64_t length = in.end - in.start, at;
+    uint64_t kept = mode == ENCAP_MODE_COPY ? length : 0;
+    if (length > longest_inner(recipe))
+        return REASON_INNER_TOO_LONG;
+    if (!find_room(out, in.start, recipe->length, kept, mode, &at))
+        return REASON_NO_ROOM;
+    encap_header(data + in.start, length, recipe, identification, out->data + at);
+    memcpy(out->data + at + recipe->length, data + in.start, kept);
+    put_output(out, row, at, recipe->length + (mode == ENCAP_MODE_HEADERS ? 0 : length), mode);
+    return REASON_OK;
+}
+
+/* Encapsulate a plain row by a plain recipe; false if it is none, or there is no room. */
+INLINE bool encap_plain(const uint8_t *data, struct extent in, const struct vxlanpkt_recipe *recipe, uint32_t shape,
+                        uint32_t identification, uint32_t mode, uint64_t row, struct output *out)
+{
+    uint64_t length = in.end - in.start, at;
+    uint64_t header_length = shape == SHAPE_ANY ? recipe->length : shape;
+    const uint8_t *frame = data + in.start;
+    uint32_t flow, tos;
+    if (length > (shape == SHAPE_IPV4 ? LARGEST_IPV4_INNER : longest_inner(recipe))
+        || !find_plain_flow(frame, length, &flow, &tos)
+        || !find_room(out, in.start, header_length, mode == ENCAP_MODE_COPY ? length : 0, mode, &at))
+        return false;
+    uint8_t *to = out->data + at;
+    put_plain_header(to, recipe, shape, flow, tos, frame, (uint32_t)length, identification);
+    if (mode == ENCAP_MODE_COPY)
+        copy_frame(to + header_length, frame, length);
+    put_output(out, row, at, header_length + (mode == ENCAP_MODE_HEADERS ? 0 : length), mode);
+    return true;
+}
+
+/* Encapsulate a row that is not plain, or is to be refused. */
+NOINLINE uint32_t encap_odd(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
+                        const uint32_t *index, uint32_t identification, uint32_t mode, uint64_t row,
+                        struct output *out)
+{
+    struct extent in;
+    const struct vxlanpkt_recipe *recipe;
+    uint32_t reason = choose(table, index, row, &recipe);
+    out->offsets[row] = out->position;
+    out->lengths[row] = 0;
+    if (reason == REASON_OK && !read_row(frames, row, &in))
+        reason = REASON_ROW_OUT_OF_RANGE;
+    if (reason == REASON_OK)
+        reason = encap_any(frames->data, in, recipe, identification, mode, row, out);
+    out->status[row] = (uint8_t)reason;
+    return reason;
+}
+
+INLINE int64_t encap_rows(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
+                          const uint32_t *index, int64_t identification, uint32_t mode, uint32_t shape,
+                          struct output out)
+{
+    const struct vxlanpkt_frames batch = *frames; /* copies, which no store can reach, stay in registers */
+    struct vxlanpkt_recipe single = {.plain = false};
+    const uint32_t step = identification < 0 ? 0 : 1;
+    uint32_t number = identification < 0 ? 0 : (uint32_t)identification;
+    const bool far = mode != ENCAP_MODE_COPY && batch.size > PREFETCH_FROM;
+    int64_t accepted = (int64_t)batch.rows;
+    if (shape != SHAPE_ANY)
+        single = *table->recipes;
+    memset(out.status, REASON_OK, batch.rows);
+    for (uint64_t row = 0; row < batch.rows; row++, number += step) {
+        const struct vxlanpkt_recipe *recipe = &single;
+        struct extent in;
+        if (far)
+            prefetch_row(&batch, row + PREFETCH_ROWS);
+        if (shape == SHAPE_ANY && choose(table, index, row, &recipe) != REASON_OK)
+            recipe = &single;
+        bool inside = read_row(&batch, row, &in);
+        if (!inside || (shape == SHAPE_ANY && !recipe->plain)
+            || !encap_plain(batch.data, in, recipe, shape, number & 0xFFFF, mode, row, &out)) {
+            struct output here = out; /* a copy too: nobody else has the address of the other */
+            accepted -= encap_odd(frames, table, index, number & 0xFFFF, mode, row, &here) != REASON_OK;
+            out.position = here.position;
+        }
+        if (mode == ENCAP_MODE_IN_PLACE && inside)
+            out.floor = larger(out.floor, in.end);
+    }
+    return accepted;
+}
+
+/* One tunnel of a usual shape has loops of its own, in which sizes and places are constants. */
+INLINE int64_t encap_shaped(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
+                            const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
+{
+    uint32_t shape = index || !table->count ? SHAPE_ANY : shape_of(table->recipes);
+    if (shape == SHAPE_IPV4)
+        return encap_rows(frames, table, index, identification, mode, SHAPE_IPV4, out);
+    if (shape == SHAPE_IPV6)
+        return encap_rows(frames, table, index, identification, mode, SHAPE_IPV6, out);
+    return encap_rows(frames, table, index, identification, mode, SHAPE_ANY, out);
+}
+
+INLINE int64_t encap_mode(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
+                          const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
+{
+    if (mode == ENCAP_MODE_COPY)
+        return encap_shaped(frames, table, index, identification, ENCAP_MODE_COPY, out);
+    if (mode == ENCAP_MODE_HEADERS)
+        return encap_shaped(frames, table, index, identification, ENCAP_MODE_HEADERS, out);
+    return encap_shaped(frames, table, index, identification, ENCAP_MODE_IN_PLACE, out);
+}
+
+#ifdef WIDE
+WIDE static int64_t encap_wide(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
+                               const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
+{
+    return encap_mode(frames, table, index, identification, mode, out);
+}
+#endif
+
+/* The bytes of all rows, where those outside of the buffer do not count if they claim more than it holds. */
+static uint64_t total_length(const struct vxlanpkt_frames *frames)
+{
+    uint64_t total = 0;
+    for (uint64_t row = 0; row < frames->rows; row++)
+        total += ((const item32 *)frames->lengths)[row];
+    if (total <= frames->size)
+        return total;
+    total = 0;
+    for (uint64_t row = 0; row < frames->rows; row++) {
+        struct extent in;
+        if (read_row(frames, row, &in))
+            total += in.end - in.start;
+    }
+    return total;
+}
+
+/* The bytes that rows may take behind the columns: the largest header for each, and the frames. */
+INLINE uint64_t needed_space(const struct vxlanpkt_frames *frames, uint64_t largest, uint32_t mode)
+{
+    if (mode == ENCAP_MODE_IN_PLACE)
+        return 0;
+    return frames->rows * largest + (mode == ENCAP_MODE_COPY ? total_length(frames) : 0);
+}

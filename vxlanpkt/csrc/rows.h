@@ -1,0 +1,41 @@
+/* Rows of a batch, read once each, so that another thread which writes into the columns cannot move a row between check
+ * and use; and the columns that results lie in.
+ */
+
+/* Where only the headers of a buffer larger than a cache are looked at, they are fetched some rows ahead. Where frames
+ * are copied as a whole the processor sees by itself what comes, and a small buffer is in the cache anyway. */
+enum { PREFETCH_ROWS = 8, PREFETCH_FROM = 1024 * 1024 };
+
+/* A row of a batch, read once. */
+INLINE bool read_row(const struct vxlanpkt_frames *frames, uint64_t row, struct extent *in)
+{
+    uint64_t offset = ((const volatile item64 *)frames->offsets)[row];
+    uint32_t length = ((const volatile item32 *)frames->lengths)[row];
+    uint32_t original = length;
+    if (frames->original_lengths)
+        original = ((const volatile item32 *)frames->original_lengths)[row];
+    *in = (struct extent){offset, offset + length, original > length ? original - length : 0};
+    return offset <= frames->size && length <= frames->size - offset;
+}
+
+/* Have the headers of a row that comes later fetched into the cache. Nothing is read: any address will do. */
+INLINE void prefetch_row(const struct vxlanpkt_frames *frames, uint64_t row)
+{
+    if (row < frames->rows)
+        PREFETCH((const void *)((uintptr_t)frames->data + (uintptr_t)((const item64 *)frames->offsets)[row]));
+}
+
+/* Whether an output shares memory with an input. */
+INLINE bool overlap(const uint8_t *a, uint64_t a_size, const uint8_t *b, uint64_t b_size)
+{
+    uintptr_t first = (uintptr_t)a, second = (uintptr_t)b;
+    return first < second ? second - first < a_size : first - second < b_size;
+}
+
+/* Take the next column of items of `width` bytes off the buffer. */
+INLINE void *take(uint8_t **at, uint64_t rows, uint64_t width)
+{
+    void *column = *at;
+    *at += rows * width;
+    return column;
+}
