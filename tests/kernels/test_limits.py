@@ -154,3 +154,14 @@ def test_an_inner_ipv6_length(length: int) -> None:
     agreed(FrameBatch.from_frames([TUNNELS[0].encap(frame), TUNNELS[1].encap(frame)]))
     batch = FrameBatch.from_frames([frame])
     assert encapsulated(c, batch, 1, None) == encapsulated(python, batch, 1, None)
+
+
+@pytest.mark.parametrize("mode", EncapMode)
+def test_plain_frames_of_every_length(mode: EncapMode) -> None:
+    """Each length up to one that no shortcut for short frames takes."""
+    frames = [INNER + bytes(range(size)) for size in range(256 - len(INNER))]
+    frames = [frame[:16] + (len(frame) - 14).to_bytes(2, "big") + frame[18:] for frame in frames]
+    batch = FrameBatch.from_frames([bytes(80) + frame for frame in frames])
+    rows = FrameBatch(batch.data, [at + 80 for at in batch.offsets], [len(frame) for frame in frames])
+    for tunnel in TUNNELS:
+        assert encapsulated(c, rows, 1, None, mode, tunnel) == encapsulated(python, rows, 1, None, mode, tunnel)
