@@ -8,9 +8,9 @@ from vxlanpkt.kernel import python
 
 from .agreement import results
 from .corpus import inputs
-from .fuzz_python import check
 from .inputs import Input
 from .layout import JOBS
+from .survival import check
 
 INPUTS = inputs()
 every_job = pytest.mark.parametrize("job", JOBS)
