@@ -234,9 +234,7 @@ def ones_complement_sum(data: Buffer, initial: int = 0) -> int:
     return total % 0xFFFF or (0xFFFF if total else 0)
 
 
-def walk(
-    data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False
-) -> Walk:
+def walk(data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
     if max_tunnels > _LARGEST_TUNNELS:
         max_tunnels = _LARGEST_TUNNELS
