@@ -1,7 +1,7 @@
 """How the C kernel is built: the commands that pyproject.toml names to setuptools. No part of the library as it runs.
 
-Where there is no compiler, or VXLANPKT_BUILD=python asks for it, the install succeeds without: the
-library then runs on its Python kernel.
+VXLANPKT_BUILD is auto (where the C kernel cannot be built the library is installed without, and runs on its Python
+kernel), c (the build fails instead), or python (the C kernel is left out).
 """
 
 from __future__ import annotations
@@ -9,16 +9,26 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from setuptools import Extension
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, OptionError
 
 _HERE = Path("vxlanpkt")
-_ONLY_PYTHON = os.environ.get("VXLANPKT_BUILD") == "python"
-# Free-threaded builds have no limited API, PyPy an ABI of its own.
-_LIMITED = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+_NAME = "vxlanpkt._fastlib"
+_WANTED = os.environ.get("VXLANPKT_BUILD", "auto")
+# Free-threaded and debug builds have no limited API, PyPy an ABI of its own.
+_LIMITED = (
+    sys.implementation.name == "cpython"
+    and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    and not hasattr(sys, "gettotalrefcount")
+)
+# The oldest Python of pyproject.toml. cffi's C defines Py_LIMITED_API by itself unless it is told not to.
+_OLDEST = "cp310"
+_MACRO = ("Py_LIMITED_API", "0x030A0000") if _LIMITED else ("_CFFI_NO_LIMITED_API", None)
 _FLAGS = {"unix": ["-O3", "-std=c11"], "mingw32": ["-O3", "-std=c11"], "msvc": ["/O2", "/std:c11"]}
 
 
@@ -26,34 +36,68 @@ class BuildKernel(build_ext):
     """Write the extension's C, which cffi makes of the kernel's declarations, and compile it, if that can be done."""
 
     def finalize_options(self) -> None:
-        """Leave the extension out where that is asked for."""
+        """Take over what VXLANPKT_BUILD says."""
+        if _WANTED not in ("auto", "c", "python"):
+            raise OptionError(f"VXLANPKT_BUILD={_WANTED}: it is one of auto, c, python")
+        for ext in self.distribution.ext_modules or ():
+            ext.optional = _WANTED != "c"
         super().finalize_options()
-        if _ONLY_PYTHON:
-            self.extensions = []
+        self.force = True  # flags and compilers may have changed too, which no file's time tells
+
+    def run(self) -> None:
+        """Build, and say so if that failed. No extension of an earlier build stays in the place of this one."""
+        for path in self._outputs():
+            path.unlink(missing_ok=True)
+        super().run()
+        if not self.is_built():
+            self.warn(
+                "vxlanpkt is built WITHOUT its C kernel: it will run on the Python kernel, which does the same, but "
+                "slower. With VXLANPKT_BUILD=c this is an error."
+            )
+
+    def is_built(self) -> bool:
+        """Whether the extension came out."""
+        return any(path.exists() for path in self._outputs())
 
     def build_extension(self, ext: Extension) -> None:
         """Compile for the limited API where there is one."""
+        if _WANTED == "python":
+            raise CompileError("VXLANPKT_BUILD=python asks for none")
         source = Path(self.build_temp, "_fastlib.c")
         source.parent.mkdir(parents=True, exist_ok=True)
         _write_source(source)
-        ext.depends = [str(path) for path in (_HERE / "_fast.c", *_HERE.glob("csrc/*.h"))]
         ext.sources = [str(source)]
         ext.include_dirs = [str(_HERE)]
         ext.py_limited_api = _LIMITED
+        ext.define_macros = [_MACRO]
         ext.extra_compile_args = [*_FLAGS.get(self.compiler.compiler_type, []), *ext.extra_compile_args]
         super().build_extension(ext)
 
+    def _outputs(self) -> list[Path]:
+        """Where this Python would find the extension: among what is built, and in the tree for an editable install."""
+        folders = [Path(self.build_lib, _HERE), Path(self.get_ext_fullpath(_NAME)).parent]
+        return [folder / f"_fastlib{suffix}" for folder in folders for suffix in EXTENSION_SUFFIXES]
+
 
 class BuildWheel(bdist_wheel):
-    """Tag the wheel for what is in it: abi3 from CPython 3.10 on, one version alone, or any Python."""
+    """Tag the wheel for what is in it: abi3 from the oldest Python on, one version alone, or any Python."""
 
     def finalize_options(self) -> None:
-        """Choose the tag."""
-        if _ONLY_PYTHON:
-            self.distribution.ext_modules = []
-        elif _LIMITED:
-            self.py_limited_api = "cp310"
+        """Ask for the tag that a wheel with the extension has."""
+        if _LIMITED:
+            self.py_limited_api = _OLDEST
         super().finalize_options()
+
+    def run(self) -> None:
+        """Build before the tag is chosen: a wheel that came out without the extension has to say so."""
+        self.run_command("build")
+        self.skip_build = True
+        build = self.get_finalized_command("build_ext")
+        assert isinstance(build, BuildKernel)
+        if not build.is_built():
+            self.distribution.ext_modules = []
+            self.root_is_pure = True
+        super().run()
 
 
 def _write_source(path: Path) -> None:
@@ -62,5 +106,5 @@ def _write_source(path: Path) -> None:
 
     ffi = FFI()
     ffi.cdef(Path(_HERE, "csrc", "contract.h").read_text(encoding="ascii"))
-    ffi.set_source("vxlanpkt._fastlib", '#include "_fast.c"')
+    ffi.set_source(_NAME, '#include "_fast.c"')
     ffi.emit_c_code(str(path))

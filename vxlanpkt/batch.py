@@ -156,7 +156,7 @@ class FrameBatch:
 class EncapBatch(FrameBatch):
     """What `encap_batch` made: outer frames, and a `Reason` for each row in `status`. Not made by hand."""
 
-    __slots__ = ("_elsewhere", "_status", "buffer")
+    __slots__ = ("_status", "buffer")
 
     def __init__(self, rows: int, room: int) -> None:
         self.rows = rows
@@ -170,7 +170,7 @@ class EncapBatch(FrameBatch):
 
     def attach(self, rows: memoryview | None) -> EncapBatch:
         """Take what a kernel wrote; *rows* is where the rows are, if they are not in this result's own buffer."""
-        self._elsewhere = rows
+        self._data: Any = rows
         self._held: Any = None
         return self
 
@@ -180,11 +180,11 @@ class EncapBatch(FrameBatch):
     @property
     def data(self) -> memoryview:
         """The buffer, up to the end of the last row."""
-        if self._elsewhere is not None:
-            return self._elsewhere
-        begin = self.rows * _ENCAP_ROW
-        end = begin + (self.offsets[-1] + self.lengths[-1] if self.rows else 0)
-        return kernel.view(self.buffer)[begin:end]
+        if self._data is None:
+            begin = self.rows * _ENCAP_ROW
+            end = begin + (self.offsets[-1] + self.lengths[-1] if self.rows else 0)
+            self._data = kernel.view(self.buffer)[begin:end]
+        return self._data  # type: ignore[no-any-return]
 
     @property
     def offsets(self) -> memoryview:
@@ -255,7 +255,7 @@ class AddressColumn(Sequence[Any]):
 
 
 class DecapBatch:
-    """What `decap_batch` found, a column for each fact, a row for each frame.
+    """What `decap_batch` found, a column for each fact, a row for each frame. Not made by hand.
 
     status                     uint8   a `Reason`
     notes                      uint8   `Note` bits: CUT, PADDING, TRAILER, STRIPPED, REMARKED

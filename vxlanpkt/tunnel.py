@@ -357,6 +357,15 @@ class TunnelTable(Sequence[Tunnel]):
     def __len__(self) -> int:
         return len(self._tunnels)
 
+    def __eq__(self, other: object) -> bool:
+        return self._tunnels == other._tunnels if isinstance(other, TunnelTable) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._tunnels)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TunnelTable, (self._tunnels,)
+
     def __repr__(self) -> str:
         return f"<TunnelTable of {len(self)} tunnels>"
 

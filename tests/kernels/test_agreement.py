@@ -186,6 +186,8 @@ def test_flow_hash(data: bytes, symmetric: bool, raw: bool) -> None:
 def test_sum(data: bytes, initial: int) -> None:
     """The checksum's sum, of any length, added to anything."""
     assert c.ones_complement_sum(data, initial) == python.ones_complement_sum(data, initial)
+    assert c.internet_checksum(data, initial) == python.internet_checksum(data, initial)
+    assert c.transport_checksum(data, initial) == python.transport_checksum(data, initial)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 65_535, 1 << 20])

@@ -44,6 +44,7 @@ def test_fields() -> None:
 
 def test_constants() -> None:
     """Values that stand for something special."""
+    assert lib.VXLANPKT_CONTRACT == contract.CONTRACT
     assert lib.VXLANPKT_UNTAGGED == contract.UNTAGGED
     assert lib.VXLANPKT_NO_ECN == contract.NO_ECN
     assert lib.VXLANPKT_NO_LINK_TYPE == contract.NO_LINK_TYPE

@@ -4,6 +4,10 @@
  * number in it with its Python twin.
  */
 
+/* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
+ * has it too. tests/packaging computes it. */
+#define VXLANPKT_CONTRACT 0x784B65B7
+
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
     REASON_OK = 0,

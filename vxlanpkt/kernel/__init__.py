@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
+
+from vxlanpkt.kernel.contract import CONTRACT
 
 if TYPE_CHECKING:
     from vxlanpkt.kernel import python as _chosen
@@ -20,13 +23,23 @@ def _choose(wanted: str) -> str:
         raise ImportError(f"VXLANPKT_BACKEND={wanted}: it is one of auto, c, python")
     if wanted != "python":
         try:
-            import_module("vxlanpkt._fastlib")
+            fastlib = import_module("vxlanpkt._fastlib")
         except ImportError as error:
             if wanted == "c":
                 raise ImportError(f"VXLANPKT_BACKEND=c: this build has only the kernel 'python' ({error})") from error
         else:
+            _refuse_stale(fastlib)
             return "c"
     return "python"
+
+
+def _refuse_stale(fastlib: ModuleType) -> None:
+    """An extension that was built from other declarations would misread what it is handed: nothing picks it."""
+    if getattr(fastlib.lib, "VXLANPKT_CONTRACT", None) != CONTRACT:
+        raise ImportError(
+            f"{fastlib.__file__} was built from other sources than these: rebuild it (pip install, with -e for an "
+            "editable install), or set VXLANPKT_BACKEND=python"
+        )
 
 
 if not TYPE_CHECKING:
@@ -39,6 +52,6 @@ hold_frames, hold_rules, hold_ports = _chosen.hold_frames, _chosen.hold_rules, _
 hold_recipe, hold_table, hold_index = _chosen.hold_recipe, _chosen.hold_table, _chosen.hold_index
 decap_one, as_record = _chosen.decap_one, _chosen.as_record
 encap_header, clears_df, flow_hash = _chosen.encap_header, _chosen.clears_df, _chosen.flow_hash
-ones_complement_sum, scan = _chosen.ones_complement_sum, _chosen.scan
-walk, rows_of = _chosen.walk, _chosen.rows_of
+internet_checksum, transport_checksum = _chosen.internet_checksum, _chosen.transport_checksum
+walk, rows_of, scan = _chosen.walk, _chosen.rows_of, _chosen.scan
 decap, encap, total_length = _chosen.decap, _chosen.encap, _chosen.total_length

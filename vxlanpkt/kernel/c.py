@@ -201,7 +201,9 @@ def _hold_underlay(underlay: Underlay) -> Any:
 
 
 def as_record(record: Any) -> DecapRecord:
-    """What `decap_one` returned, as the contract's own class."""
+    """What `decap_one` returned, as the contract's own class; one that is so already stays."""
+    if isinstance(record, DecapRecord):
+        return record
     values: dict[str, Any] = {}
     for name, code in DECAP_COLUMNS.items():
         value = getattr(record, name)
@@ -231,6 +233,16 @@ def ones_complement_sum(data: Buffer, initial: int = 0) -> int:
     """The folded 16-bit sum of *data*, padded with a zero byte if odd, added to *initial*."""
     total: int = lib.vxlanpkt_sum(data if type(data) is bytes else _from_buffer(data), len(data)) + initial
     return total % 0xFFFF or (0xFFFF if total else 0)
+
+
+def internet_checksum(data: Buffer, initial: int = 0) -> int:
+    """The checksum field for *data*: the complement of its sum (RFC 1071 section 1)."""
+    return 0xFFFF - ones_complement_sum(data, initial)
+
+
+def transport_checksum(data: Buffer, pseudo_header: int) -> int:
+    """As `internet_checksum`, but 0 becomes 0xffff, as 0 says "none" in UDP (RFC 768)."""
+    return 0xFFFF - ones_complement_sum(data, pseudo_header) or 0xFFFF
 
 
 def walk(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from vxlanpkt.checksum import internet_checksum as internet_checksum
 from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
+from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel import encapsulation, hashing
 from vxlanpkt.kernel.contract import (
