@@ -337,6 +337,8 @@ class TunnelTable(Sequence[Tunnel]):
     held: Any  # the table as the kernel holds it, for Ethernet frames
 
     def __init__(self, tunnels: Iterable[Tunnel]) -> None:
+        if not isinstance(tunnels, Iterable):
+            raise _refused("tunnels", tunnels, "an iterable of tunnels")
         self._tunnels = tuple(tunnels)
         for tunnel in self._tunnels:
             if not isinstance(tunnel, Tunnel):

@@ -77,7 +77,8 @@ def hold_frames(
     ]
     frames = ffi.new("struct vxlanpkt_frames *")
     frames.data, frames.offsets, frames.lengths, frames.original_lengths = kept
-    frames.size, frames.rows = len(kept[0]), len(kept[1])
+    # The shortest column: C has to rely on this number, so it relies on nobody else for it.
+    frames.size, frames.rows = len(kept[0]), min(len(column) for column in kept[1:] if column)
     return Held(frames, kept)
 
 
@@ -298,7 +299,7 @@ def decap(frames: Held, kind: int, rules: Held, brief: bool, out: Any) -> int:
 
 
 def total_length(frames: Held) -> int:
-    """The bytes of all rows, where those outside of the buffer do not count if they claim more than it holds."""
+    """The bytes of all rows that can be sent."""
     return lib.vxlanpkt_total_length(frames[0])  # type: ignore[no-any-return]
 
 
