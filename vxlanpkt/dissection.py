@@ -11,9 +11,9 @@ from typing import Any, Literal, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.bindings import DEFAULT, LAYERS, Bindings, Start, kind_of
+from vxlanpkt.bindings import DEFAULT, KINDS, LAYERS, Bindings, Start, kind_of
 from vxlanpkt.errors import REASONS, FieldError, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Fault, Kind, Row, Span, span_of
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Fault, Kind, Place, PlaceAt, Row, Span, span_of
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.printing import tree
@@ -24,6 +24,7 @@ _L = TypeVar("_L", bound=Layer)
 _Bounds = tuple[int, int, int, bool]
 
 _ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
+_NOWHERE: PlaceAt = ().__getitem__
 _TUNNELS = frozenset((int(Kind.VXLAN), int(Kind.VXLANGPE)))
 
 # The layers whose length field limits what they contain, and that field.
@@ -37,44 +38,42 @@ class Dissection:
     ended the walk, or None. Made by `dissect`.
     """
 
-    __slots__ = ("_bounds", "_cache", "_fault", "_inner", "_made_rows", "_types", "_walk", "data", "start")
+    __slots__ = (
+        "_bounds", "_cache", "_fault", "_first", "_inner", "_kind_of", "_kinds", "_place_at", "_types", "data", "start",
+    )  # fmt: skip
 
     def __init__(
         self,
         data: bytes,
         start: Start,
-        walk: Any,
+        kinds: Sequence[int],
+        place_at: PlaceAt,
         types: Sequence[type[Layer]],
         fault: tuple[str, Fault] | None,
         bounds: _Bounds,
+        first: int = 0,
     ) -> None:
-        """*walk* is what `kernel.walk` found, or a list of rows."""
+        """*kinds* are places in *types*; what *place_at* says of them begins with *first*."""
         self.data = data
         self.start = start
-        self._walk = walk
-        self._made_rows: list[Row] | None = None
+        self._kinds = kinds
+        self._place_at = place_at
+        self._first = first
         self._types = types
+        self._kind_of = KINDS if types is LAYERS else {layer: kind for kind, layer in enumerate(types)}
         self._fault = fault
         self._bounds = bounds
         self._cache: dict[int, Layer] = {}
         self._inner: Dissection | None = None
 
-    @property
-    def _rows(self) -> list[Row]:
-        """What the kernel found, handed out when it is first needed."""
-        if self._made_rows is None:
-            self._made_rows = kernel.rows_of(self._walk)
-        return self._made_rows
-
     # -- layers
 
     def get(self, layer: type[_L]) -> _L | None:
         """The first layer of this type, or None."""
-        types = self._types
-        for index, row in enumerate(self._made_rows or self._rows):
-            if types[row[0]] is layer:
-                return self._decode(index, row)  # type: ignore[return-value]
-        return None
+        kind, kinds = self._kind_of.get(layer), self._kinds
+        if kind is None or kind not in kinds:
+            return None
+        return self._decode(kinds.index(kind))  # type: ignore[return-value]
 
     def __getitem__(self, layer: type[_L]) -> _L:
         found = self.get(layer)
@@ -83,20 +82,21 @@ class Dissection:
         return found
 
     def __contains__(self, layer: type[Layer]) -> bool:
-        return any(self._types[row[0]] is layer for row in self._rows)
+        kind = self._kind_of.get(layer)
+        return kind is not None and kind in self._kinds
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._kinds)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Every sound layer, outermost first."""
-        return tuple([self._decode(index, row) for index, row in enumerate(self._rows)])
+        return tuple([self._decode(index) for index in range(len(self._kinds))])
 
     @property
     def spans(self) -> tuple[tuple[type[Layer], Span], ...]:
         """Where every sound layer lies in `data`."""
-        return tuple((self._types[row[0]], span_of(row)) for row in self._rows)
+        return tuple((self._types[kind], span_of(self._place(index))) for index, kind in enumerate(self._kinds))
 
     @property
     def inner(self) -> Dissection:
@@ -118,9 +118,10 @@ class Dissection:
         """For each layer the bytes in its container beyond its content; empty ones at the end are left out."""
         found = []
         end = self._bounds[1]
-        for row in self._rows:
-            found.append(self.data[row[3] : end])
-            end = row[3]
+        for index in range(len(self._kinds)):
+            content_end = self._place(index)[2]
+            found.append(self.data[content_end:end])
+            end = content_end
         while found and not found[-1]:
             found.pop()
         return tuple(found)
@@ -132,7 +133,7 @@ class Dissection:
 
     def is_whole(self, index: int) -> bool:
         """Whether every byte of the layer at *index* and of its content is here."""
-        return not self._rows[index][5]
+        return not self._place(range(len(self))[index])[4]  # an index as a list takes it
 
     # -- faults
 
@@ -163,23 +164,24 @@ class Dissection:
         if fault.reason is Reason.CAPTURE_CUT:
             return end - start, "capture"
         _, frame_end, missing, on_wire = self._bounds
-        if self._rows and self._reach(self._rows[-1]) != frame_end + missing:
-            for row in reversed(self._rows):
-                name = self._types[row[0]].NAME
+        if self._kinds and self._reach() != frame_end + missing:
+            for kind in reversed(self._kinds):
+                name = self._types[kind].NAME
                 if name in _LIMITS:
                     return end - start, f"{name}.{_LIMITS[name]}"
         return end - start, "frame" if on_wire else "capture"
 
-    @staticmethod
-    def _reach(row: Row) -> int:
-        """Where a layer ended on the wire; in a fragment, where it ends here."""
-        return row[3] if row[5] >= FRAGMENTED else row[3] + row[5]
+    def _reach(self) -> int:
+        """Where the last sound layer ended on the wire; in a fragment, where it ends here."""
+        _, end, missing = self._rest()
+        return end if missing >= FRAGMENTED else end + missing
 
     def _rest(self) -> tuple[int, int, int]:
         """Bounds of what is behind the last sound layer's header, and how much of it is missing."""
-        if self._rows:
-            return self._rows[-1][2], self._rows[-1][3], self._rows[-1][5]
-        return self._bounds[:3]
+        if not self._kinds:
+            return self._bounds[:3]
+        _, header_end, end, _, missing = self._place(len(self._kinds) - 1)
+        return header_end, end, missing
 
     # -- the rest
 
@@ -191,25 +193,31 @@ class Dissection:
         return f"<Dissection {self._names()}, {self._bounds[1] - self._bounds[0]} bytes{error}>"
 
     def _names(self) -> str:
-        return "/".join(self._types[row[0]].NAME for row in self._rows) or "no layers"
+        return "/".join(self._types[kind].NAME for kind in self._kinds) or "no layers"
 
-    def _decode(self, index: int, row: Row) -> Layer:
+    def _place(self, index: int) -> Place:
+        return self._place_at(self._first + index)
+
+    def _decode(self, index: int) -> Layer:
         layer = self._cache.get(index)
         if layer is None:
-            # Our own layers read a row's numbers by position, and need no Span.
-            span: Any = row[1:] if row[0] < len(LAYERS) else span_of(row)
-            layer = self._cache[index] = self._types[row[0]].decode(self.data, span)
+            kind, place = self._kinds[index], self._place_at(self._first + index)
+            # Our own layers read the numbers of a place by position, and need no Span.
+            span: Any = place if kind < len(LAYERS) else span_of(place)
+            layer = self._cache[index] = self._types[kind].decode(self.data, span)
         return layer
 
     def _behind_tunnel(self) -> Dissection:
-        types, rows = self._types, self._rows
-        for index, row in enumerate(rows):
-            if types[row[0]].TUNNEL:
-                rows = rows[index + 1 :]
-                first = types[rows[0][0]] if rows else Ethernet
-                start = LinkType.ETHERNET if first is Ethernet else first
-                bounds = (row[2], row[3], row[5], self._bounds[3])
-                return Dissection(self.data, start, rows, types, self._fault, bounds)
+        types, kinds = self._types, self._kinds
+        for index, kind in enumerate(kinds, 1):
+            if types[kind].TUNNEL:
+                behind = kinds[index:]
+                first = types[behind[0]] if behind else Ethernet
+                start = _ETHERNET if first is Ethernet else first
+                _, begin, end, _, missing = self._place(index - 1)
+                bounds = (begin, end, missing, self._bounds[3])
+                place_at, skipped = self._place_at, self._first + index
+                return Dissection(self.data, start, behind, place_at, types, self._fault, bounds, skipped)
         raise LayerNotFound(f"no tunnel header in {self._names()}")
 
 
@@ -251,15 +259,16 @@ def dissect(
     if not bindings.walkable:
         first = kernel.scan(kind, data, 0, length, missing, any_length)
         if isinstance(first, Fault):
-            return Dissection(data, start, [], LAYERS, (_name(kind), first), bounds)
+            return Dissection(data, start, b"", _NOWHERE, LAYERS, (_name(kind), first), bounds)
         return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, any_length)
     entered = max(max_tunnels - 1, 0) if kind in _TUNNELS else max_tunnels
-    walk, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, any_length)
+    kinds, place_at, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, any_length)
     if fault is not None:
-        return Dissection(data, start, walk, LAYERS, (_name(last), fault), bounds)
+        return Dissection(data, start, kinds, place_at, LAYERS, (_name(last), fault), bounds)
     if bindings.built_in:
-        return Dissection(data, start, walk, LAYERS, None, bounds)
-    return _continue(data, None, kernel.rows_of(walk), bindings, max_tunnels, bounds, start, any_length)
+        return Dissection(data, start, kinds, place_at, LAYERS, None, bounds)
+    rows = [(kind, *place_at(index)) for index, kind in enumerate(kinds)]
+    return _continue(data, None, rows, bindings, max_tunnels, bounds, start, any_length)
 
 
 def missing_bytes(length: int, original_length: int | None) -> int:
@@ -306,11 +315,23 @@ def _continue(
         kind = types.index(following)
         found = _scan(following, kind, data, at, end, missing, any_length)
         if isinstance(found, Fault):
-            return Dissection(data, start, rows, types, (following.NAME, found), bounds)
+            return _dissection_of(rows, data, start, types, (following.NAME, found), bounds)
         rows.append(found)
         _, _, at, end, key, missing = found
         following = bindings.get(following, key)
-    return Dissection(data, start, rows, types, None, bounds)
+    return _dissection_of(rows, data, start, types, None, bounds)
+
+
+def _dissection_of(
+    rows: list[Row],
+    data: bytes,
+    start: Start,
+    types: Sequence[type[Layer]],
+    fault: tuple[str, Fault] | None,
+    bounds: _Bounds,
+) -> Dissection:
+    places = [row[1:] for row in rows]
+    return Dissection(data, start, [row[0] for row in rows], places.__getitem__, types, fault, bounds)
 
 
 def _scan(

@@ -49,8 +49,9 @@ def _walk(kernel: Any, one: Input) -> list[Any]:
     end = min(walk["end"], len(data))
     start = min(walk["start"], end)
     ports = kernel.hold_ports(ports_of(walk))
-    rows, last, fault = kernel.walk(data, missing, kind, ports, walk["tunnels"], any_length)
-    return [kernel.rows_of(rows), last, fault, kernel.scan(kind, data, start, end, missing, any_length)]
+    kinds, place_at, last, fault = kernel.walk(data, missing, kind, ports, walk["tunnels"], any_length)
+    places = [place_at(index) for index in range(len(kinds))]
+    return [kinds, places, last, fault, kernel.scan(kind, data, start, end, missing, any_length)]
 
 
 def _encap(kernel: Any, one: Input) -> list[Any]:

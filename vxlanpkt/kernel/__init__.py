@@ -53,5 +53,5 @@ hold_recipe, hold_table, hold_index = _chosen.hold_recipe, _chosen.hold_table, _
 decap_one, as_record = _chosen.decap_one, _chosen.as_record
 encap_header, clears_df, flow_hash = _chosen.encap_header, _chosen.clears_df, _chosen.flow_hash
 internet_checksum, transport_checksum = _chosen.internet_checksum, _chosen.transport_checksum
-walk, rows_of, scan = _chosen.walk, _chosen.rows_of, _chosen.scan
+walk, scan = _chosen.walk, _chosen.scan
 decap, encap, total_length = _chosen.decap, _chosen.encap, _chosen.total_length

@@ -6,6 +6,7 @@ What is held is a `Held`: a pointer to a struct of csrc/contract.h, and all that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from vxlanpkt.kernel.contract import (
     UDPChecksum,
     Underlay,
 )
-from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
 
 NAME = "c"
 
@@ -39,8 +40,8 @@ _REASONS = {int(reason): reason for reason in Reason}
 
 # Looked up once: these are called for every frame.
 _new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
-_buffer, _from_buffer = ffi.buffer, ffi.from_buffer
-_rows_of = Struct("6q").iter_unpack
+_buffer, _from_buffer, _unpack = ffi.buffer, ffi.from_buffer, ffi.unpack
+_place_of = Struct("5q").unpack_from
 _decap_one, _encap_header, _walk = lib.vxlanpkt_decap_one, lib.vxlanpkt_encap_header, lib.vxlanpkt_walk
 _decap, _encap = lib.vxlanpkt_decap, lib.vxlanpkt_encap
 
@@ -257,31 +258,33 @@ def transport_checksum(data: Buffer, pseudo_header: int) -> int:
     return 0xFFFF - ones_complement_sum(data, pseudo_header) or 0xFFFF
 
 
-def walk(
-    data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False
-) -> tuple[Any, int, Fault | None]:
+def walk(data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
     if max_tunnels > _LARGEST_TUNNELS:
         max_tunnels = _LARGEST_TUNNELS
     found = _walk(data, 0, len(data), missing, kind, ports, max_tunnels, any_length)
     if found.more:
         return _walk_on(data, found, ports, any_length)
-    return found, found.kind, _fault(found) if found.reason else None
+    places = _buffer(found.places)[:]  # a copy: a buffer does not keep the struct
+    fault = _fault(found) if found.reason else None
+    return _unpack(found.kinds, found.count), partial(_place_at, places), found.kind, fault
 
 
-def _walk_on(data: bytes, found: Any, ports: Any, any_length: bool) -> tuple[list[Row], int, Fault | None]:
+def _place_at(places: Any, index: int) -> Place:
+    place: Place = _place_of(places, 40 * index)
+    return place
+
+
+def _walk_on(data: bytes, found: Any, ports: Any, any_length: bool) -> Walk:
     """The rest of a walk of more rows than one call has room for."""
-    rows = rows_of(found)
+    kinds, places = _unpack(found.kinds, found.count), _buffer(found.places)[:]
     while found.more:
-        _, _, start, end, _, missing = rows[-1]
+        _, start, end, _, missing = _place_at(places, len(kinds) - 1)
         found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, any_length)
-        rows += rows_of(found)
-    return rows, found.kind, _fault(found) if found.reason else None
-
-
-def rows_of(walk: Any) -> list[Row]:
-    """The rows that `walk` found."""
-    return walk if type(walk) is list else list(_rows_of(_buffer(walk.rows, 48 * walk.count)))
+        kinds += _unpack(found.kinds, found.count)
+        places += _buffer(found.places)[:]
+    fault = _fault(found) if found.reason else None
+    return kinds, partial(_place_at, places), found.kind, fault
 
 
 def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
@@ -292,8 +295,7 @@ def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_len
     found = lib.vxlanpkt_scan(data, start, end, missing, kind, any_length)
     if found.reason:
         return _fault(found)
-    row: Row = next(_rows_of(_buffer(found.rows, 48)))
-    return row
+    return ord(found.kinds[0]), *_place_at(_buffer(found.places), 0)
 
 
 def _fault(found: Any) -> Fault:

@@ -36,7 +36,6 @@ from vxlanpkt.kernel.contract import (
 from vxlanpkt.kernel.decapsulation import decap_row
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk
-from vxlanpkt.kernel.spans import Row
 
 NAME = "python"
 _NOT_KNOWN = Underlay()
@@ -118,11 +117,6 @@ def clears_df(data: bytes, recipe: Sequence[EncapRecipe]) -> bool:
 def flow_hash(data: bytes, symmetric: bool, raw: bool) -> int:
     """The 32-bit hash of the flow that a frame belongs to."""
     return hashing.flow_hash(data, 0, len(data), symmetric, raw)
-
-
-def rows_of(walk: list[Row]) -> list[Row]:
-    """The rows that `walk` found."""
-    return walk
 
 
 # -- batches
