@@ -70,17 +70,28 @@ def hold_frames(
     data: memoryview, offsets: Sequence[int], lengths: Sequence[int], original_lengths: Sequence[int] | None
 ) -> Held:
     """A batch, held."""
-    kept = [
-        _from_buffer("uint8_t[]", data),
-        _from_buffer("uint64_t[]", offsets),
-        _from_buffer("uint32_t[]", lengths),
-        _NULL if original_lengths is None else _from_buffer("uint32_t[]", original_lengths),
-    ]
     frames = ffi.new("struct vxlanpkt_frames *")
-    frames.data, frames.offsets, frames.lengths, frames.original_lengths = kept
+    kept = [memoryview(data), memoryview(offsets), memoryview(lengths)]  # type: ignore[arg-type]
+    if original_lengths is not None:
+        kept.append(memoryview(original_lengths))  # type: ignore[arg-type]
+        frames.original_lengths = _pointer("uint32_t *", kept[3])
+    frames.data = _pointer("uint8_t *", kept[0])
+    frames.offsets = _pointer("uint64_t *", kept[1])
+    frames.lengths = _pointer("uint32_t *", kept[2])
     # The shortest column: C has to rely on this number, so it relies on nobody else for it.
-    frames.size, frames.rows = len(kept[0]), min(len(column) for column in kept[1:] if column)
+    rows = min(kept[1].nbytes // 8, *(view.nbytes // 4 for view in kept[2:]))
+    frames.size, frames.rows = kept[0].nbytes, rows
     return Held(frames, kept)
+
+
+def _pointer(kind: str, view: memoryview) -> Any:
+    """Where the bytes of *view* are, which has to be kept.
+
+    They are not kept by cffi: CPython before 3.12.7 crashes when it collects a memory view that somebody has taken
+    a buffer of, in a cycle of garbage (its issue 77894).
+    """
+    with _from_buffer(view) as taken:
+        return ffi.cast(kind, taken)
 
 
 def hold_rules(rules: DecapRules) -> Held:
