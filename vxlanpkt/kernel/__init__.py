@@ -38,6 +38,6 @@ new_buffer, view = _chosen.new_buffer, _chosen.view
 hold_frames, hold_rules, hold_ports = _chosen.hold_frames, _chosen.hold_rules, _chosen.hold_ports
 hold_recipe, hold_table, hold_index = _chosen.hold_recipe, _chosen.hold_table, _chosen.hold_index
 decap_one, as_record = _chosen.decap_one, _chosen.as_record
-encap_header, clears_df, flow_hash = _chosen.encap_header, _chosen.clears_df, _chosen.flow_hash
+encap_one, clears_df, flow_hash = _chosen.encap_one, _chosen.clears_df, _chosen.flow_hash
 ones_complement_sum, scan, walk = _chosen.ones_complement_sum, _chosen.scan, _chosen.walk
 decap, encap, total_length = _chosen.decap, _chosen.encap, _chosen.total_length
