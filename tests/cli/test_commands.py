@@ -196,6 +196,10 @@ def test_show_json() -> None:
     assert [layer["vni"] for layer in packets[0]["layers"] if layer["layer"] == "VXLAN"] == [42, 4242]
 
 
-def test_version() -> None:
+def test_version(tmp_path: Path) -> None:
     """The version says which kernel is in use."""
-    assert run("--version").stdout.decode().startswith(f"vxlanpkt {vxlanpkt.__version__}, {vxlanpkt.backend} kernel")
+    assert (
+        run("--version", cwd=tmp_path)
+        .stdout.decode()
+        .startswith(f"vxlanpkt {vxlanpkt.__version__}, {vxlanpkt.backend} kernel")
+    )
