@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import tracemalloc
 from array import array
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from vxlanpkt import (
     IPv4,
     IPv6,
     Packet,
+    PacketError,
     TruncatedError,
     Tunnel,
     decap,
@@ -320,6 +322,101 @@ def test_an_output_that_overlaps_the_input() -> None:
     refused(lambda: encap_batch(FrameBatch(sent.data[30:], [0, 1], [20, 20]), TUNNEL4, out=sent), "out")
     result = decap_batch(sent)
     refused(lambda: decap_batch(FrameBatch(result.vni, [0, 1], [4, 4]), out=result), "out")
+
+
+def test_an_output_that_overlaps_by_another_name() -> None:
+    """It is memory that counts, whoever exports it."""
+    sent = encap_batch(FrameBatch.from_frames([INNER4] * 2), TUNNEL4)
+    alias = (ctypes.c_char * 40).from_buffer(sent.data)
+    refused(lambda: encap_batch(FrameBatch(alias, [0, 1], [20, 20]), TUNNEL4, out=sent), "out")
+
+
+def test_an_output_whose_columns_are_the_input() -> None:
+    """Peeling two tunnels takes two results: the offsets of the inner frames lie in the first."""
+    nested = FrameBatch.from_frames([TUNNEL6.encap(FRAMES["ipv4"])] * 3)
+    first = decap_batch(nested)
+    refused(lambda: decap_batch(first.inner, out=first), "out")
+    assert decap_batch(first.inner).inner.to_frames() == [INNER4] * 3
+    roomy = FrameBatch.from_frames([INNER4] * 2, headroom=120)
+    placed = encap_batch(roomy, TUNNEL4, mode="in_place")
+    refused(lambda: encap_batch(placed, TUNNEL4, mode="headers", out=placed), "out")
+    column = array("I", [0, 0])
+    index = memoryview(placed.offsets).cast("B")[:8].cast("I")
+    refused(lambda: encap_batch(roomy, [TUNNEL4], index=index, mode="in_place", out=placed), "out")
+    assert encap_batch(roomy, [TUNNEL4], index=column, mode="in_place", out=placed) is placed
+
+
+def test_results_are_not_made_by_hand() -> None:
+    """Nobody gets columns that no kernel wrote, nor writes into those that one did."""
+    result = decap_batch(FrameBatch.from_frames([INNER4]))
+    for kind in (type(result), type(encap_batch(FrameBatch.from_frames([INNER4]), TUNNEL4))):
+        with pytest.raises(TypeError):
+            kind(5)  # type: ignore[call-arg]
+    assert result.status.readonly
+    assert encap_batch(FrameBatch.from_frames([INNER4]), TUNNEL4).offsets.readonly
+    refused(lambda: decap_batch(FrameBatch.from_frames([INNER4]), out="result"), "out")  # type: ignore[arg-type]
+    refused(lambda: encap_batch(FrameBatch.from_frames([INNER4]), TUNNEL4, out=result), "out")  # type: ignore[arg-type]
+
+
+def test_arrays_keep_their_size() -> None:
+    """A batch relies on the length of its columns, so an array that is one cannot be resized."""
+    offsets, lengths = array("Q", [0]), array("I", [4])
+    batch = FrameBatch(b"abcd", offsets, lengths)
+    for column in (offsets, lengths):
+        with pytest.raises(BufferError):
+            column.append(0)
+    assert len(batch) == 1
+
+
+def test_frames_of_wide_items() -> None:
+    """The bytes of a buffer count, not its items."""
+    assert FrameBatch.from_frames([array("I", [1]), b"zz"]).to_frames() == [array("I", [1]).tobytes(), b"zz"]
+
+
+def test_a_buffer_that_was_released() -> None:
+    """What can no longer be read is refused as what never could."""
+    view = memoryview(b"abcd")
+    view.release()
+    refused(lambda: FrameBatch(view, [0], [1]), "data")
+    refused(lambda: FrameBatch(b"abcd", view, [1]), "offsets")
+    refused(lambda: FrameBatch.from_frames([view]), "frames")
+    refused(lambda: FrameBatch.from_frames(None), "frames")  # type: ignore[arg-type]
+    refused(lambda: FrameBatch.from_frames([b"a"], headroom="x"), "headroom")  # type: ignore[arg-type]
+
+
+def test_rows_that_can_never_be_sent_take_no_memory() -> None:
+    """Rows too long for any datagram are refused one by one, however often they claim the same bytes."""
+    batch = FrameBatch(bytes(1 << 20), [0] * 5000, [1 << 20] * 5000)
+    result = encap_batch(batch, TUNNEL4)
+    assert result.counts() == {Reason.INNER_TOO_LONG: 5000}
+    with pytest.raises(BuildError) as caught:
+        result.raise_for_status()
+    assert (caught.value.layer, caught.value.field, caught.value.reason) == ("UDP", "length", Reason.INNER_TOO_LONG)
+
+
+def test_what_is_wrong_with_a_row() -> None:
+    """The error of a row names the column that is to blame."""
+    batch = FrameBatch(INNER4, [0, 1 << 40], [len(INNER4)] * 2)
+    with pytest.raises(BuildError, match=r"row 1: batch\.offsets") as caught:
+        encap_batch(batch, TUNNEL4).raise_for_status()
+    assert caught.value.reason is Reason.ROW_OUT_OF_RANGE
+    with pytest.raises(BuildError) as caught:
+        encap_batch(batch, [TUNNEL4], index=[1, 0]).raise_for_status()
+    assert (caught.value.field, caught.value.reason) == ("index", Reason.TUNNEL_OUT_OF_RANGE)
+
+
+def test_a_frame_that_changed_before_it_was_altered() -> None:
+    """What a policy alters is done when it is asked for: on a buffer that changed it is an error, not another frame."""
+    tunnel = TUNNEL4.replace(ecn="none", dscp=0)
+    marked = Packet(ETHERNET, IPv4("10.0.0.1", "10.0.0.2", ecn=1), UDP(1, 2), payload=b"four").build()
+    wire = bytearray(tunnel.encap(marked))
+    wire[15] |= 3
+    wire[24:26] = bytes(2)
+    result = decap_batch(FrameBatch(wire, [0], [len(wire)]), policy=DecapPolicy(ecn="rfc6040"))
+    assert result.accepted == [0]
+    wire[62:] = b"\x81\0" * ((len(wire) - 62) // 2)
+    with pytest.raises(PacketError, match="changed after"):
+        result.inner  # noqa: B018
 
 
 def test_in_place() -> None:

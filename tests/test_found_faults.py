@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from vxlanpkt import (
     Reason,
     Routing,
     Tunnel,
+    TunnelTable,
     decap,
     dissect,
     encap_batch,
@@ -220,3 +222,17 @@ def test_wrong_arguments(call: Any) -> None:
 def test_no_port_below_tcp() -> None:
     """The table of UDP ports says nothing of TCP."""
     assert VXLAN not in dissect(Packet(Ethernet(*MACS), IPv4("10.0.0.1", "10.0.0.2"), TCP(1, 4789)).build())
+
+
+def test_held_values_pickle() -> None:
+    """What a kernel holds of a value is no part of it: used ones pickle and copy as fresh ones do."""
+    tunnel = Tunnel(1, "192.0.2.1", "192.0.2.2")
+    table = TunnelTable([tunnel])
+    policy = DecapPolicy(ports=[4789])
+    got = decap(tunnel.encap(bytes(14)), policy=policy)
+    encap_batch(FrameBatch.from_frames([bytes(14)]), table, index=[0])
+    for value in (tunnel, table, policy):
+        assert pickle.loads(pickle.dumps(value)) == copy.deepcopy(value) == value
+    copied = pickle.loads(pickle.dumps(got))
+    assert (copied.inner, copied.record, copied.outer) == (got.inner, got.record, got.outer)
+    assert pickle.loads(pickle.dumps(copied)).record == got.record

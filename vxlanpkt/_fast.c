@@ -1,8 +1,7 @@
 /* The C kernel: its entry points. kernel/python.py is the specification; each header below is named as its twin there.
  *
  * No Python.h, no allocation, no state. Every row's range is checked against the buffer here, whatever the caller
- * believes of it, and a row's range is read once, so that another thread which writes into the columns cannot move it
- * between check and use.
+ * believes of it.
  */
 
 #include <stdbool.h>
@@ -27,10 +26,10 @@
 int64_t vxlanpkt_decap(const struct vxlanpkt_frames *frames, uint32_t kind, const struct vxlanpkt_rules *rules,
                        uint32_t brief, uint8_t *out, uint64_t size)
 {
+    if (shares_memory(out, size, frames))
+        return VXLANPKT_OVERLAP;
     if (size / (brief ? BRIEF_ROW : FULL_ROW) < frames->rows)
         return VXLANPKT_NO_SPACE;
-    if (overlap(out, size, frames->data, frames->size))
-        return VXLANPKT_OVERLAP;
 #ifdef WIDE
     if (HAS_WIDE)
         return decap_wide(frames, kind, rules, brief, out);
@@ -61,10 +60,10 @@ int64_t vxlanpkt_encap(const struct vxlanpkt_frames *frames, const struct vxlanp
                        const uint32_t *index, int64_t identification, uint32_t mode, uint8_t *out, uint64_t size)
 {
     uint64_t columns = OUTPUT_ROW * frames->rows;
+    if (shares_memory(out, size, frames) || (index && overlap(out, size, index, 4 * frames->rows)))
+        return VXLANPKT_OVERLAP;
     if (size / OUTPUT_ROW < frames->rows || size - columns < needed_space(frames, table->largest, mode))
         return VXLANPKT_NO_SPACE;
-    if (overlap(out, size, frames->data, frames->size))
-        return VXLANPKT_OVERLAP;
     struct output to = {
         .data = mode == ENCAP_MODE_IN_PLACE ? frames->data : out + columns,
         .size = size - columns,

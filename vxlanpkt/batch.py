@@ -6,10 +6,12 @@ so that a mapped capture, a receive ring and a decapsulation's result are all ba
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, overload
+from operator import index
+from typing import TYPE_CHECKING, Any, overload
 
 from vxlanpkt import kernel
 from vxlanpkt.bindings import Start
@@ -18,9 +20,16 @@ from vxlanpkt.errors import REASONS, BuildError, FieldError, PacketError, ParseE
 from vxlanpkt.kernel.contract import ADDRESS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, ENCAP_LAYOUT, DecapRecord
 from vxlanpkt.policy import DecapPolicy
 
-Buffer = bytes | bytearray | memoryview
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
-_FULL_ROW, _BRIEF_ROW, _ENCAP_ROW = DECAP_LAYOUT.row_size, BRIEF_LAYOUT.row_size, ENCAP_LAYOUT.row_size
+# What is wrong where a row could not be encapsulated, if it is not the frame's length.
+_FIELDS = {
+    Reason.NO_TUNNEL: "index",
+    Reason.TUNNEL_OUT_OF_RANGE: "index",
+    Reason.ROW_OUT_OF_RANGE: "offsets",
+    Reason.NO_ROOM: "headroom",
+}
 
 
 class FrameBatch:
@@ -37,33 +46,29 @@ class FrameBatch:
     the buffer may be held, but not be read. Raises `FieldError` for columns of another shape.
     """
 
-    __slots__ = ("_data", "_headroom", "_held", "_lengths", "_offsets", "_original_lengths", "rows")
-
-    rows: int
+    __slots__ = ("_data", "_headroom", "_held", "_lengths", "_offsets", "_original_lengths", "_rows")
 
     def __init__(
         self,
         data: Buffer,
-        offsets: Sequence[int] | memoryview,
-        lengths: Sequence[int] | memoryview,
-        original_lengths: Sequence[int] | memoryview | None = None,
+        offsets: Sequence[int] | Buffer,
+        lengths: Sequence[int] | Buffer,
+        original_lengths: Sequence[int] | Buffer | None = None,
         *,
         headroom: int = 0,
     ) -> None:
         self._data = as_buffer("data", data)
         self._offsets = column("offsets", offsets, "Q")
-        self.rows = len(self._offsets)
+        self._rows = len(self._offsets)
         self._lengths = column("lengths", lengths, "I")
         self._original_lengths: Any = None
         if original_lengths is not None:
             self._original_lengths = column("original_lengths", original_lengths, "I")
-        if not isinstance(headroom, int) or headroom < 0:
-            raise _refused("headroom", headroom, "a count of bytes")
-        self._headroom = headroom
+        self._headroom = _room("headroom", headroom)
         self._held: Any = None
         for name, values in (("lengths", self._lengths), ("original_lengths", self._original_lengths)):
-            if values is not None and len(values) != self.rows:
-                raise _refused(name, len(values), f"as long as offsets, {self.rows} rows")
+            if values is not None and len(values) != self._rows:
+                raise _refused(name, len(values), f"as long as offsets, {self._rows} rows")
 
     @property
     def data(self) -> memoryview:
@@ -104,17 +109,20 @@ class FrameBatch:
         """Copy *frames* behind each other into one buffer, with *headroom* free bytes in front of each."""
         data = bytearray()
         offsets, lengths = array("Q"), array("I")
-        gap = bytes(max(headroom, 0))
+        if not isinstance(frames, Iterable):
+            raise _refused("frames", frames, "an iterable of buffers")
+        gap = bytes(_room("headroom", headroom))
         for frame in frames:
+            view = as_buffer("frames", frame)
             data += gap
             offsets.append(len(data))
-            lengths.append(len(frame))
-            data += frame
+            lengths.append(len(view))
+            data += view
         return cls(data, offsets, lengths, original_lengths, headroom=headroom)
 
     def __len__(self) -> int:
         """The number of rows."""
-        return self.rows
+        return self._rows
 
     @overload
     def __getitem__(self, index: int) -> memoryview: ...
@@ -156,35 +164,36 @@ class FrameBatch:
 class EncapBatch(FrameBatch):
     """What `encap_batch` made: outer frames, and a `Reason` for each row in `status`. Not made by hand."""
 
-    __slots__ = ("_elsewhere", "_status", "buffer")
+    __slots__ = ("_buffer", "_status")
 
-    def __init__(self, rows: int, room: int) -> None:
-        self.rows = rows
-        # What a kernel fills: the columns and, unless the rows are in a batch's own buffer, their bytes behind them.
-        self.buffer = kernel.new_buffer(rows * _ENCAP_ROW + room)
+    def __init__(self, rows: int, buffer: Any, elsewhere: memoryview | None) -> None:
+        """*buffer* is what a kernel wrote: the columns and, unless they are *elsewhere*, the bytes of the rows."""
+        self._rows = rows
+        self._buffer = buffer
         self._headroom = 0
         self._original_lengths: Any = None
         self._offsets: Any = None
         self._lengths: Any = None
         self._status: Any = None
+        self._written(elsewhere)
 
-    def attach(self, rows: memoryview | None) -> EncapBatch:
-        """Take what a kernel wrote; *rows* is where the rows are, if they are not in this result's own buffer."""
-        self._elsewhere = rows
+    def _written(self, elsewhere: memoryview | None) -> EncapBatch:
+        """This result, after a kernel wrote it again."""
+        self._data: Any = elsewhere
         self._held: Any = None
         return self
 
     def _column(self, name: str) -> memoryview:
-        return ENCAP_LAYOUT.column(name, self.rows, kernel.view(self.buffer))
+        return ENCAP_LAYOUT.column(name, self._rows, kernel.view(self._buffer).toreadonly())
 
     @property
     def data(self) -> memoryview:
         """The buffer, up to the end of the last row."""
-        if self._elsewhere is not None:
-            return self._elsewhere
-        begin = self.rows * _ENCAP_ROW
-        end = begin + (self.offsets[-1] + self.lengths[-1] if self.rows else 0)
-        return kernel.view(self.buffer)[begin:end]
+        if self._data is None:
+            begin = self._rows * ENCAP_LAYOUT.row_size
+            end = begin + (self.offsets[-1] + self.lengths[-1] if self._rows else 0)
+            self._data = kernel.view(self._buffer)[begin:end]
+        return self._data  # type: ignore[no-any-return]
 
     @property
     def offsets(self) -> memoryview:
@@ -220,8 +229,10 @@ class EncapBatch(FrameBatch):
         """Raise the `BuildError` of the first row that could not be encapsulated, with its number in `.row`."""
         for row, status in enumerate(self.status):
             if status:
-                info = REASONS[Reason(status)]
-                raise BuildError(f"{info.layer}: {info.text}", layer=info.layer, field="length").in_row(row)
+                reason = Reason(status)
+                layer, field = REASONS[reason].layer or "batch", _FIELDS.get(reason, "length")
+                message = f"{layer}.{field}: {REASONS[reason].text}"
+                raise BuildError(message, layer=layer, field=field, reason=reason).in_row(row)
 
 
 class AddressColumn(Sequence[Any]):
@@ -255,7 +266,7 @@ class AddressColumn(Sequence[Any]):
 
 
 class DecapBatch:
-    """What `decap_batch` found, a column for each fact, a row for each frame.
+    """What `decap_batch` found, a column for each fact, a row for each frame. Not made by hand.
 
     status                     uint8   a `Reason`
     notes                      uint8   `Note` bits: CUT, PADDING, TRAILER, STRIPPED, REMARKED
@@ -277,7 +288,7 @@ class DecapBatch:
     A column holds 0 (or what is said above) from the header on that was not reached.
     """
 
-    __slots__ = (*DECAP_COLUMNS, "_inner", "brief", "buffer", "frames", "policy", "rows", "start")
+    __slots__ = (*DECAP_COLUMNS, "_brief", "_buffer", "_inner", "_rows", "frames", "policy", "start")
 
     status: memoryview
     notes: memoryview
@@ -311,14 +322,17 @@ class DecapBatch:
     policy: DecapPolicy
     start: Start
 
-    def __init__(self, rows: int, brief: bool = False) -> None:
-        self.rows = rows
-        self.brief = brief
-        # What a kernel fills: the columns.
-        self.buffer = kernel.new_buffer(rows * (_BRIEF_ROW if brief else _FULL_ROW))
+    def __init__(
+        self, rows: int, brief: bool, buffer: Any, frames: FrameBatch, policy: DecapPolicy, start: Start
+    ) -> None:
+        """*buffer* is what a kernel wrote: the columns, all or brief."""
+        self._rows = rows
+        self._brief = brief
+        self._buffer = buffer
+        self._written(frames, policy, start)
 
-    def attach(self, frames: FrameBatch, policy: DecapPolicy, start: Start) -> DecapBatch:
-        """Take what a kernel wrote, and note what it is of."""
+    def _written(self, frames: FrameBatch, policy: DecapPolicy, start: Start) -> DecapBatch:
+        """This result, after a kernel wrote it again."""
         self.frames = frames
         self.policy = policy
         self.start = start
@@ -329,10 +343,10 @@ class DecapBatch:
         """Make a column's view when it is first asked for: most callers look at a few of them."""
         if name not in DECAP_COLUMNS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        layout = BRIEF_LAYOUT if self.brief else DECAP_LAYOUT
+        layout = BRIEF_LAYOUT if self._brief else DECAP_LAYOUT
         if name not in layout:
             raise AttributeError(f"{name} is not among the brief columns: decapsulate with columns='all'")
-        made: Any = layout.column(name, self.rows, kernel.view(self.buffer))
+        made: Any = layout.column(name, self._rows, kernel.view(self._buffer).toreadonly())
         if DECAP_COLUMNS[name] == ADDRESS:
             made = AddressColumn(made, self.outer_family if name.startswith("outer") else self.inner_family)
         setattr(self, name, made)
@@ -340,7 +354,7 @@ class DecapBatch:
 
     def __len__(self) -> int:
         """The number of rows."""
-        return self.rows
+        return self._rows
 
     @property
     def inner(self) -> FrameBatch:
@@ -420,36 +434,52 @@ def as_buffer(name: str, data: Buffer) -> memoryview:
     """*data* as a flat view of bytes; `FieldError` if it is not C-contiguous."""
     try:
         view = memoryview(data)
-    except TypeError:
+    except (TypeError, ValueError):  # no buffer, one that was released, or one of items that are no numbers
         raise _refused(name, type(data).__name__, "a buffer") from None
     if not view.c_contiguous:
         raise _refused(name, "a strided buffer", "C-contiguous")
-    return view.cast("B") if view.format != "B" or view.ndim != 1 else view
+    if view.format == "B" and view.ndim == 1:
+        return view
+    return view.cast("B") if view.nbytes else memoryview(b"")  # what is empty cannot be cast
 
 
-def column(name: str, values: Sequence[int] | memoryview, code: str) -> Any:
+def column(name: str, values: Sequence[int] | Buffer, code: str) -> Any:
     """*values* as a column of the `array` type *code*; `FieldError` for another item size, or what does not fit.
 
     What has a buffer is used as it is, so its items have to be unsigned and of that size; other
-    sequences are copied.
+    sequences are copied. The view that is returned keeps an array from being resized.
     """
-    if isinstance(values, array) or not isinstance(values, (list, tuple, range)):
+    bits = 8 * array(code).itemsize
+    if isinstance(values, (list, tuple, range)):
         try:
-            view = memoryview(values)  # type: ignore[arg-type]
-        except TypeError:
-            raise _refused(name, type(values).__name__, "a column of numbers") from None
-        size = array(code).itemsize
-        if view.itemsize != size or view.format not in ("I", "L", "Q") or view.ndim != 1 or not view.c_contiguous:
-            raise _refused(name, view.format, f"one contiguous column of unsigned {8 * size}-bit numbers")
-        return values if isinstance(values, array) else view
+            return memoryview(array(code, values))
+        except (OverflowError, TypeError):
+            row, value = next((row, value) for row, value in enumerate(values) if not _fits(value, bits))
+            raise _refused(name, value, f"an unsigned {bits}-bit number, in row {row}") from None
     try:
-        return array(code, values)
-    except (OverflowError, TypeError):
-        bits = 8 * array(code).itemsize
-        row, value = next(
-            (row, value) for row, value in enumerate(values) if not isinstance(value, int) or value >> bits
-        )
-        raise _refused(name, value, f"an unsigned {bits}-bit number, in row {row}") from None
+        view = memoryview(values)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise _refused(name, type(values).__name__, "a column of numbers") from None
+    native = "@=<" if sys.byteorder == "little" else "@=>!"
+    unsigned = view.format.lstrip(native) in ("I", "L", "Q")
+    if view.itemsize * 8 != bits or not unsigned or view.ndim != 1 or not view.c_contiguous:
+        raise _refused(name, view.format, f"one contiguous column of unsigned {bits}-bit numbers")
+    return view.cast("B").cast(code) if view.nbytes and view.format != code else view  # type: ignore[call-overload]
+
+
+def _fits(value: Any, bits: int) -> bool:
+    """Whether something is a number of so many bits, and no less."""
+    try:
+        return not index(value) >> bits
+    except TypeError:
+        return False
+
+
+def _room(name: str, value: int) -> int:
+    """A count of bytes that memory can have."""
+    if not isinstance(value, int) or not 0 <= value < 1 << 32:
+        raise _refused(name, value, "a count of bytes")
+    return value
 
 
 def _out_of_range(frames: FrameBatch, row: int) -> ParseError:

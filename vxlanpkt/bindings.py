@@ -40,10 +40,10 @@ LAYERS: tuple[type[Layer], ...] = (
     Ethernet, Dot1Q, ARP, IPv4, IPv6, UDP, TCP, ICMP, ICMPv6, VXLAN, VXLANGPE, LinuxSLL, LinuxSLL2, Loopback,
 )  # fmt: skip
 
-_KINDS: Mapping[type[Layer], Kind] = {layer: Kind(index) for index, layer in enumerate(LAYERS)}
+KINDS: Mapping[type[Layer], int] = {layer: index for index, layer in enumerate(LAYERS)}
 
 _START_KINDS: dict[Start, Kind] = {
-    **dict[Start, Kind](_KINDS.items()),
+    **{layer: Kind(index) for layer, index in KINDS.items()},
     LinkType.ETHERNET: Kind.ETHERNET,
     LinkType.RAW: Kind.RAW,
     12: Kind.RAW,  # what some BSDs write into files for RAW
@@ -86,7 +86,7 @@ class Bindings:
         self._held_ports: Any = None
         self.walkable = all(self._table.get(pair) is above for pair, above in _FIXED.items())
         self.built_in = self.walkable and all(
-            pair in _FIXED or (pair[0] is UDP and above in _KINDS) for pair, above in self._table.items()
+            pair in _FIXED or (pair[0] is UDP and above in KINDS) for pair, above in self._table.items()
         )
 
     def bind(self, below: type[Layer], key: int, above: type[Layer], *, replace: bool = False) -> Bindings:
@@ -126,7 +126,7 @@ class Bindings:
         """The UDP destination ports of built-in layers, as the kernel holds them."""
         if self._held_ports is None:
             self._held_ports = kernel.hold_ports(
-                {key: _KINDS[above] for (below, key), above in self._table.items() if below is UDP and above in _KINDS}
+                {key: KINDS[above] for (below, key), above in self._table.items() if below is UDP and above in KINDS}
             )
         return self._held_ports
 

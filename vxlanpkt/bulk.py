@@ -11,7 +11,7 @@ from vxlanpkt.batch import DecapBatch, EncapBatch, FrameBatch, column
 from vxlanpkt.bindings import Start
 from vxlanpkt.decapsulation import outer_kind
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.contract import NO_SPACE, OVERLAP, EncapMode
+from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, NO_SPACE, OVERLAP, EncapMode
 from vxlanpkt.kernel.contract import NO_TUNNEL as NO_TUNNEL
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.vxlan import VXLAN
@@ -23,9 +23,10 @@ _DEFAULT_POLICY = DecapPolicy()
 _ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
 _UNFIT = {
     NO_SPACE: "large enough for these rows and their headers",
-    OVERLAP: "apart from the input: they share memory",
+    OVERLAP: "apart from the input and its columns: they share memory",
 }
 _IN_PLACE = EncapMode.IN_PLACE
+_FULL_ROW, _BRIEF_ROW, _ENCAP_ROW = DECAP_LAYOUT.row_size, BRIEF_LAYOUT.row_size, ENCAP_LAYOUT.row_size
 _MODES = {"copy": EncapMode.COPY, "in_place": EncapMode.IN_PLACE, "headers": EncapMode.HEADERS}
 
 
@@ -49,7 +50,7 @@ def decap_batch(
     """
     if not isinstance(batch, FrameBatch):
         raise _not_a_batch(batch)
-    rows = batch.rows
+    rows = batch._rows
     kind = _ETHERNET_KIND
     if start is not _ETHERNET:
         kind = outer_kind(start)
@@ -59,12 +60,15 @@ def decap_batch(
     if brief:
         _check_brief(columns, policy)
     if out is None:
-        out = DecapBatch(rows, brief)
-    elif out.rows != rows or out.brief != brief:
-        raise _refused("out", repr(out), f"a result of {rows} rows with the columns {columns!r}")
-    if kernel.decap(batch.held, kind, policy.held_rules, brief, out.buffer) < 0:
-        raise _refused("out", repr(out), "apart from the input: they share memory")
-    return out.attach(batch, policy, start)
+        buffer = kernel.new_buffer(rows * (_BRIEF_ROW if brief else _FULL_ROW))
+        kernel.decap(batch.held, kind, policy.held_rules, brief, buffer)
+        return DecapBatch(rows, brief, buffer, batch, policy, start)
+    if type(out) is not DecapBatch or out._rows != rows or out._brief != brief:
+        raise _refused("out", _described(out), f"a DecapBatch of {rows} rows with {columns} columns")
+    done = kernel.decap(batch.held, kind, policy.held_rules, brief, out._buffer)
+    if done < 0:
+        raise _refused("out", _described(out), _UNFIT[done])
+    return out._written(batch, policy, start)
 
 
 def _check_brief(columns: str, policy: DecapPolicy) -> None:
@@ -100,28 +104,39 @@ def encap_batch(
     """
     if not isinstance(batch, FrameBatch):
         raise _not_a_batch(batch)
-    rows = batch.rows
+    rows = batch._rows
     table: Tunnel | TunnelTable = tunnels if isinstance(tunnels, (Tunnel, TunnelTable)) else TunnelTable(tunnels)
     if identification is None:
         if table.can_clear_df:
             raise _refused("identification", None, "a number of 16 bits, as DF can be clear (RFC 6864)")
     elif not isinstance(identification, int) or identification >> 16:
         raise _refused("identification", identification, "a number of 16 bits")
-    how = _MODES.get(mode)
+    how = _MODES.get(mode) if isinstance(mode, str) else None
     if how is None:
         raise _refused("mode", mode, f"one of {', '.join(_MODES)}")
     chosen = None if index is None and table is tunnels and type(table) is Tunnel else _index(rows, index)
     if how is _IN_PLACE:
         _check_headroom(batch, table.overhead)
-    if out is None:
-        out = EncapBatch(rows, _room(batch, table.overhead, how))
-    elif type(out) is not EncapBatch or out.rows != rows:
-        raise _refused("out", repr(out), f"a result of {rows} rows")
+    elsewhere = batch.data if how is _IN_PLACE else None
     held = table.held if start is _ETHERNET else table.held_recipe(start)
-    done = kernel.encap(batch.held, held, chosen, identification, how, out.buffer)
+    if out is None:
+        buffer = kernel.new_buffer(rows * _ENCAP_ROW + _room(batch, table.overhead, how))
+        done = kernel.encap(batch.held, held, chosen, identification, how, buffer)
+        if done < 0:
+            raise _refused("lengths", "a column that another thread writes", "a column for this call")
+        return EncapBatch(rows, buffer, elsewhere)
+    if type(out) is not EncapBatch or out._rows != rows:
+        raise _refused("out", _described(out), f"an EncapBatch of {rows} rows")
+    done = kernel.encap(batch.held, held, chosen, identification, how, out._buffer)
     if done < 0:
-        raise _refused("out", repr(out), _UNFIT[done])
-    return out.attach(batch.data if how is _IN_PLACE else None)
+        raise _refused("out", _described(out), _UNFIT[done])
+    return out._written(elsewhere)
+
+
+def _described(out: object) -> str:
+    """What was given as a result."""
+    rows = f" of {len(out)} rows" if isinstance(out, (DecapBatch, EncapBatch)) else ""
+    return type(out).__name__ + rows
 
 
 def _not_a_batch(value: object) -> FieldError:
@@ -149,7 +164,7 @@ def _room(batch: FrameBatch, largest: int, mode: EncapMode) -> int:
     """The bytes that rows may take: what those outside of the buffer claim is not allocated."""
     if mode is _IN_PLACE:
         return 0
-    return batch.rows * largest + (kernel.total_length(batch.held) if mode is EncapMode.COPY else 0)
+    return batch._rows * largest + (kernel.total_length(batch.held) if mode is EncapMode.COPY else 0)
 
 
 def _refused(name: str, value: object, expected: str) -> FieldError:

@@ -9,8 +9,9 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
 from vxlanpkt.bindings import DEFAULT, Start, kind_of
 from vxlanpkt.checksum import update_checksum
-from vxlanpkt.dissection import Dissection, dissect, missing_bytes
-from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
+from vxlanpkt.dissection import Dissection, dissect
+from vxlanpkt.errors import REASONS, ChecksumError, FieldError, PacketError, ParseError, Reason, TruncatedError
+from vxlanpkt.headers import missing_bytes
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, Note, Underlay
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes
@@ -198,6 +199,8 @@ def _remarked(inner: bytes, record: DecapRecord) -> bytes:
         at = 14
         while int.from_bytes(frame[at - 2 : at], "big") in _TAGS:
             at += 4
+    if len(frame) - at < 20:  # a kernel saw a whole IP header there
+        raise PacketError("the inner frame was changed after the call that judged it")
     if record.inner_ethertype == 0x0800:
         old = int.from_bytes(frame[at : at + 2], "big")
         new = old & ~3 | record.inner_ecn

@@ -130,10 +130,14 @@ class FieldError(PacketError, ValueError):
 
 
 class BuildError(PacketError, ValueError):
-    """A derived value does not fit its field, or nothing says what it should be."""
+    """A derived value does not fit its field, or nothing says what it should be.
+
+    `.layer` and `.field` name it; `.reason` is the code where the error is about a row of a batch, else None.
+    """
 
     layer: str
     field: str
+    reason: Reason | None = None
 
 
 class ParseError(PacketError, ValueError):

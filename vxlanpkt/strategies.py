@@ -14,7 +14,7 @@ What is valid        `frames` and `vxlan_frames` give `Packet` values whose leng
                      None, to be derived, and `parse(packet.build()) == packet.resolve()`.
 What is not          `mutated` and `truncated` take strategies of packets or bytes and give bytes that were damaged;
                      `hostile_frames` gives bytes with the lies that break parsers.
-What carries them    `tunnels`, `policies`, `batches`.
+What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
 
@@ -66,7 +66,7 @@ from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy
-from vxlanpkt.tunnel import Tunnel
+from vxlanpkt.tunnel import Tunnel, TunnelTable
 
 _Make = TypeVar("_Make", bound=Callable[..., Any])
 
@@ -428,8 +428,12 @@ def _source_ports() -> st.SearchStrategy[int | tuple[int, int] | None]:
 
 @st.composite
 def tunnels(draw: st.DrawFn, *, df: str | None = None) -> Tunnel:
-    """Tunnels with any value in every parameter; *df* fixes that one, as DF clear needs identifications."""
+    """Tunnels, one in three a usual one, others with any value in every parameter; *df* fixes that of DF."""
     addresses: Any = draw(st.sampled_from((ipv4s(), ipv6s())))
+    src = draw(addresses.filter(lambda address: not address.is_multicast))
+    ends = draw(vnis()), src, draw(addresses), draw(macs()), draw(macs())
+    if df in (None, "set") and draw(st.integers(0, 2)) == 0:
+        return Tunnel(*ends, vlans=draw(_tags()), udp_checksum=draw(st.sampled_from((None, "zero", "full"))))
     gpe = draw(st.booleans())
     policy = st.one_of(st.none(), st.builds(GroupPolicy, _bits(16), st.booleans(), st.booleans()))
     fields: dict[str, Any] = {
@@ -446,8 +450,12 @@ def tunnels(draw: st.DrawFn, *, df: str | None = None) -> Tunnel:
         "gpe": gpe,
         "symmetric": draw(st.booleans()),
     }
-    src = draw(addresses.filter(lambda address: not address.is_multicast))
-    return Tunnel(draw(vnis()), src, draw(addresses), draw(macs()), draw(macs()), **fields)
+    return Tunnel(*ends, **fields)
+
+
+def tunnel_tables(*, max_size: int = 3, df: str | None = None) -> st.SearchStrategy[TunnelTable]:
+    """Tables of one to *max_size* tunnels of any kind; *df* as for `tunnels`."""
+    return st.builds(TunnelTable, st.lists(tunnels(df=df), min_size=1, max_size=max_size))
 
 
 @_shared

@@ -337,6 +337,8 @@ class TunnelTable(Sequence[Tunnel]):
     held: Any  # the table as the kernel holds it, for Ethernet frames
 
     def __init__(self, tunnels: Iterable[Tunnel]) -> None:
+        if not isinstance(tunnels, Iterable):
+            raise _refused("tunnels", tunnels, "an iterable of tunnels")
         self._tunnels = tuple(tunnels)
         for tunnel in self._tunnels:
             if not isinstance(tunnel, Tunnel):
@@ -356,6 +358,15 @@ class TunnelTable(Sequence[Tunnel]):
 
     def __len__(self) -> int:
         return len(self._tunnels)
+
+    def __eq__(self, other: object) -> bool:
+        return self._tunnels == other._tunnels if isinstance(other, TunnelTable) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._tunnels)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TunnelTable, (self._tunnels,)
 
     def __repr__(self) -> str:
         return f"<TunnelTable of {len(self)} tunnels>"

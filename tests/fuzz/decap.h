@@ -123,14 +123,17 @@ static void run_decap(struct input *in, const struct head *head)
     const struct vxlanpkt_frames *frames = &batch.frames;
     uint32_t kind = head->kind % 16;
     struct block before = copy_of(frames->data, frames->size);
+    struct vxlanpkt_record records[MOST_ROWS];
     int64_t full_count, brief_count, accepted = 0;
     struct block full = decap_batch(&batch.given, kind, rules, false, &full_count);
     struct block brief = decap_batch(&batch.given, kind, rules, true, &brief_count);
     for (uint64_t row = 0; row < frames->rows; row++) {
-        struct vxlanpkt_record record = expected_record(frames, row, kind, rules);
-        check_columns(FULL, full.data, frames->rows, row, &record);
-        check_columns(BRIEF, brief.data, frames->rows, row, &record);
-        accepted += record.status == REASON_OK;
+        struct vxlanpkt_record *record = records + row % batch.drawn;
+        if (row < batch.drawn)
+            *record = expected_record(frames, row, kind, rules);
+        check_columns(FULL, full.data, frames->rows, row, record);
+        check_columns(BRIEF, brief.data, frames->rows, row, record);
+        accepted += record->status == REASON_OK;
     }
     CHECK(full_count == accepted && brief_count == accepted);
     decap_alone(frames->data, frames->size, missing_bytes(head, frames->size), kind, rules, &underlay);

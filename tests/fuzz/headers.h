@@ -1,6 +1,6 @@
 /* The job WALK: the headers that a walk finds lie in each other, and a scan of each alone says the same. */
 
-enum { KIND = 0, START = 1, HEADER_END = 2, END = 3, KEY = 4, MISSING = 5, ROW_ITEMS = 6 };
+enum { START = 0, HEADER_END = 1, END = 2, KEY = 3, MISSING = 4, PLACE_ITEMS = 5 };
 
 /* Where a header may lie. */
 struct range {
@@ -12,19 +12,19 @@ static void check_fault(const struct vxlanpkt_walk *found)
     CHECK(found->reason && found->reason < REASON_NO_ROOM && found->field <= FIELD_DATA_OFFSET && !found->more);
 }
 
-/* A row lies in its range, and a scan of that range in a block of its own gives it again. */
-static void check_row(const uint8_t *data, const int64_t *row, struct range in, bool any_length)
+/* A header lies in its range, and a scan of that range in a block of its own gives it again. */
+static void check_header(const uint8_t *data, char kind, const int64_t *place, struct range in, bool any_length)
 {
-    CHECK(row[KIND] >= 0 && row[KIND] < KIND_RAW && row[START] == (int64_t)in.start);
-    CHECK(row[START] <= row[HEADER_END] && row[HEADER_END] <= row[END] && row[END] <= (int64_t)in.end);
-    CHECK(row[KEY] >= VXLANPKT_NO_KEY && row[MISSING] >= 0);
+    CHECK(kind >= 0 && kind < KIND_RAW && place[START] == (int64_t)in.start);
+    CHECK(place[START] <= place[HEADER_END] && place[HEADER_END] <= place[END] && place[END] <= (int64_t)in.end);
+    CHECK(place[KEY] >= VXLANPKT_NO_KEY && place[MISSING] >= 0);
     unsigned mark = block_count;
     struct block alone = copy_of(data + in.start, in.end - in.start);
     struct vxlanpkt_walk found =
-        vxlanpkt_scan(alone.data, 0, alone.size, in.missing, (uint32_t)row[KIND], any_length);
-    CHECK(!found.reason && found.count == 1 && !found.more);
-    for (int item = KIND; item < ROW_ITEMS; item++)
-        CHECK(found.rows[item] + (item >= START && item <= END ? (int64_t)in.start : 0) == row[item]);
+        vxlanpkt_scan(alone.data, 0, alone.size, in.missing, (uint32_t)kind, any_length);
+    CHECK(!found.reason && found.count == 1 && !found.more && found.kinds[0] == kind);
+    for (int item = START; item < PLACE_ITEMS; item++)
+        CHECK(found.places[item] + (item <= END ? (int64_t)in.start : 0) == place[item]);
     free_blocks(mark);
 }
 
@@ -38,9 +38,9 @@ static void check_walk(struct block data, uint32_t kind, uint64_t missing, const
         found = vxlanpkt_walk(data.data, in.start, in.end, in.missing, kind, ports, tunnels, any_length);
         CHECK(found.count <= VXLANPKT_WALK_ROWS);
         for (uint32_t number = 0; number < found.count; number++) {
-            const int64_t *row = found.rows + ROW_ITEMS * (size_t)number;
-            check_row(data.data, row, in, any_length);
-            in = (struct range){(uint64_t)row[HEADER_END], (uint64_t)row[END], (uint64_t)row[MISSING]};
+            const int64_t *place = found.places + PLACE_ITEMS * (size_t)number;
+            check_header(data.data, found.kinds[number], place, in, any_length);
+            in = (struct range){(uint64_t)place[HEADER_END], (uint64_t)place[END], (uint64_t)place[MISSING]};
         }
         kind = found.kind;
         tunnels = found.tunnels;
@@ -74,5 +74,5 @@ static void run_walk(struct input *in, const struct head *head)
     if (found.reason)
         check_fault(&found);
     else
-        check_row(data.data, found.rows, (struct range){start, end, missing}, any_length);
+        check_header(data.data, found.kinds[0], found.places, (struct range){start, end, missing}, any_length);
 }

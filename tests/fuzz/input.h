@@ -53,6 +53,7 @@ static uint64_t missing_bytes(const struct head *head, uint64_t size)
 struct batch {
     struct vxlanpkt_frames given, frames;
     const uint32_t *given_index, *index;
+    uint64_t drawn; /* so many rows are different; further ones repeat them */
 };
 
 static const void *give(const void *items, uint64_t size, bool unaligned)
@@ -97,7 +98,7 @@ static struct batch read_batch(struct input *in, const struct head *head)
         index[row] = from->index == 255 ? VXLANPKT_NO_TUNNEL : from->index;
         before = offsets[row] + lengths[row];
     }
-    struct batch batch = {.index = index, .given_index = give(index, 4 * rows, unaligned)};
+    struct batch batch = {.index = index, .given_index = give(index, 4 * rows, unaligned), .drawn = count};
     batch.frames = (struct vxlanpkt_frames){data.data, data.size, offsets, lengths, NULL, rows};
     batch.given = batch.frames;
     batch.given.offsets = give(offsets, 8 * rows, unaligned);

@@ -57,10 +57,9 @@ def _of_case(case: dict[str, Any]) -> Iterator[bytes]:
 
 
 def _of_frames(frames: list[bytes], kind: Kind) -> Iterator[bytes]:
-    for which, frame in enumerate(frames):
-        frame = frame[:300]
-        yield decap_input(PRESETS[which % len(PRESETS)].rules, kind, frame, 0)
-        yield decap_input(PRESETS[0].rules, kind, frame, 0, "MANY", "UNALIGNED")
+    for frame in (frame[:300] for frame in frames):
+        for policy in PRESETS:
+            yield decap_input(policy.rules, kind, frame, 0, "MANY", "UNALIGNED")
         yield walk_input(kind, frame, 0)
     inner = [bytes(frame)[:200] for frame in decap_batch(FrameBatch.from_frames(frames)).inner if len(frame)]
     for which, recipe in enumerate(RECIPES):

@@ -71,10 +71,12 @@ def test_no_warnings(compiler: str, level: str, source: str) -> None:
 
 
 @every_compiler
-def test_corpus(compiler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("registers", ["wide", "narrow"])
+def test_corpus(compiler: str, registers: str, tmp_path: Path) -> None:
     """On every input no byte is read or written too far, nothing is undefined, and all checks of the target hold."""
     demand(compiler, *SANITIZERS)
-    done = replay(compiler, SANITIZERS, SOURCES, tmp_path)
+    options = (*SANITIZERS, "-DVXLANPKT_NARROW") if registers == "narrow" else SANITIZERS
+    done = replay(compiler, options, SOURCES, tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"{len(INPUTS)} inputs" in done.stdout
 

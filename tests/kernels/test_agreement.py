@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vxlanpkt import NO_TUNNEL, DecapPolicy, FrameBatch, Packet, Tunnel
 from vxlanpkt.kernel import python
 from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, NO_SPACE, EncapMode, Underlay
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.spans import Fault, Kind, Place, Walk
 from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunnels, vxlan_frames
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -158,8 +158,14 @@ def test_the_longest_frames(version: int, size: int) -> None:
 def test_walk(data: bytes, kind: Kind, lost: int, tunnels_left: int, any_length: bool) -> None:
     """All spans and the fault, through tunnels and tags deeper than one call of C has room for."""
     ours = python.walk(data, lost, kind, python.hold_ports(PORTS), tunnels_left, any_length)
-    walk, last, fault = c.walk(data, lost, kind, c.hold_ports(PORTS), tunnels_left, any_length)
-    assert (c.rows_of(walk), last, fault) == ours
+    theirs = c.walk(data, lost, kind, c.hold_ports(PORTS), tunnels_left, any_length)
+    assert written_out(theirs) == written_out(ours)
+
+
+def written_out(walk: Walk) -> tuple[bytes, list[Place], int, Fault | None]:
+    """A walk with every place."""
+    kinds, place_at, last, fault = walk
+    return kinds, [place_at(index) for index in range(len(kinds))], last, fault
 
 
 @law
@@ -186,6 +192,8 @@ def test_flow_hash(data: bytes, symmetric: bool, raw: bool) -> None:
 def test_sum(data: bytes, initial: int) -> None:
     """The checksum's sum, of any length, added to anything."""
     assert c.ones_complement_sum(data, initial) == python.ones_complement_sum(data, initial)
+    assert c.internet_checksum(data, initial) == python.internet_checksum(data, initial)
+    assert c.transport_checksum(data, initial) == python.transport_checksum(data, initial)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 65_535, 1 << 20])

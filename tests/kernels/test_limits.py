@@ -90,20 +90,78 @@ def test_columns_at_odd_addresses() -> None:
         assert encapsulated(c, frames, 1, index) == encapsulated(python, aligned, 1, index)
 
 
-def encapsulated(kernel: Any, batch: FrameBatch, tunnels: int, index: Any) -> tuple[int, bytes]:
-    """The count, and the whole output."""
-    held = kernel.hold_frames(batch.data, batch.offsets, batch.lengths, batch.original_lengths)
-    recipe = kernel.hold_recipe(TUNNELS[0]._recipe)
-    out = kernel.new_buffer(len(batch) * (ENCAP_LAYOUT.row_size + 50) + kernel.total_length(held))
+def encapsulated(
+    kernel: Any,
+    batch: FrameBatch,
+    count: int,
+    index: Any,
+    mode: EncapMode = EncapMode.COPY,
+    tunnel: Tunnel = TUNNELS[0],
+) -> tuple[int, bytes, bytes]:
+    """How many were sent by a table of *count* tunnels, the whole output, and the frames afterwards."""
+    data = bytearray(batch.data)
+    frames = kernel.hold_frames(memoryview(data), batch.offsets, batch.lengths, batch.original_lengths)
+    recipe = kernel.hold_recipe(tunnel._recipe)
+    out = kernel.new_buffer(len(batch) * (ENCAP_LAYOUT.row_size + tunnel.overhead) + kernel.total_length(frames))
     kernel.view(out)[:] = bytes(len(out))
     chosen = None if index is None else kernel.hold_index(index)
-    count = kernel.encap(held, kernel.hold_table([recipe] * tunnels), chosen, None, EncapMode.COPY, out)
-    return count, bytes(kernel.view(out))
+    sent = kernel.encap(frames, kernel.hold_table([recipe] * count), chosen, None, mode, out)
+    return sent, bytes(kernel.view(out)), bytes(data)
 
 
 def test_a_table_of_no_tunnels() -> None:
     """No row can be sent, and nothing is read of the table."""
     batch = FrameBatch.from_frames(PACKETS)
-    count, out = encapsulated(c, batch, 0, None)
-    assert (count, out) == encapsulated(python, batch, 0, None)
-    assert list(ENCAP_LAYOUT.column("status", 2, memoryview(out))) == [Reason.TUNNEL_OUT_OF_RANGE] * 2
+    found = encapsulated(c, batch, 0, None)
+    assert found == encapsulated(python, batch, 0, None)
+    assert list(ENCAP_LAYOUT.column("status", 2, memoryview(found[1]))) == [Reason.TUNNEL_OUT_OF_RANGE] * 2
+
+
+FAR = 1 << 20  # beyond this size of a buffer the C kernel fetches ahead
+
+
+@pytest.mark.parametrize("mode", EncapMode)
+def test_a_buffer_larger_than_a_cache(mode: EncapMode) -> None:
+    """Rows far apart, the last of them outside."""
+    data = bytearray(FAR + 4096)
+    offsets = [64 + 100_000 * row for row in range(11)]
+    for row, offset in enumerate(offsets):
+        packet = PACKETS[row % 2]
+        data[offset : offset + len(packet)] = packet
+    batch = FrameBatch(data, [*offsets, 1 << 63], [len(PACKETS[row % 2]) for row in range(12)])
+    found = agreed(batch)
+    assert found["status"] == [0] * 11 + [Reason.ROW_OUT_OF_RANGE]
+    assert encapsulated(c, batch, 1, None, mode) == encapsulated(python, batch, 1, None, mode)
+
+
+@pytest.mark.parametrize("tunnel", [tunnel.replace(udp_checksum="full") for tunnel in TUNNELS], ids=["IPv4", "IPv6"])
+def test_a_checksum_that_comes_to_zero(tunnel: Tunnel) -> None:
+    """It is sent as 0xffff, as 0 says that there is none."""
+    frame = INNER + bytes(2)
+    udp = len(tunnel.encap(frame)) - len(frame) - 16
+    checksum = tunnel.encap(frame)[udp + 6 : udp + 8]
+    batch = FrameBatch.from_frames([INNER + checksum])
+    ours, theirs = (encapsulated(kernel, batch, 1, None, tunnel=tunnel) for kernel in BOTH)
+    assert ours == theirs
+    assert ours[1][ENCAP_LAYOUT.row_size :][udp + 6 : udp + 8] == b"\xff\xff"
+
+
+@pytest.mark.parametrize("length", [0, 3, 4, 20, 21, 65_535])
+def test_an_inner_ipv6_length(length: int) -> None:
+    """One that is too small for ports, that is right, and that lies, inside a plain tunnel and to be put into one."""
+    addresses = bytes(31) + b"\x01"
+    frame = INNER[:12] + b"\x86\xdd\x60\0\0\0" + length.to_bytes(2, "big") + b"\x06\x40" + addresses + bytes(20)
+    agreed(FrameBatch.from_frames([TUNNELS[0].encap(frame), TUNNELS[1].encap(frame)]))
+    batch = FrameBatch.from_frames([frame])
+    assert encapsulated(c, batch, 1, None) == encapsulated(python, batch, 1, None)
+
+
+@pytest.mark.parametrize("mode", EncapMode)
+def test_plain_frames_of_every_length(mode: EncapMode) -> None:
+    """Each length up to one that no shortcut for short frames takes."""
+    frames = [INNER + bytes(range(size)) for size in range(256 - len(INNER))]
+    frames = [frame[:16] + (len(frame) - 14).to_bytes(2, "big") + frame[18:] for frame in frames]
+    batch = FrameBatch.from_frames([bytes(80) + frame for frame in frames])
+    rows = FrameBatch(batch.data, [at + 80 for at in batch.offsets], [len(frame) for frame in frames])
+    for tunnel in TUNNELS:
+        assert encapsulated(c, rows, 1, None, mode, tunnel) == encapsulated(python, rows, 1, None, mode, tunnel)

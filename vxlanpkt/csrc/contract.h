@@ -218,8 +218,9 @@ struct vxlanpkt_record {
     uint8_t inner_ecn;
 };
 
-/* Rows as spans.Row has them: kind, start, header_end, end, next_key, missing. Where `more` is set there was no room
- * for all, and the walk goes on from the last one with a header of `kind`, and `tunnels` still to be entered. */
+/* The kind of each header, and its place as spans.Place has it: start, header_end, end, next_key, missing. Where
+ * `more` is set there was no room for all, and the walk goes on from the last one with a header of `kind`, and
+ * `tunnels` still to be entered. */
 struct vxlanpkt_walk {
     uint32_t count;
     uint32_t more;
@@ -230,7 +231,8 @@ struct vxlanpkt_walk {
     uint64_t needed;
     uint64_t value;
     int64_t available;
-    int64_t rows[96];
+    int64_t places[80];
+    char kinds[16];
 };
 
 /* contract.EncapRecipe, and what follows from it: ipv4_sum is the sum of the words of the IPv4 header that are the

@@ -104,29 +104,33 @@ INLINE void put_addresses(uint8_t *src, uint8_t *dst, uint64_t row, const uint8_
     }
 }
 
-/* Find the TCP or UDP ports of a plain inner frame; false if it is none. */
-INLINE bool find_plain_inner(const uint8_t *frame, uint64_t length, const struct columns *to, uint64_t row,
-                             struct plain_block *block, uint64_t at)
+/* Find the TCP or UDP ports of a plain inner frame that the rules accept; false if it is none. */
+INLINE bool find_plain_inner(const uint8_t *frame, uint64_t length, const struct plain_rules *rules, uint32_t outer_tos,
+                             const struct columns *to, uint64_t row, struct plain_block *block, uint64_t at)
 {
     if (length >= 38 && starts_ipv4(frame)) {
         uint64_t total_length = load16(frame + 16);
         uint32_t protocol = fragment_and_protocol(frame);
-        if (total_length - 24 > length - 38 || !is_tcp_or_udp(protocol))
+        if (total_length - 24 > length - 38 || !is_tcp_or_udp(protocol)
+            || (rules->inside && !meets_inside(frame, rules->rules, outer_tos, frame[15])))
             return false;
         block->inner_family[at] = 4;
         block->inner_protocol[at] = (uint8_t)protocol;
         block->inner_ports[at] = load32(frame + 34);
+        block->inner_ecn[at] = frame[15] & 3;
         put_addresses(to->inner_src, to->inner_dst, row, frame + 34, 4);
         return true;
     }
     if (length < 58 || !starts_ipv6(frame) || !is_tcp_or_udp(frame[20]))
         return false;
     uint64_t payload_length = load16(frame + 18);
-    if (payload_length - 4 > length - 58)
+    uint32_t tos = load16(frame + 14) >> 4;
+    if (payload_length - 4 > length - 58 || (rules->inside && !meets_inside(frame, rules->rules, outer_tos, tos)))
         return false;
     block->inner_family[at] = 6;
     block->inner_protocol[at] = frame[20];
     block->inner_ports[at] = load32(frame + 54);
+    block->inner_ecn[at] = tos & 3;
     put_addresses(to->inner_src, to->inner_dst, row, frame + 54, 16);
     return true;
 }
@@ -143,13 +147,13 @@ INLINE bool find_plain_row(const uint8_t *frame, struct extent in, const struct 
     if (!full)
         return true;
     if (offset == 50) {
-        if (!find_plain_inner(frame + 50, length - 50, to, row, block, at))
+        if (!find_plain_inner(frame + 50, length - 50, rules, frame[15], to, row, block, at))
             return false;
         block->outer_family[at] = 4;
         put_addresses(to->outer_src, to->outer_dst, row, frame + 34, 4);
         return true;
     }
-    if (!find_plain_inner(frame + 70, length - 70, to, row, block, at))
+    if (!find_plain_inner(frame + 70, length - 70, rules, load16(frame + 14) >> 4, to, row, block, at))
         return false;
     block->outer_family[at] = 6;
     put_addresses(to->outer_src, to->outer_dst, row, frame + 54, 16);
@@ -172,9 +176,15 @@ INLINE void fill_columns(const struct columns *to, uint64_t rows, bool full)
     memset(to->inner_ecn, VXLANPKT_NO_ECN, rows);
 }
 
+/* What the rules make of the checksums of a plain row, and whether they look at its ECN. */
+struct plain_states {
+    uint8_t ip_checksum, udp_checksum;
+    bool ecn;
+};
+
 /* Take a block apart into columns: one loop a column, so that each becomes vector instructions. */
 INLINE void put_block(const struct columns *to, uint64_t row, const struct plain_block *block, uint64_t count, bool full,
-                      uint8_t ip_checksum, uint8_t udp_checksum)
+                      struct plain_states states)
 {
     memcpy(to->inner_offset + row, block->inner_offset, 8 * count);
     for (uint64_t at = 0; at < count; at++)
@@ -202,9 +212,11 @@ INLINE void put_block(const struct columns *to, uint64_t row, const struct plain
     for (uint64_t at = 0; at < count; at++)
         to->reserved[row + at] = (uint8_t)block->vxlan[at];
     for (uint64_t at = 0; at < count; at++)
-        to->ip_checksum[row + at] = block->outer_family[at] == 4 ? ip_checksum : CHECKSUM_UNCHECKED;
+        to->ip_checksum[row + at] = block->outer_family[at] == 4 ? states.ip_checksum : CHECKSUM_UNCHECKED;
     for (uint64_t at = 0; at < count; at++)
-        to->udp_checksum[row + at] = block->checksum[at] ? udp_checksum : CHECKSUM_ABSENT;
+        to->udp_checksum[row + at] = block->checksum[at] ? states.udp_checksum : CHECKSUM_ABSENT;
+    if (states.ecn)
+        memcpy(to->inner_ecn + row, block->inner_ecn, count);
 }
 
 /* Put any row into the columns; returns whether it was accepted. */
@@ -230,14 +242,17 @@ INLINE int64_t decap_rows(const struct vxlanpkt_frames *frames, uint32_t kind, c
 {
     const struct vxlanpkt_frames batch = *frames; /* a copy, which no store can reach, stays in registers */
     const struct columns to = lay_out(out, batch.rows, full);
-    const struct plain_rules plain = plain_rules_of(rules, kind);
+    const struct plain_rules plain = plain_rules_of(rules, kind, full);
     const bool far = batch.size > PREFETCH_FROM;
-    const uint8_t ip_checksum = rules->verify_ip_checksum ? CHECKSUM_VALID : CHECKSUM_UNCHECKED;
-    const uint8_t udp_checksum = rules->verify_udp_checksum ? CHECKSUM_VALID : CHECKSUM_UNCHECKED;
+    const struct plain_states states = {
+        rules->verify_ip_checksum ? CHECKSUM_VALID : CHECKSUM_UNCHECKED,
+        rules->verify_udp_checksum ? CHECKSUM_VALID : CHECKSUM_UNCHECKED,
+        rules->ecn != ECN_RULE_IGNORE,
+    };
+    struct plain_block block = {0};
     int64_t accepted = 0;
     fill_columns(&to, batch.rows, full);
     for (uint64_t first = 0; first < batch.rows; first += BLOCK) {
-        struct plain_block block;
         uint64_t count = smaller(batch.rows - first, BLOCK);
         uint32_t odd[BLOCK], odd_count = 0;
         for (uint64_t at = 0; at < count; at++) {
@@ -250,9 +265,9 @@ INLINE int64_t decap_rows(const struct vxlanpkt_frames *frames, uint32_t kind, c
         }
         /* Most blocks are whole: with a constant count the loops need no remainders. */
         if (count == BLOCK)
-            put_block(&to, first, &block, BLOCK, full, ip_checksum, udp_checksum);
+            put_block(&to, first, &block, BLOCK, full, states);
         else
-            put_block(&to, first, &block, count, full, ip_checksum, udp_checksum);
+            put_block(&to, first, &block, count, full, states);
         accepted += (int64_t)(count - odd_count);
         for (uint32_t at = 0; at < odd_count; at++)
             accepted += decap_any(frames, first + odd[at], kind, rules, out, full);

@@ -61,7 +61,7 @@ INLINE void copy_frame(uint8_t *to, const uint8_t *from, uint64_t length)
 
 /* Encapsulate any row. */
 NOINLINE uint32_t encap_any(const uint8_t *data, struct extent in, const struct vxlanpkt_recipe *recipe,
-                        uint32_t identification, uint32_t mode, uint64_t row, struct output *out)
+                            uint32_t identification, uint32_t mode, uint64_t row, struct output *out)
 {
     uint64_t length = in.end - in.start, at;
     uint64_t kept = mode == ENCAP_MODE_COPY ? length : 0;
@@ -97,8 +97,8 @@ INLINE bool encap_plain(const uint8_t *data, struct extent in, const struct vxla
 
 /* Encapsulate a row that is not plain, or is to be refused. */
 NOINLINE uint32_t encap_odd(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
-                        const uint32_t *index, uint32_t identification, uint32_t mode, uint64_t row,
-                        struct output *out)
+                            const uint32_t *index, uint32_t identification, uint32_t mode, uint64_t row,
+                            struct output *out)
 {
     struct extent in;
     const struct vxlanpkt_recipe *recipe;
@@ -176,18 +176,21 @@ WIDE static int64_t encap_wide(const struct vxlanpkt_frames *frames, const struc
 }
 #endif
 
-/* The bytes of all rows, where those outside of the buffer do not count if they claim more than it holds. */
+/* The bytes of all rows that can be sent: not of those too long for any datagram, nor, where all claim more than the
+ * buffer holds, of those outside of it. */
 static uint64_t total_length(const struct vxlanpkt_frames *frames)
 {
     uint64_t total = 0;
-    for (uint64_t row = 0; row < frames->rows; row++)
-        total += ((const item32 *)frames->lengths)[row];
+    for (uint64_t row = 0; row < frames->rows; row++) {
+        uint64_t length = ((const item32 *)frames->lengths)[row];
+        total += length > LARGEST_IPV6_INNER ? 0 : length;
+    }
     if (total <= frames->size)
         return total;
     total = 0;
     for (uint64_t row = 0; row < frames->rows; row++) {
         struct extent in;
-        if (read_row(frames, row, &in))
+        if (read_row(frames, row, &in) && in.end - in.start <= LARGEST_IPV6_INNER)
             total += in.end - in.start;
     }
     return total;

@@ -96,29 +96,31 @@ INLINE void put_plain_header(uint8_t *header, const struct vxlanpkt_recipe *reci
 /* -- decapsulation */
 
 /* What of the rules concerns plain frames. `special` are the bits of the VXLAN header, I turned over, that make a frame
- * not plain: those that are refused, and those that lead elsewhere. `more` says that there is more to be met. */
+ * not plain: those that are refused, and those that lead elsewhere. `more` says that there is more to be met, `inside`
+ * that some of it is in the inner frame. */
 struct plain_rules {
     const struct vxlanpkt_rules *rules;
     uint64_t special;
     uint32_t usual_port;
-    bool possible, verify_ip_checksum, more;
+    bool possible, verify_ip_checksum, more, inside;
 };
 
 #define FLIPPED_I ((uint64_t)FLAG_I << 56)
 
-/* Where the rules look inside or at sources or call I reserved, and where rows do not start with Ethernet, no frame is
- * plain. */
-INLINE struct plain_rules plain_rules_of(const struct vxlanpkt_rules *rules, uint32_t kind)
+/* Where the rules look at sources or call I reserved, and where rows do not start with Ethernet, no frame is plain; nor
+ * where they look inside, but the columns are brief. */
+INLINE struct plain_rules plain_rules_of(const struct vxlanpkt_rules *rules, uint32_t kind, bool full)
 {
     const uint64_t p_flag = (uint64_t)GPE_P_FLAG << 56;
     return (struct plain_rules){
         .rules = rules,
         .special = rules->reserved_mask | (rules->gbp || rules->gpe ? p_flag : 0) | FLIPPED_I,
         .usual_port = rules->usual_port,
-        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && !looks_inside(rules)
-                    && !(rules->reserved_mask & FLIPPED_I),
+        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && !(rules->reserved_mask & FLIPPED_I)
+                    && (full || !looks_inside(rules)),
         .verify_ip_checksum = rules->verify_ip_checksum,
         .more = rules->verify_udp_checksum || !rules->zero_checksum6 || rules->vni_count >= 0,
+        .inside = looks_inside(rules),
     };
 }
 
@@ -132,7 +134,7 @@ struct plain_block {
     uint64_t vxlan[BLOCK];    /* the VXLAN header */
     uint32_t inner_ports[BLOCK];
     uint16_t checksum[BLOCK];
-    uint8_t outer_family[BLOCK], inner_family[BLOCK], inner_protocol[BLOCK];
+    uint8_t outer_family[BLOCK], inner_family[BLOCK], inner_protocol[BLOCK], inner_ecn[BLOCK];
 };
 
 /* Whether the sum of a datagram that has a checksum is right. */
@@ -152,6 +154,16 @@ INLINE bool meets_more(const uint8_t *frame, uint64_t length, const struct vxlan
     if (checksum && rules->verify_udp_checksum && !is_good_datagram(frame, udp, length - udp, address_size))
         return false;
     return rules->vni_count < 0 || is_accepted_vni(rules, vni);
+}
+
+/* Whether a plain inner frame, whose TOS is known, meets rules that look inside. It has no tag, and is long enough. A
+ * mark outside has to leave the one inside as it is; what has to be remarked is not plain. */
+INLINE bool meets_inside(const uint8_t *frame, const struct vxlanpkt_rules *rules, uint32_t outer_tos, uint32_t tos)
+{
+    uint64_t source = load48(frame + 6);
+    if (rules->check_inner_source && (source >> 40 & 1 || source == 0))
+        return false;
+    return !is_own_mac(rules, source) && (rules->ecn == ECN_RULE_IGNORE || ECN_AFTER[outer_tos & 3][tos & 3] == (tos & 3));
 }
 
 /* The datagram at `udp`, a constant, if it fills the frame to the end. */

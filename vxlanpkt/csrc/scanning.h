@@ -360,13 +360,13 @@ static uint32_t follows(uint32_t kind, int64_t key, const uint8_t *ports)
 
 INLINE void put_row(struct vxlanpkt_walk *walk, const struct span *span)
 {
-    int64_t *row = walk->rows + 6 * walk->count++;
-    row[0] = span->kind;
-    row[1] = (int64_t)span->start;
-    row[2] = (int64_t)span->header_end;
-    row[3] = (int64_t)span->end;
-    row[4] = span->key;
-    row[5] = (int64_t)span->missing;
+    int64_t *place = walk->places + 5 * walk->count;
+    walk->kinds[walk->count++] = (char)span->kind;
+    place[0] = (int64_t)span->start;
+    place[1] = (int64_t)span->header_end;
+    place[2] = (int64_t)span->end;
+    place[3] = span->key;
+    place[4] = (int64_t)span->missing;
 }
 
 INLINE void put_fault(struct vxlanpkt_walk *walk, const struct fault *fault)

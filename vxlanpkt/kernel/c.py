@@ -6,6 +6,7 @@ What is held is a `Held`: a pointer to a struct of csrc/contract.h, and all that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from vxlanpkt.kernel.contract import (
     UDPChecksum,
     Underlay,
 )
-from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
 
 NAME = "c"
 
@@ -39,8 +40,8 @@ _REASONS = {int(reason): reason for reason in Reason}
 
 # Looked up once: these are called for every frame.
 _new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
-_buffer, _from_buffer = ffi.buffer, ffi.from_buffer
-_rows_of = Struct("6q").iter_unpack
+_buffer, _from_buffer, _unpack = ffi.buffer, ffi.from_buffer, ffi.unpack
+_place_of = Struct("5q").unpack_from
 _decap_one, _encap_header, _walk = lib.vxlanpkt_decap_one, lib.vxlanpkt_encap_header, lib.vxlanpkt_walk
 _decap, _encap = lib.vxlanpkt_decap, lib.vxlanpkt_encap
 
@@ -69,16 +70,28 @@ def hold_frames(
     data: memoryview, offsets: Sequence[int], lengths: Sequence[int], original_lengths: Sequence[int] | None
 ) -> Held:
     """A batch, held."""
-    kept = [
-        _from_buffer("uint8_t[]", data),
-        _from_buffer("uint64_t[]", offsets),
-        _from_buffer("uint32_t[]", lengths),
-        _NULL if original_lengths is None else _from_buffer("uint32_t[]", original_lengths),
-    ]
     frames = ffi.new("struct vxlanpkt_frames *")
-    frames.data, frames.offsets, frames.lengths, frames.original_lengths = kept
-    frames.size, frames.rows = len(kept[0]), len(kept[1])
+    kept = [memoryview(data), memoryview(offsets), memoryview(lengths)]  # type: ignore[arg-type]
+    if original_lengths is not None:
+        kept.append(memoryview(original_lengths))  # type: ignore[arg-type]
+        frames.original_lengths = _pointer("uint32_t *", kept[3])
+    frames.data = _pointer("uint8_t *", kept[0])
+    frames.offsets = _pointer("uint64_t *", kept[1])
+    frames.lengths = _pointer("uint32_t *", kept[2])
+    # The shortest column: C has to rely on this number, so it relies on nobody else for it.
+    rows = min(kept[1].nbytes // 8, *(view.nbytes // 4 for view in kept[2:]))
+    frames.size, frames.rows = kept[0].nbytes, rows
     return Held(frames, kept)
+
+
+def _pointer(kind: str, view: memoryview) -> Any:
+    """Where the bytes of *view* are, which has to be kept.
+
+    They are not kept by cffi: CPython before 3.12.7 crashes when it collects a memory view that somebody has taken
+    a buffer of, in a cycle of garbage (its issue 77894).
+    """
+    with _from_buffer(view) as taken:
+        return ffi.cast(kind, taken)
 
 
 def hold_rules(rules: DecapRules) -> Held:
@@ -201,7 +214,9 @@ def _hold_underlay(underlay: Underlay) -> Any:
 
 
 def as_record(record: Any) -> DecapRecord:
-    """What `decap_one` returned, as the contract's own class."""
+    """What `decap_one` returned, as the contract's own class; one that is so already stays."""
+    if isinstance(record, DecapRecord):
+        return record
     values: dict[str, Any] = {}
     for name, code in DECAP_COLUMNS.items():
         value = getattr(record, name)
@@ -233,31 +248,43 @@ def ones_complement_sum(data: Buffer, initial: int = 0) -> int:
     return total % 0xFFFF or (0xFFFF if total else 0)
 
 
-def walk(
-    data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False
-) -> tuple[Any, int, Fault | None]:
+def internet_checksum(data: Buffer, initial: int = 0) -> int:
+    """The checksum field for *data*: the complement of its sum (RFC 1071 section 1)."""
+    return 0xFFFF - ones_complement_sum(data, initial)
+
+
+def transport_checksum(data: Buffer, pseudo_header: int) -> int:
+    """As `internet_checksum`, but 0 becomes 0xffff, as 0 says "none" in UDP (RFC 768)."""
+    return 0xFFFF - ones_complement_sum(data, pseudo_header) or 0xFFFF
+
+
+def walk(data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
     if max_tunnels > _LARGEST_TUNNELS:
         max_tunnels = _LARGEST_TUNNELS
     found = _walk(data, 0, len(data), missing, kind, ports, max_tunnels, any_length)
     if found.more:
         return _walk_on(data, found, ports, any_length)
-    return found, found.kind, _fault(found) if found.reason else None
+    places = _buffer(found.places)[:]  # a copy: a buffer does not keep the struct
+    fault = _fault(found) if found.reason else None
+    return _unpack(found.kinds, found.count), partial(_place_at, places), found.kind, fault
 
 
-def _walk_on(data: bytes, found: Any, ports: Any, any_length: bool) -> tuple[list[Row], int, Fault | None]:
+def _place_at(places: Any, index: int) -> Place:
+    place: Place = _place_of(places, 40 * index)
+    return place
+
+
+def _walk_on(data: bytes, found: Any, ports: Any, any_length: bool) -> Walk:
     """The rest of a walk of more rows than one call has room for."""
-    rows = rows_of(found)
+    kinds, places = _unpack(found.kinds, found.count), _buffer(found.places)[:]
     while found.more:
-        _, _, start, end, _, missing = rows[-1]
+        _, start, end, _, missing = _place_at(places, len(kinds) - 1)
         found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, any_length)
-        rows += rows_of(found)
-    return rows, found.kind, _fault(found) if found.reason else None
-
-
-def rows_of(walk: Any) -> list[Row]:
-    """The rows that `walk` found."""
-    return walk if type(walk) is list else list(_rows_of(_buffer(walk.rows, 48 * walk.count)))
+        kinds += _unpack(found.kinds, found.count)
+        places += _buffer(found.places)[:]
+    fault = _fault(found) if found.reason else None
+    return kinds, partial(_place_at, places), found.kind, fault
 
 
 def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
@@ -268,8 +295,7 @@ def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_len
     found = lib.vxlanpkt_scan(data, start, end, missing, kind, any_length)
     if found.reason:
         return _fault(found)
-    row: Row = next(_rows_of(_buffer(found.rows, 48)))
-    return row
+    return ord(found.kinds[0]), *_place_at(_buffer(found.places), 0)
 
 
 def _fault(found: Any) -> Fault:
@@ -286,7 +312,7 @@ def decap(frames: Held, kind: int, rules: Held, brief: bool, out: Any) -> int:
 
 
 def total_length(frames: Held) -> int:
-    """The bytes of all rows, where those outside of the buffer do not count if they claim more than it holds."""
+    """The bytes of all rows that can be sent."""
     return lib.vxlanpkt_total_length(frames[0])  # type: ignore[no-any-return]
 
 

@@ -8,9 +8,13 @@ themselves.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from vxlanpkt.checksum import internet_checksum as internet_checksum
 from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
+from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel import encapsulation, hashing
 from vxlanpkt.kernel.contract import (
@@ -32,10 +36,10 @@ from vxlanpkt.kernel.contract import (
 from vxlanpkt.kernel.decapsulation import decap_row
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk
-from vxlanpkt.kernel.spans import Row
 
 NAME = "python"
 _NOT_KNOWN = Underlay()
+_LONGEST = 65_535 - 8 - 8  # the longest frame that fits a datagram over IPv6
 
 
 # -- what a kernel holds
@@ -115,11 +119,6 @@ def flow_hash(data: bytes, symmetric: bool, raw: bool) -> int:
     return hashing.flow_hash(data, 0, len(data), symmetric, raw)
 
 
-def rows_of(walk: list[Row]) -> list[Row]:
-    """The rows that `walk` found."""
-    return walk
-
-
 # -- batches
 
 
@@ -127,10 +126,10 @@ def decap(frames: Frames, kind: int, rules: DecapRules, brief: bool, out: bytear
     """Decapsulate every row, and fill the columns, which lie in *out*."""
     rows = len(frames.offsets)
     layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+    if _shares_memory(out, *frames):
+        return OVERLAP
     if len(out) < rows * layout.row_size:
         return NO_SPACE
-    if out is frames.data.obj:
-        return OVERLAP
     whole = memoryview(out)
     columns = {name: layout.column(name, rows, whole) for name in (BRIEF_COLUMNS if brief else DECAP_COLUMNS)}
     accepted = 0
@@ -161,15 +160,35 @@ def _is_inside(frames: Frames, offset: int, length: int) -> bool:
 
 
 def total_length(frames: Frames) -> int:
-    """The bytes of all rows, where those outside of the buffer do not count if they claim more than it holds."""
-    total = sum(frames.lengths)
+    """The bytes of all rows that can be sent.
+
+    Not of those too long for any datagram, nor, where all claim more than the buffer holds, of those
+    outside of it.
+    """
+    total = sum(length for length in frames.lengths if length <= _LONGEST)
     if total <= len(frames.data):
         return total
     return sum(
         length
         for offset, length in zip(frames.offsets, frames.lengths, strict=True)
-        if _is_inside(frames, offset, length)
+        if length <= _LONGEST and _is_inside(frames, offset, length)
     )
+
+
+def _shares_memory(out: bytearray, *inputs: Any) -> bool:
+    """Whether an output shares memory with one of some buffers: is its own, or lies where it lies."""
+    begin, end = _address(out), _address(out) + len(out)
+    for view in inputs:
+        if not isinstance(view, memoryview) or not view.nbytes:
+            continue
+        if view.obj is out or (not view.readonly and _address(view) < end and begin < _address(view) + view.nbytes):
+            return True
+    return False
+
+
+def _address(buffer: Any) -> int:
+    """Where a buffer that can be written lies in memory."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer)) if len(buffer) else 0
 
 
 def encap(
@@ -189,7 +208,7 @@ def encap(
     """
     rows = len(frames.offsets)
     room = len(out) - rows * ENCAP_LAYOUT.row_size
-    if out is frames.data.obj:
+    if _shares_memory(out, *frames, index):
         return OVERLAP
     if room < _needed(frames, recipes, mode):
         return NO_SPACE

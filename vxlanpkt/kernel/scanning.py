@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Place, Row, Walk
 
 # Extension headers of IPv6 (RFC 8200 section 4, RFC 6275, 7401, 5533). Hop-by-hop (0) is one only
 # directly behind the fixed header; elsewhere, and for any other number, the chain has ended.
@@ -301,27 +301,25 @@ def walk(
     ports: Mapping[int, int],
     max_tunnels: int,
     any_length: bool = False,
-) -> tuple[list[Row], int, Fault | None]:
+) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows.
 
     *ports* maps UDP destination ports to kinds. A tunnel header beyond *max_tunnels* is not entered.
     With *any_length*, IP and UDP lengths of 0 mean all bytes there.
-    Returns the rows, and the kind that faulted with its Fault (or the last kind and None).
     """
     scans = SCANS_OF_ANY_LENGTH if any_length else SCANS
-    rows: list[Row] = []
+    kinds = bytearray()
+    places: list[Place] = []
     start, end = 0, len(data)
     while True:
         row = scans[kind](data, start, end, missing)
         if isinstance(row, Fault):
-            return rows, kind, row
-        rows.append(row)
+            return bytes(kinds), places.__getitem__, kind, row
         kind, _, start, end, key, missing = row
+        kinds.append(kind)
+        places.append(row[1:])
         following = (ports if kind == _UDP else FOLLOWS[kind]).get(key)
-        if following is None:
-            return rows, kind, None
-        if following in _TUNNELS:
-            if max_tunnels == 0:
-                return rows, kind, None
-            max_tunnels -= 1
+        if following is None or (following in _TUNNELS and max_tunnels == 0):
+            return bytes(kinds), places.__getitem__, kind, None
+        max_tunnels -= following in _TUNNELS
         kind = following

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -69,11 +70,21 @@ class Fault(NamedTuple):
     available: int | None = None
 
 
-# A span as kernels hand it out in bulk: its kind, then the fields of Span, but NO_KEY where that has None.
+# A span as kernels hand it out: the fields of Span, but NO_KEY where that has None.
+Place = tuple[int, int, int, int, int]
+
+# A kind and a place.
 Row = tuple[int, int, int, int, int, int]
 
 
-def span_of(row: Row) -> Span:
-    """A row as a Span, without the kind."""
-    _, start, header_end, end, key, missing = row
+PlaceAt = Callable[[int], Place]
+
+# What a walk found: the kinds of the headers; a function from an index to where that header lies, as most places are
+# never asked for; and the kind that faulted with its Fault, or the last kind and None.
+Walk = tuple[bytes, PlaceAt, int, Fault | None]
+
+
+def span_of(place: Place) -> Span:
+    """A place as a Span."""
+    start, header_end, end, key, missing = place
     return Span(start, header_end, end, None if key == NO_KEY else key, missing)

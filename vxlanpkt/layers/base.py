@@ -224,7 +224,7 @@ def pseudo_header_below(below: Below, protocol: int, length: int, layer: str) ->
 def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
     """Have the kernel scan one header: bounds are stated there, once."""
     found = kernel.scan(kind, buf, start, end)
-    return found if isinstance(found, Fault) else span_of(found)
+    return found if isinstance(found, Fault) else span_of(found[1:])
 
 
 def field_error(layer: str, field: str, value: object, bits: int | None, expected: str = "") -> FieldError:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
-from vxlanpkt.checksum import internet_checksum
+from vxlanpkt.kernel import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Below, Header, drafted, pseudo_header_below, scan
 from vxlanpkt.layers.messages import Echo, Message, PacketTooBig, Quote, as_body, decode_body, encode_body

@@ -27,8 +27,9 @@ from ipaddress import IPv4Address
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 
-from vxlanpkt.checksum import internet_checksum, pseudo_header_sum
+from vxlanpkt.checksum import pseudo_header_sum
 from vxlanpkt.errors import MalformedError, Reason
+from vxlanpkt.kernel import internet_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Address, Below, Header, as_bytes, drafted, freeze, held_ipv4, packed, scan, thawed
 

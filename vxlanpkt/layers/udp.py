@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
-from vxlanpkt.checksum import transport_checksum
+from vxlanpkt.kernel import transport_checksum
 from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Below, Header, drafted, pseudo_header_below, scan
 

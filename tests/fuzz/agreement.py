@@ -1,0 +1,87 @@
+"""What a kernel makes of a fuzz input: the same from the Python kernel as from the C kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, EncapMode, EncapRecipe
+from vxlanpkt.kernel.spans import Kind
+
+from .inputs import Batch, Input, ports_of
+from .seeds import KINDS
+
+# What an outer frame can begin with; other kinds only have to do no harm.
+OUTER = {*KINDS.values(), Kind.DOT1Q, Kind.VXLANGPE}
+
+
+def results(kernel: Any, data: bytes) -> list[Any]:
+    """All that the job of this input asks for."""
+    one = Input(data)
+    return _JOBS[one.job](kernel, one)
+
+
+def _held(kernel: Any, batch: Batch) -> tuple[bytearray, Any]:
+    """A batch with a buffer of its own, which encapsulation in place changes."""
+    data = bytearray(batch.data)
+    return data, kernel.hold_frames(memoryview(data), batch.offsets, batch.lengths, batch.originals)
+
+
+def _decap(kernel: Any, one: Input) -> list[Any]:
+    """All columns of all rows, and the data as one frame, with what is known of its datagram."""
+    if one.kind not in OUTER:
+        return []
+    rules, underlay, batch = kernel.hold_rules(one.rules()), one.underlay(), one.batch()
+    found: list[Any] = []
+    for brief, layout in ((False, DECAP_LAYOUT), (True, BRIEF_LAYOUT)):
+        out = kernel.new_buffer(layout.row_size * len(batch.offsets))
+        found.append(kernel.decap(_held(kernel, batch)[1], one.kind, rules, brief, out))
+        found.append(bytes(kernel.view(out)))
+    missing = one.missing(len(batch.data))
+    found.append(kernel.as_record(kernel.decap_one(batch.data, missing, one.kind, rules, underlay)))
+    return found
+
+
+def _walk(kernel: Any, one: Input) -> list[Any]:
+    """All spans, and the fault."""
+    walk, data, any_length = one.walk(), one.data(), one.has("ANY_LENGTH")
+    kind, missing = min(one.kind, Kind.RAW), one.missing(len(data))
+    end = min(walk["end"], len(data))
+    start = min(walk["start"], end)
+    ports = kernel.hold_ports(ports_of(walk))
+    kinds, place_at, last, fault = kernel.walk(data, missing, kind, ports, walk["tunnels"], any_length)
+    places = [place_at(index) for index in range(len(kinds))]
+    return [kinds, places, last, fault, kernel.scan(kind, data, start, end, missing, any_length)]
+
+
+def _encap(kernel: Any, one: Input) -> list[Any]:
+    """In each mode the count, the output in full, and the frames afterwards."""
+    recipes, batch = one.recipes(), one.batch()
+    return [_encap_in(kernel, one, recipes, batch, mode) for mode in EncapMode]
+
+
+def _encap_in(kernel: Any, one: Input, recipes: list[EncapRecipe], batch: Batch, mode: EncapMode) -> Any:
+    data, frames = _held(kernel, batch)
+    table = kernel.hold_table([kernel.hold_recipe(recipe) for recipe in recipes])
+    longest = max((len(recipe.template) for recipe in recipes), default=0)
+    out = kernel.new_buffer(len(batch.offsets) * (ENCAP_LAYOUT.row_size + longest) + kernel.total_length(frames))
+    kernel.view(out)[:] = bytes(len(out))
+    index = kernel.hold_index(batch.index) if one.has("INDEX") else None
+    count = kernel.encap(frames, table, index, one.identification, mode, out)
+    return count, bytes(kernel.view(out)), data
+
+
+def _header(kernel: Any, one: Input) -> list[Any]:
+    """One header, whether its DF is clear, the flow hash, and the sum of the frame."""
+    recipe, data = kernel.hold_recipe(one.recipe()), one.data()
+    hashes = [kernel.flow_hash(data, symmetric, raw) for symmetric in (False, True) for raw in (False, True)]
+    header = kernel.encap_header(data, recipe, one.number & 0xFFFF)
+    return [header, kernel.clears_df(data, recipe), hashes, kernel.ones_complement_sum(data)]
+
+
+_JOBS: dict[str, Callable[[Any, Input], list[Any]]] = {
+    "DECAP": _decap,
+    "WALK": _walk,
+    "ENCAP": _encap,
+    "HEADER": _header,
+}

@@ -1,0 +1,62 @@
+"""What kernels hold lives as long as it is needed, and then goes, in whatever order it is collected."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+from vxlanpkt import FrameBatch
+from vxlanpkt.kernel import python
+
+pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
+from vxlanpkt.kernel import c
+
+
+def test_a_cycle_of_garbage() -> None:
+    """A batch in a cycle is collected, though its view comes before it; in a process of its own, which may die."""
+    script = """
+        import gc
+        from vxlanpkt import FrameBatch, decap_batch
+
+        class Loop:
+            pass
+
+        def make(seen):
+            batch = FrameBatch.from_frames([bytes(64)])
+            decap_batch(batch)
+            seen.append(batch.data)
+            loop = Loop()
+            loop.batch, loop.itself = batch, loop
+            return loop
+
+        gc.disable()
+        seen = []
+        loop = make(seen)
+        gc.collect()  # which puts what is seen in front of the batch
+        seen.clear()
+        del loop
+        gc.collect()
+        print("alive")
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
+
+
+@pytest.mark.parametrize("kernel", [python, c], ids=["python", "c"])
+def test_what_is_held_stays(kernel: object) -> None:
+    """A buffer whose frames are held cannot be resized, and the views of others may go."""
+    data = bytearray(100)
+    view = memoryview(data)
+    batch = FrameBatch(view, [0], [100])
+    held = kernel.hold_frames(batch.data, batch.offsets, batch.lengths, None)  # type: ignore[attr-defined]
+    view.release()
+    del batch, view
+    gc.collect()
+    with pytest.raises(BufferError):
+        data.append(0)
+    del held
+    data.append(0)
