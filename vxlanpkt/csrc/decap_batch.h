@@ -243,7 +243,7 @@ INLINE int64_t decap_rows(const struct vxlanpkt_frames *frames, uint32_t kind, c
     const struct vxlanpkt_frames batch = *frames; /* a copy, which no store can reach, stays in registers */
     const struct columns to = lay_out(out, batch.rows, full);
     const struct plain_rules plain = plain_rules_of(rules, kind, full);
-    const bool far = batch.size > PREFETCH_FROM;
+    const bool ahead = batch.size > PREFETCH_FROM;
     const struct plain_states states = {
         rules->verify_ip_checksum ? CHECKSUM_VALID : CHECKSUM_UNCHECKED,
         rules->verify_udp_checksum ? CHECKSUM_VALID : CHECKSUM_UNCHECKED,
@@ -257,7 +257,7 @@ INLINE int64_t decap_rows(const struct vxlanpkt_frames *frames, uint32_t kind, c
         uint32_t odd[BLOCK], odd_count = 0;
         for (uint64_t at = 0; at < count; at++) {
             struct extent in;
-            if (far)
+            if (ahead)
                 prefetch_row(&batch, first + at + PREFETCH_ROWS);
             if (!plain.possible || !read_row(&batch, first + at, &in) || in.missing
                 || !find_plain_row(batch.data + in.start, in, &plain, &to, first + at, &block, at, full))

@@ -121,7 +121,7 @@ INLINE int64_t encap_rows(const struct vxlanpkt_frames *frames, const struct vxl
     struct vxlanpkt_recipe single = {.plain = false};
     const uint32_t step = identification < 0 ? 0 : 1;
     uint32_t number = identification < 0 ? 0 : (uint32_t)identification;
-    const bool far = mode != ENCAP_MODE_COPY && batch.size > PREFETCH_FROM;
+    const bool ahead = mode != ENCAP_MODE_COPY && batch.size > PREFETCH_FROM;
     int64_t accepted = (int64_t)batch.rows;
     if (shape != SHAPE_ANY)
         single = *table->recipes;
@@ -129,7 +129,7 @@ INLINE int64_t encap_rows(const struct vxlanpkt_frames *frames, const struct vxl
     for (uint64_t row = 0; row < batch.rows; row++, number += step) {
         const struct vxlanpkt_recipe *recipe = &single;
         struct extent in;
-        if (far)
+        if (ahead)
             prefetch_row(&batch, row + PREFETCH_ROWS);
         if (shape == SHAPE_ANY && choose(table, index, row, &recipe) != REASON_OK)
             recipe = &single;
