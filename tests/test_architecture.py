@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("layers.*",),
     ("printing",),
     ("bindings",),
+    ("headers",),
     ("dissection",),
     ("packet",),
     ("policy", "tunnel"),

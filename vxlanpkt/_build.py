@@ -26,9 +26,9 @@ _LIMITED = (
     and not sysconfig.get_config_var("Py_GIL_DISABLED")
     and not hasattr(sys, "gettotalrefcount")
 )
-# The oldest Python of pyproject.toml. cffi's C defines Py_LIMITED_API by itself unless it is told not to.
-_OLDEST = "cp310"
-_MACRO = ("Py_LIMITED_API", "0x030A0000") if _LIMITED else ("_CFFI_NO_LIMITED_API", None)
+_OLDEST = (3, 10)  # the Python that pyproject.toml requires
+# Where it is told neither, cffi's C chooses by itself.
+_MACRO = ("Py_LIMITED_API", "0x{:02X}{:02X}0000".format(*_OLDEST)) if _LIMITED else ("_CFFI_NO_LIMITED_API", None)
 _FLAGS = {"unix": ["-O3", "-std=c11"], "mingw32": ["-O3", "-std=c11"], "msvc": ["/O2", "/std:c11"]}
 
 
@@ -85,7 +85,7 @@ class BuildWheel(bdist_wheel):
     def finalize_options(self) -> None:
         """Ask for the tag that a wheel with the extension has."""
         if _LIMITED:
-            self.py_limited_api = _OLDEST
+            self.py_limited_api = "cp{}{}".format(*_OLDEST)
         super().finalize_options()
 
     def run(self) -> None:

@@ -9,8 +9,9 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
 from vxlanpkt.bindings import DEFAULT, Start, kind_of
 from vxlanpkt.checksum import update_checksum
-from vxlanpkt.dissection import Dissection, dissect, missing_bytes
+from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import REASONS, ChecksumError, FieldError, PacketError, ParseError, Reason, TruncatedError
+from vxlanpkt.headers import missing_bytes
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, Note, Underlay
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes

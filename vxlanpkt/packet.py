@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeVar
 
 from vxlanpkt.assigned import IPv4Flags, LinkType
 from vxlanpkt.bindings import DEFAULT, Bindings, Start
-from vxlanpkt.dissection import Dissection, dissect
+from vxlanpkt.dissection import Dissection
 from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason
+from vxlanpkt.headers import Headers, find_headers
 from vxlanpkt.layers.base import Around, Header, Layer, as_bytes, field_error
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.layers.ipv4 import IPv4
@@ -43,7 +44,7 @@ class Packet:
     Derived fields that are None are computed by `build` and `resolve`; any other value is sent as it is.
     """
 
-    __slots__ = ("_dissection", "_inner", "_layers", "_missing", "_payload", "_start", "_trailers")
+    __slots__ = ("_first", "_headers", "_inner", "_layers", "_missing", "_payload", "_start", "_trailers")
 
     def __init__(
         self,
@@ -65,19 +66,15 @@ class Packet:
         self._payload: bytes | None = as_bytes("Packet", "payload", payload)
         self._trailers: tuple[bytes, ...] | None = ends
         self._start: Start = _start_of(layers) if start is None else start
-        self._dissection: Dissection | None = None
+        self._headers: Headers | None = None
+        self._first = 0
         self._inner: Packet | None = None
         self._missing = 0
 
     @classmethod
     def from_dissection(cls, dissection: Dissection) -> Packet:
         """The sound layers of *dissection*, decoded when they are asked for."""
-        self = cls.__new__(cls)
-        self._dissection = dissection
-        self._start = dissection.start
-        self._missing = dissection.missing
-        self._layers = self._payload = self._trailers = self._inner = None
-        return self
+        return _view(dissection.headers, dissection.first)
 
     # -- parts
 
@@ -85,47 +82,48 @@ class Packet:
     def layers(self) -> tuple[Layer, ...]:
         """The headers, outermost first: made for `match`."""
         if self._layers is None:
-            assert self._dissection is not None
-            self._layers = self._dissection.layers
+            assert self._headers is not None
+            self._layers = self._headers.layers(self._first)
         return self._layers
 
     @property
     def payload(self) -> bytes:
         """The bytes behind the last layer."""
         if self._payload is None:
-            assert self._dissection is not None
-            self._payload = self._dissection.payload
+            assert self._headers is not None
+            self._payload = self._headers.payload()
         return self._payload
 
     @property
     def trailers(self) -> tuple[bytes, ...]:
         """For each layer the bytes in its container beyond its content."""
         if self._trailers is None:
-            assert self._dissection is not None
-            self._trailers = self._dissection.trailers
+            assert self._headers is not None
+            self._trailers = self._headers.trailers(self._first)
         return self._trailers
 
     @property
     def start(self) -> Start:
         """What the bytes begin with."""
-        return self._start
+        return self._start if self._headers is None else self._headers.start(self._first)
 
     @property
     def missing(self) -> int:
         """How many bytes the capture cut off the packet: no part of its value, but kept by `replace` and pickling."""
-        return self._missing
+        return self._missing if self._headers is None else self._headers.bounds(self._first)[2]
 
     def get(self, layer: type[_L]) -> _L | None:
         """The first layer of this type, or None."""
-        if self._dissection is not None:
-            return self._dissection.get(layer)
+        if self._headers is not None:
+            return self._headers.get(layer, self._first)
         for candidate in self.layers:
             if type(candidate) is layer:
                 return candidate
         return None
 
     def __getitem__(self, layer: type[_L]) -> _L:
-        found = self.get(layer) if self._dissection is None else self._dissection.get(layer)
+        headers = self._headers
+        found = self.get(layer) if headers is None else headers.get(layer, self._first)
         if found is None:
             raise LayerNotFound(f"no {getattr(layer, 'NAME', layer)} in {self._names()}")
         return found
@@ -144,8 +142,8 @@ class Packet:
     def inner(self) -> Packet:
         """The packet behind the first tunnel header; `LayerNotFound` if there is none."""
         if self._inner is None:
-            if self._dissection is not None:
-                self._inner = Packet.from_dissection(self._dissection.inner)
+            if self._headers is not None:
+                self._inner = _view(self._headers, self._headers.behind_tunnel(self._first))
             else:
                 behind = self._tunnel_index() + 1
                 self._inner = Packet(*self.layers[behind:], payload=self.payload, trailers=self.trailers[behind:])
@@ -236,7 +234,7 @@ class Packet:
         return self._with(full).resolve(bindings=bindings)
 
     def _with(self, layers: Sequence[Layer]) -> Packet:
-        return _rebuild(tuple(layers), self.payload, self.trailers, self.start, self._missing)
+        return _rebuild(tuple(layers), self.payload, self.trailers, self.start, self.missing)
 
     # -- checks
 
@@ -264,7 +262,7 @@ class Packet:
             return True
         if any(_is_fragment(layer) for layer in self.layers[:index]):
             return False
-        return not self._missing if self._dissection is None else self._dissection.is_whole(index)
+        return not self._missing if self._headers is None else self._headers.is_whole(self._first + index)
 
     # -- as a value
 
@@ -278,7 +276,7 @@ class Packet:
         return hash(self._value())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (*self._value(), self._missing)
+        return _rebuild, (*self._value(), self.missing)
 
     def __str__(self) -> str:
         return tree(self.layers, self.payload, self.trailers)
@@ -312,19 +310,21 @@ def parse(
     Raises `TruncatedError` or `MalformedError`, whose `.packet` holds the sound layers before the
     fault. For the parameters see `dissect`.
     """
-    found = dissect(
-        data,
-        start=start,
-        ports=ports,
-        bindings=bindings,
-        max_tunnels=max_tunnels,
-        original_length=original_length,
-        lengths=lengths,
-    )
-    error = found.error
-    packet = Packet.from_dissection(found)
-    if error is not None:
+    headers = find_headers(data, start, ports, bindings, max_tunnels, original_length, lengths)
+    packet = _view(headers, 0)
+    if headers.fault is not None:
+        error = headers.error(0)
+        assert error is not None
         raise error.with_packet(packet)
+    return packet
+
+
+def _view(headers: Headers, first: int) -> Packet:
+    """A packet of what was found from *first* on, decoded when it is asked for."""
+    packet = Packet.__new__(Packet)
+    packet._headers = headers
+    packet._first = first
+    packet._layers = packet._payload = packet._trailers = packet._inner = None
     return packet
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, overload
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.bindings import Start, kind_of
-from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason
+from vxlanpkt.errors import REASONS, BuildError, FieldError
 from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, UDPChecksum
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
@@ -199,22 +199,6 @@ class Tunnel:
         missing identification.
         """
         inner = inner if type(inner) is bytes else as_bytes("Tunnel", "inner", inner)
-        return self._header(inner, identification, start) + inner
-
-    def encap_payload(self, inner: Frame, *, start: Start = LinkType.ETHERNET) -> Datagram:
-        """What to send from a UDP socket: the kernel below writes the headers outside of VXLAN."""
-        inner = inner if type(inner) is bytes else as_bytes("Tunnel", "inner", inner)
-        header = self._header(inner, 0, start)
-        ip = self._recipe.ip_offset
-        udp = ip + (20 if self.src.version == 4 else 40)
-        if self.src.version == 4:
-            tos, ttl = header[ip + 1], header[ip + 8]
-        else:
-            tos, ttl = (header[ip] << 4 | header[ip + 1] >> 4) & 0xFF, header[ip + 7]
-        src_port = header[udp] << 8 | header[udp + 1]
-        return Datagram(self.dst, self.dst_port, src_port, tos, ttl, header[udp + 8 :] + inner)
-
-    def _header(self, inner: bytes, identification: int | None, start: Start) -> bytes:
         held = self.held if start is LinkType.ETHERNET else self.held_recipe(start)
         if identification is None:
             if self.df != "set" and kernel.clears_df(inner, held):
@@ -222,11 +206,25 @@ class Tunnel:
             identification = 0
         else:
             _number("identification", identification, 16)
-        header = kernel.encap_header(inner, held, identification)
-        if isinstance(header, Reason):
-            info = REASONS[header]
-            raise BuildError(f"{info.layer}.length: {info.text}: {len(inner)} bytes", layer=info.layer, field="length")
-        return header
+        frame = kernel.encap_one(inner, held, identification)
+        return frame if type(frame) is bytes else self._refuse(inner, frame)
+
+    @staticmethod
+    def _refuse(inner: bytes, reason: Any) -> NoReturn:
+        info = REASONS[reason]
+        raise BuildError(f"{info.layer}.length: {info.text}: {len(inner)} bytes", layer=info.layer, field="length")
+
+    def encap_payload(self, inner: Frame, *, start: Start = LinkType.ETHERNET) -> Datagram:
+        """What to send from a UDP socket: the kernel below writes the headers outside of VXLAN."""
+        frame = self.encap(inner, identification=0, start=start)
+        ip = self._recipe.ip_offset
+        udp = ip + (20 if self.src.version == 4 else 40)
+        if self.src.version == 4:
+            tos, ttl = frame[ip + 1], frame[ip + 8]
+        else:
+            tos, ttl = (frame[ip] << 4 | frame[ip + 1] >> 4) & 0xFF, frame[ip + 7]
+        src_port = frame[udp] << 8 | frame[udp + 1]
+        return Datagram(self.dst, self.dst_port, src_port, tos, ttl, frame[udp + 8 :])
 
     # -- as kernels take it
 

@@ -63,6 +63,7 @@ def _beside_copying() -> Iterator[Goal]:
     yield _of_rows("64", grid.ENCAP_FRESH, grid.COPY_FRESH, 0.5)
     yield _of_rows("1400", grid.ENCAP, grid.COPY, 0.9, certain=True)
     yield _of_rows("1400", grid.ENCAP_FRESH, grid.COPY_FRESH, 0.9, certain=True)
+    yield _of_rows("64", grid.ENCAP_IN_PLACE, grid.COPY, 0.6)
     yield _of_rows("64", grid.DECAP_BRIEF, grid.COPY, 0.6)
     yield _of_rows("64", grid.DECAP_CHECKED, grid.COPY, 0.35)
     for size in ("64", "1400"):

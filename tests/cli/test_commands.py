@@ -22,6 +22,12 @@ CAPTURES = sorted(path for path in DATA.iterdir() if path.suffix in (".pcap", ".
 OPTIONS = {"basic_v4_port_odd": ("--port", "51820"), "gpe_external_v4": ("--gpe",)}
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not in the root of the tree, where Python finds the package before the installed one, and no C kernel in it."""
+    monkeypatch.chdir(tmp_path)
+
+
 def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, timeout=60, check=False, **options)
 
@@ -196,6 +202,10 @@ def test_show_json() -> None:
     assert [layer["vni"] for layer in packets[0]["layers"] if layer["layer"] == "VXLAN"] == [42, 4242]
 
 
-def test_version() -> None:
+def test_version(tmp_path: Path) -> None:
     """The version says which kernel is in use."""
-    assert run("--version").stdout.decode().startswith(f"vxlanpkt {vxlanpkt.__version__}, {vxlanpkt.backend} kernel")
+    assert (
+        run("--version", cwd=tmp_path)
+        .stdout.decode()
+        .startswith(f"vxlanpkt {vxlanpkt.__version__}, {vxlanpkt.backend} kernel")
+    )

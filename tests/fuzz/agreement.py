@@ -75,7 +75,7 @@ def _header(kernel: Any, one: Input) -> list[Any]:
     """One header, whether its DF is clear, the flow hash, and the sum of the frame."""
     recipe, data = kernel.hold_recipe(one.recipe()), one.data()
     hashes = [kernel.flow_hash(data, symmetric, raw) for symmetric in (False, True) for raw in (False, True)]
-    header = kernel.encap_header(data, recipe, one.number & 0xFFFF)
+    header = kernel.encap_one(data, recipe, one.number & 0xFFFF)
     return [header, kernel.clears_df(data, recipe), hashes, kernel.ones_complement_sum(data)]
 
 

@@ -130,12 +130,12 @@ def test_encap(job: tuple[FrameBatch, list[Any], list[int] | None, int | None], 
 
 @law
 @given(data=any_bytes, tunnel=tunnels(), number=st.integers(0, 65535), raw=st.booleans())
-def test_encap_header(data: bytes, tunnel: Tunnel, number: int, raw: bool) -> None:
-    """One header, for Ethernet frames and for bare IP, and whether its DF is clear."""
+def test_encap_one(data: bytes, tunnel: Tunnel, number: int, raw: bool) -> None:
+    """One frame, for Ethernet frames and for bare IP, and whether its DF is clear."""
     tunnel = tunnel.replace(group_policy=None, gpe=raw)
     held_recipes = tunnel._raw_recipe if raw else tunnel._recipe
     ours, theirs = python.hold_recipe(held_recipes), c.hold_recipe(held_recipes)
-    assert c.encap_header(data, theirs, number) == python.encap_header(data, ours, number)
+    assert c.encap_one(data, theirs, number) == python.encap_one(data, ours, number)
     assert c.clears_df(data, theirs) is python.clears_df(data, ours)
 
 
@@ -146,7 +146,7 @@ def test_the_longest_frames(version: int, size: int) -> None:
     ends = ("192.0.2.1", "192.0.2.2") if version == 4 else ("2001:db8::1", "2001:db8::2")
     recipe = recipe_of(Tunnel(1, *ends, udp_checksum="full"))
     data = bytes(range(256)) * 274
-    assert c.encap_header(data[:size], c.hold_recipe(recipe), 0) == python.encap_header(
+    assert c.encap_one(data[:size], c.hold_recipe(recipe), 0) == python.encap_one(
         data[:size], python.hold_recipe(recipe), 0
     )
 

@@ -35,7 +35,9 @@ def ask_backend(lib: str, wanted: str) -> subprocess.CompletedProcess[str]:
         "import vxlanpkt; print(vxlanpkt.backend)\n"
     )
     environment = {**os.environ, "VXLANPKT_BACKEND": wanted}
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    # Not in the root of the tree, where Python finds the package before the installed one.
+    here = Path(__file__).parent
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, cwd=here)
 
 
 def test_number() -> None:

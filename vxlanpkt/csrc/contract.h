@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x784B65B7
+#define VXLANPKT_CONTRACT 0xEF513F21
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {

@@ -224,12 +224,12 @@ def as_record(record: Any) -> DecapRecord:
     return DecapRecord(**values)
 
 
-def encap_header(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
-    """Everything that goes before the inner frame *data*, or why it cannot be sent."""
+def encap_one(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
+    """The whole outer frame around *data*, or why it cannot be sent."""
     header = _encap_header(data, len(data), recipe[1], identification)
     if header.reason:
         return _REASONS[header.reason]
-    return _buffer(header.bytes, header.length)[:]  # type: ignore[no-any-return]
+    return b"".join((_buffer(header.bytes, header.length), data))
 
 
 def clears_df(data: bytes, recipe: Held) -> bool:

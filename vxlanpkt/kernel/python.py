@@ -104,9 +104,10 @@ def as_record(record: DecapRecord) -> DecapRecord:
     return record
 
 
-def encap_header(data: bytes, recipe: Sequence[EncapRecipe], identification: int) -> bytes | Reason:
-    """Everything that goes before the inner frame *data*, or why it cannot be sent."""
-    return encapsulation.encap_header(data, 0, len(data), recipe[0], identification)
+def encap_one(data: bytes, recipe: Sequence[EncapRecipe], identification: int) -> bytes | Reason:
+    """The whole outer frame around *data*, or why it cannot be sent."""
+    header = encapsulation.encap_header(data, 0, len(data), recipe[0], identification)
+    return header if isinstance(header, Reason) else header + data
 
 
 def clears_df(data: bytes, recipe: Sequence[EncapRecipe]) -> bool:

@@ -1,0 +1,309 @@
+"""The one cursor: bytes -> Headers. Total: every byte string has them, and it never raises on content.
+
+The kernel walks built-in layers; from a user's own layer on the cursor goes layer by layer. A
+layer is decoded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from vxlanpkt import kernel
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.bindings import KINDS, LAYERS, Bindings, Start, kind_of
+from vxlanpkt.errors import REASONS, FieldError, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Row, Span, span_of
+from vxlanpkt.layers.base import Layer, as_bytes
+from vxlanpkt.layers.ethernet import Ethernet
+
+_L = TypeVar("_L", bound=Layer)
+
+# What is dissected of a byte string: start, end, how much behind it the capture cut, whether that is known.
+_Bounds = tuple[int, int, int, bool]
+
+_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
+_NOWHERE: PlaceAt = ().__getitem__
+_TUNNELS = frozenset((int(Kind.VXLAN), int(Kind.VXLANGPE)))
+
+# The layers whose length field limits what they contain, and that field.
+_LIMITS: Mapping[str, str] = {"IPv4": "total_length", "IPv6": "payload_length", "UDP": "length"}
+
+
+class _Kinds(list[int]):
+    """Kinds of which there may be more than a byte can tell apart: a list that can be searched as `bytes` can."""
+
+    def find(self, kind: int, first: int) -> int:
+        """Where *kind* is, from *first* on; -1 if it is not there."""
+        return next((index for index in range(first, len(self)) if self[index] == kind), -1)
+
+
+class Headers:
+    """The headers found in a byte string, and where and why they end.
+
+    Dissections and packets are views of one: of all its headers, or of those from *first* on, which are what is inside
+    of a tunnel. All of them share the layers that were decoded.
+    """
+
+    __slots__ = ("_bounds", "_cache", "_kind_of", "_kinds", "_place_at", "_start", "_types", "data", "fault")
+
+    def __init__(
+        self,
+        data: bytes,
+        start: Start,
+        kinds: bytes | _Kinds,
+        place_at: PlaceAt,
+        types: Sequence[type[Layer]],
+        fault: tuple[str, Fault] | None,
+        bounds: _Bounds,
+    ) -> None:
+        """*kinds* are indices of *types*."""
+        self.data = data
+        self.fault = fault
+        self._start = start
+        self._kinds = kinds
+        self._place_at = place_at
+        self._types = types
+        self._kind_of = KINDS if types is LAYERS else {layer: kind for kind, layer in enumerate(types)}
+        self._bounds = bounds
+        self._cache: dict[int, Layer] = {}
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    # -- layers
+
+    def find(self, layer: type[Layer], first: int) -> int:
+        """Where the first layer of this type is, from *first* on; -1 if there is none."""
+        kind = self._kind_of.get(layer)
+        return -1 if kind is None else self._kinds.find(kind, first)
+
+    def get(self, layer: type[_L], first: int) -> _L | None:
+        """The first layer of this type, from *first* on, or None."""
+        # `find` once more, as this is what a parser calls most.
+        kind = self._kind_of.get(layer)
+        index = -1 if kind is None else self._kinds.find(kind, first)
+        if index < 0:
+            return None
+        found = self._cache.get(index)
+        return self._decode(index) if found is None else found  # type: ignore[return-value]
+
+    def layers(self, first: int) -> tuple[Layer, ...]:
+        """Every sound layer from *first* on."""
+        cache, decode = self._cache, self._decode
+        indices = range(first, len(self._kinds))
+        return tuple([cache[index] if index in cache else decode(index) for index in indices])
+
+    def _decode(self, index: int) -> Layer:
+        kind, place = self._kinds[index], self._place_at(index)
+        # Our own layers read the numbers of a place by position, and need no Span.
+        span: Any = place if kind < len(LAYERS) else span_of(place)
+        layer = self._cache[index] = self._types[kind].decode(self.data, span)
+        return layer
+
+    def behind_tunnel(self, first: int) -> int:
+        """Where the layers behind the first tunnel header begin; `LayerNotFound` if there is none."""
+        types = self._types
+        for index in range(first, len(self._kinds)):
+            if types[self._kinds[index]].TUNNEL:
+                return index + 1
+        raise LayerNotFound(f"no tunnel header in {self.names(first)}")
+
+    def start(self, first: int) -> Start:
+        """What the bytes from *first* on begin with."""
+        if not first:
+            return self._start
+        layer = self._types[self._kinds[first]] if first < len(self._kinds) else Ethernet
+        return _ETHERNET if layer is Ethernet else layer
+
+    def names(self, first: int) -> str:
+        """The names of the layers from *first* on."""
+        return "/".join(self._types[kind].NAME for kind in self._kinds[first:]) or "no layers"
+
+    # -- bytes
+
+    def spans(self, first: int) -> tuple[tuple[type[Layer], Span], ...]:
+        """Where every sound layer from *first* on lies."""
+        return tuple(
+            (self._types[self._kinds[index]], span_of(self._place_at(index)))
+            for index in range(first, len(self._kinds))
+        )
+
+    def bounds(self, first: int) -> _Bounds:
+        """Where the bytes from *first* on lie."""
+        if not first:
+            return self._bounds
+        _, header_end, end, _, missing = self._place_at(first - 1)
+        return header_end, end, missing, self._bounds[3]
+
+    def payload(self) -> bytes:
+        """The content of the last sound layer."""
+        start, end, _, _ = self.bounds(len(self._kinds))
+        return self.data[start:end]
+
+    def trailers(self, first: int) -> tuple[bytes, ...]:
+        """For each layer from *first* on the bytes behind its content in its container; at the end no empty ones."""
+        found = []
+        end = self.bounds(first)[1]
+        for index in range(first, len(self._kinds)):
+            content_end = self._place_at(index)[2]
+            found.append(self.data[content_end:end])
+            end = content_end
+        while found and not found[-1]:
+            found.pop()
+        return tuple(found)
+
+    def is_whole(self, index: int) -> bool:
+        """Whether every byte of the layer at *index* and of its content is here."""
+        return not self._place_at(index)[4]
+
+    # -- faults
+
+    def error(self, first: int) -> ParseError | None:
+        """Why the walk ended early, or None if it did not; of the bytes from *first* on."""
+        if self.fault is None:
+            return None
+        name, fault = self.fault
+        start = self.bounds(len(self._kinds))[0]
+        info = REASONS[fault.reason]
+        where = f"{info.layer or name} at byte {start}"
+        common: dict[str, Any] = {"reason": fault.reason, "layer": info.layer or name, "offset": start, "packet": None}
+        if info.exception is MalformedError:
+            message = f"{where}: {info.text}: {fault.field} is {fault.value}"
+            return MalformedError(message, **common, field=fault.field, value=fault.value)
+        available, limit = self._limits(fault, first)
+        message = f"{where}: {info.text}: {fault.needed} bytes needed, {available} available, limited by {limit}"
+        if fault.field:
+            message += f" ({fault.field} says so)"
+        return TruncatedError(message, **common, needed=fault.needed, available=available, limited_by=limit)
+
+    def _limits(self, fault: Fault, first: int) -> tuple[int, str]:
+        """How many bytes the faulty layer had, and who set that: the innermost length field, or the frame's end."""
+        start, end, lost, _ = self.bounds(len(self._kinds))
+        if fault.available is not None and start + fault.available < end:
+            return fault.available, "IPv6.payload_length"
+        if fault.reason is Reason.CAPTURE_CUT:
+            return end - start, "capture"
+        _, frame_end, missing, on_wire = self.bounds(first)
+        reach = end if lost >= FRAGMENTED else end + lost  # where the last sound layer ended; in a fragment, here
+        kinds = self._kinds[first:]
+        if kinds and reach != frame_end + missing:
+            for kind in reversed(kinds):
+                name = self._types[kind].NAME
+                if name in _LIMITS:
+                    return end - start, f"{name}.{_LIMITS[name]}"
+        return end - start, "frame" if on_wire else "capture"
+
+
+def find_headers(
+    data: bytes | bytearray | memoryview,
+    start: Start,
+    ports: Iterable[int] | None,
+    bindings: Bindings,
+    max_tunnels: int,
+    original_length: int | None,
+    lengths: Literal["strict", "captured"],
+) -> Headers:
+    """The headers of *data*, for the parameters of `dissect`."""
+    data = data if type(data) is bytes else as_bytes("dissect", "data", data)
+    any_length = lengths == "captured"
+    if ports is not None:
+        bindings = bindings.with_vxlan_ports(ports)
+    if not isinstance(max_tunnels, int) or max_tunnels < 0:
+        raise _refused("max_tunnels", max_tunnels, "a count of tunnels")
+    length = len(data)
+    missing = 0 if original_length is None else missing_bytes(length, original_length)
+    bounds = (0, length, missing, original_length is not None)
+    kind = _ETHERNET_KIND if start is _ETHERNET else kind_of(start)
+    if kind is None:
+        assert isinstance(start, type)
+        return _continue(data, start, [], bindings, max_tunnels, bounds, start, any_length)
+    if not bindings.walkable:
+        first = kernel.scan(kind, data, 0, length, missing, any_length)
+        if isinstance(first, Fault):
+            return Headers(data, start, b"", _NOWHERE, LAYERS, (_name(kind), first), bounds)
+        return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, any_length)
+    entered = max(max_tunnels - 1, 0) if kind in _TUNNELS else max_tunnels
+    kinds, place_at, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, any_length)
+    if fault is not None:
+        return Headers(data, start, kinds, place_at, LAYERS, (_name(last), fault), bounds)
+    if bindings.built_in:
+        return Headers(data, start, kinds, place_at, LAYERS, None, bounds)
+    rows = [(kind, *place_at(index)) for index, kind in enumerate(kinds)]
+    return _continue(data, None, rows, bindings, max_tunnels, bounds, start, any_length)
+
+
+def missing_bytes(length: int, original_length: int | None) -> int:
+    """How many bytes of a frame the capture cut off; `FieldError` for a length that is no 32-bit number."""
+    if original_length is None:
+        return 0
+    if not isinstance(original_length, int) or original_length >> 32:
+        raise _refused("original_length", original_length, "a number of 32 bits", 32)
+    return max(original_length - length, 0)
+
+
+def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
+    return FieldError(f"{name}: {value!r} is not {expected}", layer="dissect", field=name, value=value, bits=bits)
+
+
+def _name(kind: int) -> str:
+    return "IP" if kind == Kind.RAW else LAYERS[kind].NAME
+
+
+def _continue(
+    data: bytes,
+    following: type[Layer] | None,
+    rows: list[Row],
+    bindings: Bindings,
+    max_tunnels: int,
+    bounds: _Bounds,
+    start: Start,
+    any_length: bool,
+) -> Headers:
+    """Go on layer by layer from *following*, or from what is bound to the last of *rows*."""
+    types = list(LAYERS)
+    at, end, missing, _ = bounds
+    if rows:
+        _, _, at, end, key, missing = rows[-1]
+        following = bindings.get(LAYERS[rows[-1][0]], key)
+        max_tunnels -= sum(LAYERS[row[0]].TUNNEL for row in rows)
+    while following is not None:
+        if following.TUNNEL:
+            if max_tunnels <= 0 and rows:
+                break
+            max_tunnels -= 1
+        if following not in types:
+            types.append(following)
+        kind = types.index(following)
+        found = _scan(following, kind, data, at, end, missing, any_length)
+        if isinstance(found, Fault):
+            return _headers_of(rows, data, start, types, (following.NAME, found), bounds)
+        rows.append(found)
+        _, _, at, end, key, missing = found
+        following = bindings.get(following, key)
+    return _headers_of(rows, data, start, types, None, bounds)
+
+
+def _headers_of(
+    rows: list[Row],
+    data: bytes,
+    start: Start,
+    types: Sequence[type[Layer]],
+    fault: tuple[str, Fault] | None,
+    bounds: _Bounds,
+) -> Headers:
+    places = [row[1:] for row in rows]
+    return Headers(data, start, _Kinds(row[0] for row in rows), places.__getitem__, types, fault, bounds)
+
+
+def _scan(
+    layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int, any_length: bool
+) -> Row | Fault:
+    if kind < len(LAYERS):
+        return kernel.scan(kind, data, start, end, missing, any_length)
+    found = layer.scan(data, start, end)
+    if isinstance(found, Fault):
+        return found
+    begin, header_end, content_end, key, own = found
+    key = NO_KEY if key is None else key
+    return kind, begin, header_end, content_end, key, own if content_end < end else missing
