@@ -1,6 +1,6 @@
 /* The jobs ENCAP and HEADER: outer headers of anything, into every place, and back. */
 
-enum { OUTPUT_ROW = 8 + 4 + 1 };
+enum { OUTPUT_ROW = 8 + 4 + 1, LONGEST_FRAME = 65535 - 8 - 8 };
 
 /* The folded sum of some bytes, word by word. */
 static uint32_t plain_sum(const uint8_t *data, uint64_t size)
@@ -62,12 +62,14 @@ static struct vxlanpkt_header expected_header(const struct vxlanpkt_frames *fram
     return vxlanpkt_encap_header(frame.data, frame.size, table->recipes + which, identification);
 }
 
+/* The bytes of all rows that can be sent, or, where they claim more than there is, of those that lie in the buffer. */
 static uint64_t total_length(const struct vxlanpkt_frames *frames)
 {
     uint64_t claimed = 0, inside = 0;
     for (uint64_t row = 0; row < frames->rows; row++) {
-        claimed += frames->lengths[row];
-        inside += is_inside(frames, row) ? frames->lengths[row] : 0;
+        uint64_t length = frames->lengths[row] > LONGEST_FRAME ? 0 : frames->lengths[row];
+        claimed += length;
+        inside += is_inside(frames, row) ? length : 0;
     }
     return claimed <= frames->size ? claimed : inside;
 }
@@ -188,7 +190,7 @@ static void run_header(struct input *in, const struct head *head)
         for (uint32_t raw = 0; raw < 2; raw++)
             vxlanpkt_flow_hash(data.data, data.size, symmetric, raw);
     CHECK(vxlanpkt_sum(data.data, data.size) == plain_sum(data.data, data.size));
-    bool fits = data.size <= 65535u - 16 - (is_ipv4 ? 20 : 0);
+    bool fits = data.size <= LONGEST_FRAME - (is_ipv4 ? 20u : 0u);
     CHECK(header.reason == (fits ? REASON_OK : REASON_INNER_TOO_LONG));
     if (!fits)
         return;

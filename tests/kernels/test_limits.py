@@ -9,7 +9,7 @@ import pytest
 
 from vxlanpkt import DecapPolicy, FrameBatch, Reason, Tunnel
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import DECAP_LAYOUT, ENCAP_LAYOUT, EncapMode
+from vxlanpkt.kernel.contract import DECAP_LAYOUT, ENCAP_LAYOUT, OVERLAP, EncapMode
 from vxlanpkt.kernel.spans import Kind
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -165,3 +165,37 @@ def test_plain_frames_of_every_length(mode: EncapMode) -> None:
     rows = FrameBatch(batch.data, [at + 80 for at in batch.offsets], [len(frame) for frame in frames])
     for tunnel in TUNNELS:
         assert encapsulated(c, rows, 1, None, mode, tunnel) == encapsulated(python, rows, 1, None, mode, tunnel)
+
+
+@pytest.mark.parametrize("which", ["data", "offsets", "lengths", "original_lengths", "index"])
+@pytest.mark.parametrize("kernel", BOTH, ids=["python", "c"])
+def test_an_output_over_an_input(kernel: Any, which: str) -> None:
+    """Nothing is written where something is still to be read."""
+    out = kernel.new_buffer(1000)
+    memory = kernel.view(out)
+    memory[:] = bytes(1000)
+    columns = {
+        "data": memoryview(bytearray(100)),
+        "offsets": memoryview(bytearray(8)).cast("Q"),
+        **{name: memoryview(bytearray(4)).cast("I") for name in ("lengths", "original_lengths", "index")},
+    }
+    code: Any = columns[which].format
+    columns[which] = memory[992 : 992 + columns[which].nbytes].cast(code)
+    frames = kernel.hold_frames(columns["data"], columns["offsets"], columns["lengths"], columns["original_lengths"])
+    table = kernel.hold_table([kernel.hold_recipe(TUNNELS[0]._recipe)])
+    index = kernel.hold_index(columns["index"])
+    assert kernel.encap(frames, table, index, None, EncapMode.COPY, out) == OVERLAP
+    if which != "index":
+        assert kernel.decap(frames, Kind.ETHERNET, kernel.hold_rules(DecapPolicy().rules), False, out) == OVERLAP
+    assert not any(memory)
+
+
+def test_rows_too_long_for_any_datagram() -> None:
+    """They take no room in the output, whether they lie in the buffer or not."""
+    batch = FrameBatch(bytes(70_000), [0, 0, 1, 0], [65_519, 65_520, 70_000, 70_000])
+    totals = [
+        kernel.total_length(kernel.hold_frames(batch.data, batch.offsets, batch.lengths, None)) for kernel in BOTH
+    ]
+    assert totals == [65_519] * 2
+    double = FrameBatch(bytes(70_000), [0, 0, 0], [65_519, 65_520, 65_519])
+    assert encapsulated(c, double, 1, None) == encapsulated(python, double, 1, None)
