@@ -32,7 +32,6 @@ NAME = "c"
 _MAPPED = bytes(10) + b"\xff\xff"
 _NULL = ffi.NULL
 _BYTES = ffi.typeof("uint8_t[]")
-_WALK_ROWS = lib.VXLANPKT_WALK_ROWS
 _LARGEST_TUNNELS = 0xFFFFFFFF
 _NO_PORT = 0x10000
 _UDP_PROTOCOL = 17
