@@ -15,7 +15,7 @@ _UDP_PROTOCOL = 17
 _DONT_FRAGMENT = 0x40
 _DEFAULT_TTL = 64
 _LARGEST_IPV4_INNER = 65_535 - 20 - 8 - 8
-_LARGEST_IPV6_INNER = 65_535 - 8 - 8
+LARGEST_IPV6_INNER = 65_535 - 8 - 8
 _CHECKSUM_AT = {6: 16, 17: 6}
 _CE, _ECT0 = 3, 2
 
@@ -23,7 +23,7 @@ _CE, _ECT0 = 3, 2
 def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identification: int) -> bytes | Reason:
     """Everything that goes before the inner frame `buf[start:end]`, or why it cannot be sent."""
     length = end - start
-    if length > (_LARGEST_IPV4_INNER if recipe.family == 4 else _LARGEST_IPV6_INNER):
+    if length > (_LARGEST_IPV4_INNER if recipe.family == 4 else LARGEST_IPV6_INNER):
         return Reason.INNER_TOO_LONG
     header = bytearray(recipe.template)
     ip = recipe.ip_offset

@@ -39,7 +39,6 @@ from vxlanpkt.kernel.scanning import walk as walk
 
 NAME = "python"
 _NOT_KNOWN = Underlay()
-_LONGEST = 65_535 - 8 - 8  # the longest frame that fits a datagram over IPv6
 
 
 # -- what a kernel holds
@@ -166,19 +165,20 @@ def total_length(frames: Frames) -> int:
     Not of those too long for any datagram, nor, where all claim more than the buffer holds, of those
     outside of it.
     """
-    total = sum(length for length in frames.lengths if length <= _LONGEST)
+    total = sum(length for length in frames.lengths if length <= encapsulation.LARGEST_IPV6_INNER)
     if total <= len(frames.data):
         return total
     return sum(
         length
         for offset, length in zip(frames.offsets, frames.lengths, strict=True)
-        if length <= _LONGEST and _is_inside(frames, offset, length)
+        if length <= encapsulation.LARGEST_IPV6_INNER and _is_inside(frames, offset, length)
     )
 
 
 def _shares_memory(out: bytearray, *inputs: Any) -> bool:
     """Whether an output shares memory with one of some buffers: is its own, or lies where it lies."""
-    begin, end = _address(out), _address(out) + len(out)
+    begin = _address(out)
+    end = begin + len(out)
     for view in inputs:
         if not isinstance(view, memoryview) or not view.nbytes:
             continue
