@@ -283,7 +283,9 @@ def protocol_extension() -> Iterator[Input]:
         yield Input(f"gpe-ipv6-of-{size}", about, 4, over4(vxlan(0x0C, 2) + ip6[:size]), "an inner IPv6 packet is cut")
     yield Input("gpe-ethernet-of-13", about, 4, over4(vxlan(0x0C, 3) + inner()[:13]), "an inner frame of 13 bytes")
     yield Input("gpe-ethernet-of-14", about, 4, over4(vxlan(0x0C, 3) + inner()[:14]), "an inner frame of 14 bytes")
-    yield Input("gpe-nothing-inside", about, 4, over4(vxlan(0x0C, 3)), "no inner frame at all")
+    for number in range(1, 6):
+        yield Input(f"gpe-nothing-inside-{number}", about, 4, over4(vxlan(0x0C, number)), "no inner frame at all")
+        yield Input(f"gpe-one-byte-inside-{number}", about, 4, over4(vxlan(0x0C, number) + b"\x45"), "one inner byte")
     yield Input("gpe-ipv4-says-ipv6", about, 4, over4(vxlan(0x0C, 1) + ip6), "the next protocol is wrong")
     yield Input("gpe-ipv6-says-ipv4", about, 4, over4(vxlan(0x0C, 2) + ip4 + bytes(20)), "the next protocol is wrong")
     for outer_ecn, inner_ecn in ((3, 0), (3, 1), (3, 2), (1, 2), (2, 1)):
