@@ -282,6 +282,8 @@ INLINE uint32_t judge_gpe(uint32_t flags, uint32_t next_protocol, struct vxlanpk
         return REASON_GPE_VERSION;
     if (flags & FLAG_O)
         return REASON_GPE_OAM;
+    if (!(flags & GPE_P_FLAG))
+        return REASON_OK;
     if (next_protocol < 1 || next_protocol > GPE_LAST)
         return REASON_GPE_NEXT_PROTOCOL;
     if (next_protocol == GPE_IPV4 || next_protocol == GPE_IPV6) {
@@ -311,7 +313,7 @@ INLINE uint32_t decap_vxlan(const struct job *job, struct extent in, struct unde
     if (flags & FLAG_G && flags & GPE_P_FLAG && (rules->gbp || rules->gpe))
         return REASON_GBP_WITH_GPE;
     record->inner_link_type = ETHERNET_LINK;
-    if (rules->gpe && flags & GPE_P_FLAG) {
+    if (rules->gpe) {
         uint32_t reason = judge_gpe(flags, record->flags & 0xFF, record);
         if (reason != REASON_OK)
             return reason;

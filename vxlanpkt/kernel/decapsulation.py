@@ -277,7 +277,7 @@ def _vxlan(
     if flags & _G and flags & _P and (rules.gbp or rules.gpe):
         return Reason.GBP_WITH_GPE
     record.inner_link_type = ETHERNET_LINK
-    if rules.gpe and flags & _P:
+    if rules.gpe:
         refused = _gpe(flags, buf[start + 3], record)
         if refused is not None:
             return refused
@@ -297,6 +297,8 @@ def _gpe(flags: int, next_protocol: int, record: DecapRecord) -> Reason | None:
         return Reason.GPE_VERSION
     if flags & _O:
         return Reason.GPE_OAM
+    if not flags & _P:
+        return None
     if not 1 <= next_protocol <= _GPE_LAST:
         return Reason.GPE_NEXT_PROTOCOL
     if next_protocol in (_GPE_IPV4, _GPE_IPV6):
