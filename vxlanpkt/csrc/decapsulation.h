@@ -324,6 +324,8 @@ INLINE uint32_t judge_gpe(uint32_t flags, uint32_t next_protocol, bool ovs, stru
         return REASON_GPE_VERSION;
     if (flags & FLAG_O)
         return REASON_GPE_OAM;
+    if (!(flags & GPE_P_FLAG))
+        return REASON_OK;
     if (next_protocol < 1 || next_protocol > GPE_LAST || (ovs && next_protocol != GPE_ETHERNET))
         return REASON_GPE_NEXT_PROTOCOL;
     if (next_protocol == GPE_IPV4 || next_protocol == GPE_IPV6) {
@@ -355,7 +357,7 @@ INLINE uint32_t decap_vxlan(const struct job *job, struct extent in, struct unde
     if (rules->gpe == GPE_RULE_LINUX && !(flags & GPE_P_FLAG))
         return REASON_GPE_P_FLAG;
     record->inner_link_type = ETHERNET_LINK;
-    if (rules->gpe && flags & GPE_P_FLAG) {
+    if (rules->gpe) {
         uint32_t reason = judge_gpe(flags, record->flags & 0xFF, rules->gpe == GPE_RULE_OVS, record);
         if (reason != REASON_OK)
             return reason;

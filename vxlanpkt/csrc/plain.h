@@ -111,13 +111,13 @@ struct plain_rules {
  * where they look inside, but the columns are brief. */
 INLINE struct plain_rules plain_rules_of(const struct vxlanpkt_rules *rules, uint32_t kind, bool full)
 {
-    const uint64_t p_flag = (uint64_t)GPE_P_FLAG << 56;
+    const uint32_t gpe_bits = GPE_P_FLAG | (rules->gpe ? VERSION_BITS | FLAG_O : 0);
     return (struct plain_rules){
         .rules = rules,
-        .special = rules->reserved_mask | (rules->gbp || rules->gpe ? p_flag : 0) | FLIPPED_I,
+        .special = rules->reserved_mask | (rules->gbp || rules->gpe ? (uint64_t)gpe_bits << 56 : 0) | FLIPPED_I,
         .usual_port = rules->usual_port,
-        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && rules->gpe != GPE_RULE_LINUX && !(rules->reserved_mask & FLIPPED_I)
-                    && (full || !looks_inside(rules)),
+        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && rules->gpe != GPE_RULE_LINUX
+                    && !(rules->reserved_mask & FLIPPED_I) && (full || !looks_inside(rules)),
         .verify_ip_checksum = rules->verify_ip_checksum,
         .more = rules->verify_udp_checksum || !rules->zero_checksum6 || rules->vni_count >= 0
                 || rules->check_outer_source,

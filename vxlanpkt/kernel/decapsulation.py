@@ -309,7 +309,7 @@ def _vxlan(
     if rules.gpe is _ONLY_GPE and not flags & _P:
         return Reason.GPE_P_FLAG
     record.inner_link_type = ETHERNET_LINK
-    if rules.gpe and flags & _P:
+    if rules.gpe:
         refused = _gpe(flags, buf[start + 3], rules, record)
         if refused is not None:
             return refused
@@ -339,6 +339,8 @@ def _gpe(flags: int, next_protocol: int, rules: DecapRules, record: DecapRecord)
         return Reason.GPE_VERSION
     if flags & _O:
         return Reason.GPE_OAM
+    if not flags & _P:
+        return None
     if not 1 <= next_protocol <= _GPE_LAST or (rules.gpe is _OVS_GPE and next_protocol != _GPE_ETHERNET):
         return Reason.GPE_NEXT_PROTOCOL
     if next_protocol in (_GPE_IPV4, _GPE_IPV6):
