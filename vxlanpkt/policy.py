@@ -40,7 +40,7 @@ _CHOICES: dict[str, tuple[str | bool, ...]] = {
     "gpe": (False, True, "linux", "ovs"),
     "check_inner_length": (False, True, "linux"),
     "fragments": ("drop", "atomic"),
-    "ip_options": ("accept", "drop", "host"),
+    "ip_options": ("accept", "drop", "host", "ovs"),
     "udp_length": ("check", "jumbo", "ignore", "overrun"),
     "inner_vlan": ("keep", "strip", "drop"),
     "ecn": ("ignore", "rfc6040", "linux", "ovs"),
@@ -61,7 +61,7 @@ class DecapPolicyFields(TypedDict, total=False):
     verify_udp_checksum: bool
     zero_checksum6: bool
     fragments: Literal["drop", "atomic"]
-    ip_options: Literal["accept", "drop", "host"]
+    ip_options: Literal["accept", "drop", "host", "ovs"]
     inner_vlan: Literal["keep", "strip", "drop"]
     check_inner_source: bool
     check_inner_length: bool | Literal["linux"]
@@ -89,7 +89,8 @@ class DecapPolicy:
     zero_checksum6       accept a UDP checksum of zero over IPv6 (RFC 6935)
     fragments            "drop" all outer fragments, or all but "atomic" ones (RFC 6946)
     ip_options           "accept" or "drop" outer IPv4 options and IPv6 extension headers, or judge them as a "host":
-                         source routes, malformed ones, and those that ask for it are dropped (RFC 791, RFC 8200)
+                         source routes, malformed ones, and those that ask for it are dropped (RFC 791, RFC 8200);
+                         "ovs" drops IPv4 options, and reads no extension header
     inner_vlan           "keep" the inner tag, "strip" it, or "drop" the frame (RFC 7348 section 6.1)
     check_inner_source   refuse an inner source address that is zero or multicast
     check_inner_length   refuse an inner IP packet shorter than its fixed header; "linux" looks at no packet behind
@@ -104,7 +105,7 @@ class DecapPolicy:
                          (RFC 1122 section 3.2.1.3)
     udp_length           "check" it (RFC 768); "jumbo" takes 0 over IPv6 for all bytes there (RFC 2675 section 4);
                          "overrun" up to 20 bytes too many over IPv4; "ignore" does not look at it, and verifies the
-                         checksum over all bytes of the frame
+                         checksum over all bytes of the frame, by the length of IP's payload
 
     Raises `FieldError` for a value that none of these can have.
     """
@@ -119,7 +120,7 @@ class DecapPolicy:
     verify_udp_checksum: bool
     zero_checksum6: bool
     fragments: Literal["drop", "atomic"]
-    ip_options: Literal["accept", "drop", "host"]
+    ip_options: Literal["accept", "drop", "host", "ovs"]
     inner_vlan: Literal["keep", "strip", "drop"]
     check_inner_source: bool
     check_inner_length: bool | Literal["linux"]
@@ -149,7 +150,7 @@ class DecapPolicy:
         verify_udp_checksum: bool = False,
         zero_checksum6: bool = True,
         fragments: Literal["drop", "atomic"] = "drop",
-        ip_options: Literal["accept", "drop", "host"] = "accept",
+        ip_options: Literal["accept", "drop", "host", "ovs"] = "accept",
         inner_vlan: Literal["keep", "strip", "drop"] = "keep",
         check_inner_source: bool = False,
         check_inner_length: bool | Literal["linux"] = False,
@@ -313,7 +314,8 @@ DecapPolicy.OVS = DecapPolicy(
     gpe="ovs",
     verify_ip_checksum=True,
     verify_udp_checksum=True,
-    ip_options="drop",
+    fragments="atomic",
+    ip_options="ovs",
     ecn="ovs",
     udp_length="ignore",
 )

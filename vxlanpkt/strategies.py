@@ -471,7 +471,7 @@ def policies(draw: st.DrawFn, *, ports: Sequence[int] | None = None) -> DecapPol
         "allowed_sources": draw(st.one_of(st.none(), st.none(), st.lists(_prefixes(), max_size=3))),
         "reserved_mask": draw(st.one_of(st.sampled_from((0, 0, 0xF7FFFFFF_000000FF)), _bits(64))),
         "fragments": draw(st.sampled_from(("drop", "atomic"))),
-        "ip_options": draw(st.sampled_from(("accept", "drop", "host"))),
+        "ip_options": draw(st.sampled_from(("accept", "drop", "host", "ovs"))),
         "udp_length": draw(st.sampled_from(("check", "jumbo", "ignore", "overrun"))),
         "inner_vlan": draw(st.sampled_from(("keep", "strip", "drop"))),
         "own_macs": draw(st.lists(macs(), max_size=2)),

@@ -50,8 +50,8 @@ enum { ENOUGH = 32 };
     FIELD(4, zero_checksum6) FIELD(5, atomic_fragments) FIELD(6, ip_options) FIELD(7, check_inner_source)          \
     FIELD(8, check_inner_length) FIELD(12, check_outer_source) FIELD(13, udp_length)
 
-#define OF_THREE(FIELD) FIELD(10, ip_options) FIELD(11, check_inner_length)
-#define OF_FOUR(FIELD) FIELD(9, gpe) FIELD(14, udp_length)
+#define OF_THREE(FIELD) FIELD(11, check_inner_length)
+#define OF_FOUR(FIELD) FIELD(9, gpe) FIELD(10, ip_options) FIELD(14, udp_length)
 
 /* version: modulo 3; not known, 4, 6. tos: above 255 it is not known. */
 #define UNDERLAY(FIELD) FIELD(8, version) FIELD(64, source) FIELD(16, tos)

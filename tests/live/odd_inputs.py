@@ -21,6 +21,7 @@ import json
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 from .handmade import (
@@ -353,7 +354,8 @@ def outer_ipv4() -> Iterator[Input]:
         yield Input(f"ip-ihl-{ihl}", about, 4, ip_patched(plain, 0, bytes([0x40 | ihl])), "the header length is a lie")
     length = len(plain) - 14
     for name, total in (
-        ("0", 0), ("19", 19), ("20", 20), ("27", 27), ("28", 28), ("one-short", length - 1), ("one-over", length + 1),
+        ("0", 0), ("19", 19), ("20", 20), ("27", 27), ("28", 28), ("35", 35), ("36", 36), ("49", 49),
+        ("50", 50), ("one-short", length - 1), ("one-over", length + 1),
         ("65535", 65535),
     ):  # fmt: skip
         yield Input(f"ip-total-length-{name}", about, 4, ip_patched(plain, 2, word(total)), "the total length is a lie")
@@ -559,8 +561,10 @@ def outer_ipv6() -> Iterator[Input]:
             f"ip6-version-{version}", about, 6, patched(plain, 14, bytes([version << 4])), "the version is not 6"
         )
     length = len(plain) - 54
-    for name, said in (("0", 0), ("7", 7), ("8", 8), ("one-short", length - 1), ("one-over", length + 1),
-                       ("65535", 65535)):  # fmt: skip
+    for name, said in (
+        ("0", 0), ("7", 7), ("8", 8), ("16", 16), ("29", 29), ("one-short", length - 1), ("one-over", length + 1),
+        ("65535", 65535),
+    ):  # fmt: skip
         yield Input(
             f"ip6-payload-length-{name}", about, 6, patched(plain, 18, word(said)), "the payload length is a lie"
         )
@@ -613,6 +617,10 @@ def outer_ipv6() -> Iterator[Input]:
         ("experiment-253", [(253, b"\0\0\0\0\0\0\0")]),
     ):  # fmt: skip
         yield Input(f"ip6-{name}", about, 6, over6(PLAIN, extensions=extensions), "an extension header")
+        yield Input(
+            f"ip6-{name}-no-checksum", about, 6, over6(PLAIN, extensions=extensions, checksum="zero"),
+            "an extension header, and no checksum",
+        )  # fmt: skip
     yield Input(
         "ip6-routing-left-type-0", about, 6,
         over6(PLAIN, extensions=[(43, b"\2\0\1\0\0\0\0" + ip_bytes("2001:db8::9"))], checksum_dst="2001:db8::9"),
@@ -642,6 +650,23 @@ def outer_ipv6() -> Iterator[Input]:
     yield Input("ip6-destination-other", about, 6, over6(PLAIN, dst="2001:db8::99"), "for another host", known)
     yield Input("ip6-destination-all-nodes", about, 6, over6(PLAIN, dst="ff02::1"), "for all nodes", known)
     yield Input("ip6-destination-loopback", about, 6, over6(PLAIN, dst="::1"), "for the loopback address", known)
+
+
+def mutated(one: Input, chance: Random) -> Input:
+    """An input with one to three bytes changed behind the Ethernet header, and mostly the IPv4 checksum to match.
+
+    Addresses, and what makes a fragment of a packet, are left alone: what becomes of it then depends on more than it.
+    """
+    frame = bytearray(one.frame)
+    kept = {20, 21, *range(26, 34)} if one.ip_version == 4 else set(range(22, 54))
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        at = chance.randrange(14, min(len(frame), 130))
+        if at not in kept:
+            frame[at] ^= 1 << chance.randrange(8) if chance.random() < 0.7 else chance.randrange(1, 256)
+    if one.ip_version == 4 and len(frame) >= 34 and chance.random() < 0.8:
+        frame[24:26] = b"\0\0"
+        frame[24:26] = word(internet_sum(bytes(frame[14 : 14 + max(20, (frame[14] & 15) * 4)])))
+    return one._replace(name=f"{one.name}~{chance.getrandbits(60):x}", frame=bytes(frame))
 
 
 def everything() -> list[Input]:

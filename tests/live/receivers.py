@@ -5,7 +5,7 @@ Beside each stands the policy that is to agree with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -85,17 +85,6 @@ OVS = {
 }
 
 
-class Verdict(NamedTuple):
-    """What became of an input: the inner frame that came out, if any did."""
-
-    inner: bytes | None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the receiver took it."""
-        return self.inner is not None
-
-
 @contextmanager
 def linux_ends(rig: Rig, receiver: Receiver) -> Iterator[tuple[Wire, Wire]]:
     """The kernel's device in this setting: where outer frames go in, and inner ones come out."""
@@ -119,23 +108,30 @@ def ovs_ends(switch: Switch, receiver: Receiver) -> Iterator[tuple[Wire, Wire]]:
         yield underlay, inside
 
 
-def verdicts(receiver: Receiver, ends: tuple[Wire, Wire], inputs: Sequence[Input]) -> dict[str, Verdict]:
-    """What becomes of each input.
+def verdicts(
+    receiver: Receiver, ends: tuple[Wire, Wire], inputs: Sequence[Input], mark: Callable[[str], object] | None = None
+) -> dict[str, bytes | None]:
+    """What comes out for each input; None if nothing does.
 
-    A plain frame follows each, so that what comes out between two of those is what the input became.
+    A plain frame follows each, so that what comes out between two of those is what the input became. *mark* is told
+    the name of each before it is sent, and "-" before the plain frame.
     """
+    found = {}
     with one_processor():
-        return {
-            one.name: _verdict(ends, one.frame, receiver, b"behind input %06d" % number)
-            for number, one in enumerate(inputs)
-        }
+        for number, one in enumerate(inputs):
+            if mark is not None:
+                mark(one.name)
+            ends[0].send(one.frame)
+            if mark is not None:
+                mark("-")
+            found[one.name] = _verdict(ends, receiver, b"behind input %06d" % number)
+    return found
 
 
-def _verdict(ends: tuple[Wire, Wire], frame: bytes, receiver: Receiver, token: bytes) -> Verdict:
+def _verdict(ends: tuple[Wire, Wire], receiver: Receiver, token: bytes) -> bytes | None:
     underlay, inside = ends
-    underlay.send(frame)
     underlay.send(receiver.plain(token))
     seen = [one.data for one in inside.receive_until(lambda data: data.endswith(token))]
     assert seen and seen[-1].endswith(token), "the plain frame behind the input did not come out"
     assert len(seen) <= 2, "one input came out more than once"
-    return Verdict(seen[0] if len(seen) == 2 else None)
+    return seen[0] if len(seen) == 2 else None

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x225A1B45
+#define VXLANPKT_CONTRACT 0xBF6251B1
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -125,7 +125,7 @@ enum vxlanpkt_checksum_state {
 enum vxlanpkt_lengths { LENGTHS_STRICT = 0, LENGTHS_SNAPPED = 1, LENGTHS_CAPTURED = 2 };
 enum vxlanpkt_inner_vlan { INNER_VLAN_KEEP = 0, INNER_VLAN_STRIP = 1, INNER_VLAN_DROP = 2 };
 enum vxlanpkt_ecn_rule { ECN_RULE_IGNORE = 0, ECN_RULE_RFC6040 = 1, ECN_RULE_LINUX = 2, ECN_RULE_OVS = 3 };
-enum vxlanpkt_ip_options { IP_OPTIONS_DROP = 0, IP_OPTIONS_ACCEPT = 1, IP_OPTIONS_HOST = 2 };
+enum vxlanpkt_ip_options { IP_OPTIONS_DROP = 0, IP_OPTIONS_ACCEPT = 1, IP_OPTIONS_HOST = 2, IP_OPTIONS_OVS = 3 };
 enum vxlanpkt_gpe_rule { GPE_RULE_OFF = 0, GPE_RULE_ON = 1, GPE_RULE_LINUX = 2, GPE_RULE_OVS = 3 };
 enum vxlanpkt_inner_length { INNER_LENGTH_IGNORE = 0, INNER_LENGTH_CHECK = 1, INNER_LENGTH_LINUX = 2 };
 enum vxlanpkt_udp_length {

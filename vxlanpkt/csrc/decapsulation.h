@@ -47,21 +47,31 @@ INLINE void put_mapped(uint8_t *column, const uint8_t *address)
 
 /* -- the outer headers */
 
-/* The checksum of a datagram, taken over all up to `covered`. */
-INLINE uint32_t judge_udp_checksum(const struct job *job, struct extent udp, uint64_t covered, const uint8_t *src,
-                                   const uint8_t *dst, uint32_t address_size)
+/* What the checksum of a datagram needs to know of its IP packet. */
+struct packet {
+    uint64_t payload; /* where it begins: behind the fixed header over IPv6 */
+    uint64_t frame_end;
+    const uint8_t *src, *dst;
+    uint32_t address_size;
+};
+
+INLINE uint32_t judge_udp_checksum(const struct job *job, struct extent udp, struct packet packet)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     uint32_t field = load16(job->buf + udp.start + 6);
     if (field == 0) {
         job->record->udp_checksum = CHECKSUM_ABSENT;
-        return address_size == 16 && !rules->zero_checksum6 ? REASON_UDP_CHECKSUM_ZERO : REASON_OK;
+        return packet.address_size == 16 && !rules->zero_checksum6 ? REASON_UDP_CHECKSUM_ZERO : REASON_OK;
     }
     if (!rules->verify_udp_checksum || udp.missing)
         return REASON_OK;
-    uint64_t length = udp.end - udp.start;
-    uint64_t pseudo_header = pseudo_header_sum(src, dst, address_size, PROTOCOL_UDP, length);
-    if (fold(pseudo_header + ones_complement_sum(job->buf + udp.start, covered - udp.start)) == 0xFFFF) {
+    uint64_t length = udp.end - udp.start, covered = length;
+    if (rules->udp_length == UDP_LENGTH_IGNORE) { /* what IP calls its payload, and all bytes that came */
+        length = udp.end - packet.payload;
+        covered = packet.frame_end - udp.start;
+    }
+    uint64_t pseudo_header = pseudo_header_sum(packet.src, packet.dst, packet.address_size, PROTOCOL_UDP, length);
+    if (fold(pseudo_header + ones_complement_sum(job->buf + udp.start, covered)) == 0xFFFF) {
         job->record->udp_checksum = CHECKSUM_VALID;
         return REASON_OK;
     }
@@ -86,13 +96,13 @@ INLINE uint32_t udp_rule(const struct vxlanpkt_rules *rules, uint32_t address_si
 }
 
 /* The payload of a UDP datagram to one of the rules' ports becomes `content`. */
-INLINE uint32_t decap_udp(const struct job *job, struct extent in, uint64_t frame_end, bool fragmented,
-                          const uint8_t *src, const uint8_t *dst, uint32_t address_size, struct extent *content)
+INLINE uint32_t decap_udp(const struct job *job, struct extent in, struct packet packet, bool fragmented,
+                          struct extent *content)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     struct span udp;
     struct fault fault;
-    if (!scan_udp(job->buf, in, udp_rule(rules, address_size), &udp, &fault))
+    if (!scan_udp(job->buf, in, udp_rule(rules, packet.address_size), &udp, &fault))
         return fault.reason;
     uint32_t port = (uint32_t)udp.key;
     if (!is_accepted_port(rules, port))
@@ -105,8 +115,7 @@ INLINE uint32_t decap_udp(const struct job *job, struct extent in, uint64_t fram
         job->record->notes |= NOTE_TRAILER;
     *content = (struct extent){udp.header_end, udp.end, udp.missing};
     struct extent datagram = {in.start, udp.end, udp.missing};
-    uint64_t covered = rules->udp_length == UDP_LENGTH_IGNORE ? frame_end : udp.end;
-    return judge_udp_checksum(job, datagram, covered, src, dst, address_size);
+    return judge_udp_checksum(job, datagram, packet);
 }
 
 /* Whether the checksum of an IPv4 header, which mostly is 20 bytes long, is right: whether 65,535 divides the sum of its
@@ -129,9 +138,11 @@ INLINE bool accepts_options(const struct vxlanpkt_rules *rules, const uint8_t *o
            || (rules->ip_options == IP_OPTIONS_HOST && are_sound_options(options, size));
 }
 
-INLINE bool accepts_extensions(const struct vxlanpkt_rules *rules, const uint8_t *header, uint64_t size)
+INLINE bool accepts_extensions(const struct vxlanpkt_rules *rules, const uint8_t *header, uint64_t size, bool others)
 {
-    return rules->ip_options == IP_OPTIONS_ACCEPT
+    if (rules->ip_options == IP_OPTIONS_OVS)
+        return are_known_extensions(header, size);
+    return !others || rules->ip_options == IP_OPTIONS_ACCEPT
            || (rules->ip_options == IP_OPTIONS_HOST && are_sound_extensions(header, size));
 }
 
@@ -166,7 +177,8 @@ INLINE uint32_t decap_ipv4(const struct job *job, struct extent in, struct exten
         record->notes |= NOTE_PADDING;
     *underlay = (struct underlay){4, header[1], record->outer_src};
     struct extent datagram = {ip.header_end, ip.end, ip.missing};
-    return decap_udp(job, datagram, in.end, ip.missing >= FRAGMENTED, header + 12, header + 16, 4, content);
+    struct packet packet = {ip.header_end, in.end, header + 12, header + 16, 4};
+    return decap_udp(job, datagram, packet, ip.missing >= FRAGMENTED, content);
 }
 
 /* What the extension headers of a sound IPv6 packet say. */
@@ -220,7 +232,7 @@ INLINE uint32_t decap_ipv6(const struct job *job, struct extent in, struct exten
     struct chain chain = {false, false, NULL};
     if (ip.header_end - ip.start > 40)
         chain = read_chain(job->buf, in.start, ip.header_end);
-    if (chain.others && !accepts_extensions(rules, header, ip.header_end - ip.start))
+    if (!accepts_extensions(rules, header, ip.header_end - ip.start, chain.others))
         return REASON_IPV6_OPTIONS;
     record->outer_family = 6;
     memcpy(record->outer_src, header + 8, 16);
@@ -229,9 +241,10 @@ INLINE uint32_t decap_ipv6(const struct job *job, struct extent in, struct exten
         record->notes |= NOTE_PADDING;
     *underlay = (struct underlay){6, (int32_t)(load16(header) >> 4 & 0xFF), record->outer_src};
     bool fragmented = ip.missing >= FRAGMENTED || (chain.fragmented && !rules->atomic_fragments);
-    const uint8_t *dst = chain.final_destination ? chain.final_destination : header + 24;
+    bool is_final = !chain.final_destination || rules->udp_length == UDP_LENGTH_IGNORE;
+    struct packet packet = {in.start + 40, in.end, header + 8, is_final ? header + 24 : chain.final_destination, 16};
     struct extent datagram = {ip.header_end, ip.end, ip.missing};
-    return decap_udp(job, datagram, in.end, fragmented, header + 8, dst, 16, content);
+    return decap_udp(job, datagram, packet, fragmented, content);
 }
 
 /* A link-layer header or a tag. */

@@ -79,6 +79,23 @@ COLD bool are_sound_options6(const uint8_t *options, uint64_t size, uint32_t key
     return true;
 }
 
+/* Whether Open vSwitch finds its way through the extension headers of a sound IPv6 packet. To it only a fragment header
+ * without any bit set is that of an atomic fragment. */
+COLD bool are_known_extensions(const uint8_t *header, uint64_t size)
+{
+    uint32_t key = header[6];
+    for (uint64_t at = 40; size - at >= 8;) {
+        uint64_t length = extension_length(key, header[at + 1]);
+        if (length > size - at || key == MOBILITY || key == HIP || key == SHIM6)
+            return false;
+        if (key == FRAGMENT && load16(header + at + 2))
+            return false;
+        key = header[at];
+        at += length;
+    }
+    return true;
+}
+
 /* Whether a host accepts the extension headers of a sound IPv6 packet (RFC 8200 section 4). */
 COLD bool are_sound_extensions(const uint8_t *header, uint64_t size)
 {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0x225A1B45  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0xBF6251B1  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -68,6 +68,7 @@ class IPOptions(IntEnum):
     DROP = 0
     ACCEPT = 1
     HOST = 2  # judged one by one, as a host does
+    OVS = 3  # none over IPv4; over IPv6 those of RFC 8200 and AH, unread
 
 
 class GPERule(IntEnum):
@@ -92,7 +93,7 @@ class UDPLength(IntEnum):
 
     CHECK = 0
     JUMBO = 1  # over IPv6, 0 stands for all bytes there (RFC 2675 section 4)
-    IGNORE = 2  # all bytes of the IP packet are the datagram; its checksum is taken over the frame's other bytes too
+    IGNORE = 2  # all bytes of the IP packet are the datagram; its checksum covers all to the frame's end
     OVERRUN = 3  # over IPv4, up to 20 bytes too many are the bytes there
 
 

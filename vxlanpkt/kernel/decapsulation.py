@@ -8,7 +8,7 @@ bits, VNI, source; the inner frame's length, tag, source address, IP header, ECN
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 from vxlanpkt.checksum import ones_complement_sum, pseudo_header_sum
 from vxlanpkt.errors import Reason
@@ -27,7 +27,7 @@ from vxlanpkt.kernel.contract import (
     UDPLength,
     Underlay,
 )
-from vxlanpkt.kernel.options import are_sound_extensions, are_sound_options
+from vxlanpkt.kernel.options import are_known_extensions, are_sound_extensions, are_sound_options
 from vxlanpkt.kernel.scanning import (
     FOLLOWS,
     FRAGMENT,
@@ -69,14 +69,23 @@ _DOT1Q, _IPV4, _IPV6, _RAW = int(Kind.DOT1Q), int(Kind.IPV4), int(Kind.IPV6), in
 _IP = (_IPV4, _IPV6)
 _TAG_OR_IP = (_DOT1Q, _IPV4, _IPV6)
 _TUNNELS = (int(Kind.VXLAN), int(Kind.VXLANGPE))
-_ACCEPT, _HOST, _JUMBO = IPOptions.ACCEPT, IPOptions.HOST, UDPLength.JUMBO
-_IGNORE, _OVERRUN = UDPLength.IGNORE, UDPLength.OVERRUN
+_ACCEPT, _HOST, _OVS_OPTIONS = IPOptions.ACCEPT, IPOptions.HOST, IPOptions.OVS
+_JUMBO, _IGNORE, _OVERRUN = UDPLength.JUMBO, UDPLength.IGNORE, UDPLength.OVERRUN
 _ECN_RFC6040, _ECN_LINUX, _ECN_OVS = ECNRule.RFC6040, ECNRule.LINUX, ECNRule.OVS
 _ONLY_GPE, _OVS_GPE, _TAGGED_UNREAD = GPERule.LINUX, GPERule.OVS, InnerLength.LINUX
 _STRICT, _CAPTURED = Lengths.STRICT, Lengths.CAPTURED
 _PADDING, _TRAILER, _CUT = int(Note.PADDING), int(Note.TRAILER), int(Note.CUT)
 _TAG_REMOVABLE = 20  # bytes of a frame from which Linux takes the tag off: it looks at two behind the inner EtherType
 _HEADER_SIZES = {_IPV4_TYPE: 20, _IPV6_TYPE: 40}
+
+
+class _Packet(NamedTuple):
+    """What the checksum of a datagram needs to know of its IP packet."""
+
+    payload: int  # where it begins: behind the fixed header over IPv6
+    frame_end: int
+    addresses: tuple[bytes, bytes]
+
 
 # Where a VXLAN header may begin, with its end and what is missing behind that.
 _Extent = tuple[int, int, int]
@@ -150,7 +159,7 @@ def _ipv4(
         return Reason.NOT_VXLAN, Underlay()
     if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
-    if header_end - start > 20 and not _accepts(rules.ip_options, are_sound_options, buf, start + 20, header_end):
+    if header_end - start > 20 and not _accepts_options(rules, buf, start + 20, header_end):
         return Reason.IPV4_OPTIONS, Underlay()
     if rules.verify_ip_checksum:
         good = ones_complement_sum(buf[start:header_end]) == 0xFFFF
@@ -163,7 +172,8 @@ def _ipv4(
     if ip_end < end:
         record.notes |= _PADDING
     underlay = Underlay(4, int.from_bytes(src, "big"), buf[start + 1])
-    return _udp(buf, header_end, ip_end, end, missing, rules, record, (src, dst), missing >= FRAGMENTED), underlay
+    packet = _Packet(header_end, end, (src, dst))
+    return _udp(buf, header_end, ip_end, packet, missing, rules, record, missing >= FRAGMENTED), underlay
 
 
 def _ipv6(
@@ -182,21 +192,32 @@ def _ipv6(
     if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
     fragmented, others = _chain(buf, start, header_end)
-    if others and not _accepts(rules.ip_options, are_sound_extensions, buf, start, header_end):
+    if not _accepts_extensions(rules, buf, start, header_end, others):
         return Reason.IPV6_OPTIONS, Underlay()
     src, dst = bytes(buf[start + 8 : start + 24]), bytes(buf[start + 24 : start + 40])
-    final = _final_destination(buf, start, header_end) if others else None
+    final = _final_destination(buf, start, header_end) if others and rules.udp_length is not _IGNORE else None
     record.outer_family = 6
     record.outer_src, record.outer_dst = src, dst
     if ip_end < end:
         record.notes |= _PADDING
     fragmented = missing >= FRAGMENTED or (fragmented and not rules.atomic_fragments)
     underlay = Underlay(6, int.from_bytes(src, "big"), (buf[start] << 4 | buf[start + 1] >> 4) & 0xFF)
-    return _udp(buf, header_end, ip_end, end, missing, rules, record, (src, final or dst), fragmented), underlay
+    packet = _Packet(start + 40, end, (src, final or dst))
+    return _udp(buf, header_end, ip_end, packet, missing, rules, record, fragmented), underlay
 
 
-def _accepts(rule: IPOptions, judge: Callable[[Buffer, int, int], bool], buf: Buffer, start: int, end: int) -> bool:
-    return rule is _ACCEPT or (rule is _HOST and judge(buf, start, end))
+def _accepts_options(rules: DecapRules, buf: Buffer, start: int, end: int) -> bool:
+    return rules.ip_options is _ACCEPT or (rules.ip_options is _HOST and are_sound_options(buf, start, end))
+
+
+def _accepts_extensions(rules: DecapRules, buf: Buffer, start: int, end: int, others: bool) -> bool:
+    if rules.ip_options is _OVS_OPTIONS:
+        return are_known_extensions(buf, start, end)
+    return (
+        not others
+        or rules.ip_options is _ACCEPT
+        or (rules.ip_options is _HOST and are_sound_extensions(buf, start, end))
+    )
 
 
 def _chain(buf: Buffer, start: int, header_end: int) -> tuple[bool, bool]:
@@ -229,11 +250,10 @@ def _udp(
     buf: Buffer,
     start: int,
     end: int,
-    frame_end: int,
+    packet: _Packet,
     missing: int,
     rules: DecapRules,
     record: DecapRecord,
-    addresses: tuple[bytes, bytes],
     fragmented: bool,
 ) -> _Extent | Reason:
     row = scan_udp(buf, start, end, missing, _udp_rule(rules, record.outer_family))
@@ -247,8 +267,7 @@ def _udp(
     record.outer_src_port, record.outer_dst_port = buf[start] << 8 | buf[start + 1], key
     if udp_end < end:
         record.notes |= _TRAILER
-    covered = frame_end if rules.udp_length is _IGNORE else udp_end
-    refused = _udp_checksum(buf, start, udp_end, covered, missing, rules, record, addresses)
+    refused = _udp_checksum(buf, start, udp_end, packet, missing, rules, record)
     return refused if refused is not None else (header_end, udp_end, missing)
 
 
@@ -265,20 +284,22 @@ def _udp_checksum(
     buf: Buffer,
     start: int,
     end: int,
-    covered: int,
+    packet: _Packet,
     missing: int,
     rules: DecapRules,
     record: DecapRecord,
-    addresses: tuple[bytes, bytes],
 ) -> Reason | None:
-    """Judge the checksum of the datagram `buf[start:end]`, taken over `buf[start:covered]`."""
+    """Judge the checksum of the datagram `buf[start:end]`."""
     field = buf[start + 6] << 8 | buf[start + 7]
     if field == 0:
         record.udp_checksum = ChecksumState.ABSENT
         return Reason.UDP_CHECKSUM_ZERO if record.outer_family == 6 and not rules.zero_checksum6 else None
     if not rules.verify_udp_checksum or missing:
         return None
-    pseudo_header = pseudo_header_sum(*addresses, UDP_PROTOCOL, end - start)
+    length, covered = end - start, end
+    if rules.udp_length is _IGNORE:  # what IP calls its payload, and all bytes that came
+        length, covered = end - packet.payload, packet.frame_end
+    pseudo_header = pseudo_header_sum(*packet.addresses, UDP_PROTOCOL, length)
     if ones_complement_sum(buf[start:covered], pseudo_header) == 0xFFFF:
         record.udp_checksum = ChecksumState.VALID
         return None

@@ -6,7 +6,7 @@ Linux with its default settings. What a security association or a label database
 
 from __future__ import annotations
 
-from vxlanpkt.kernel.scanning import DESTINATION, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6, extension_length
+from vxlanpkt.kernel.scanning import DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6, extension_length
 from vxlanpkt.kernel.spans import Buffer
 
 # RFC 791 section 3.1, RFC 2113.
@@ -65,6 +65,19 @@ def are_sound_extensions(buf: Buffer, start: int, header_end: int) -> bool:
         if key in (HOP_BY_HOP, DESTINATION) and not _are_sound_options6(buf, at + 2, following, key):
             return False
         key, at = buf[at], following
+    return True
+
+
+def are_known_extensions(buf: Buffer, start: int, header_end: int) -> bool:
+    """Whether Open vSwitch finds its way through the extension headers: it knows those of RFC 8200, and AH.
+
+    To it only a fragment header without any bit set is that of an atomic fragment.
+    """
+    key, at = buf[start + 6], start + 40
+    while at < header_end:
+        if key in _UNKNOWN_TO_HOSTS or (key == FRAGMENT and (buf[at + 2] or buf[at + 3])):
+            return False
+        key, at = buf[at], at + extension_length(key, buf[at + 1])
     return True
 
 
