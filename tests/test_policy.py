@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from vxlanpkt import DecapPolicy, FieldError, FrameBatch, ParseError, Reason, decap, decap_batch
+from vxlanpkt import (
+    UDP,
+    DecapPolicy,
+    FieldError,
+    FrameBatch,
+    ParseError,
+    Reason,
+    TruncatedError,
+    decap,
+    decap_batch,
+)
 
 from .live.odd_inputs import listed
 from .live.receivers import LINUX, OVS, Receiver
@@ -99,6 +109,21 @@ def test_recorded_verdicts(receiver: Receiver) -> None:
         assert (batch.status[row] == Reason.OK) is (inner is not None), one.name
         if inner is not None:
             assert bytes(batch.inner[row]) == inner, one.name
+
+
+def test_what_ignores_udp_is_limited_by_ip() -> None:
+    """Where UDP's length is not looked at, an error does not name it."""
+    with pytest.raises(TruncatedError) as caught:
+        decap(INPUTS["ip-total-length-36"].frame, policy=DecapPolicy.OVS)
+    assert (caught.value.reason, caught.value.limited_by) == (Reason.INNER_TRUNCATED, "IPv4.total_length")
+
+
+def test_outer_headers_of_what_ignores_udp() -> None:
+    """The outer headers can be read, and built again, whatever UDP's length says."""
+    frame = INPUTS["udp-length-65535"].frame
+    got = decap(frame, policy=DecapPolicy.OVS)
+    assert got.outer[UDP].length == 65535
+    assert got.outer.build() + got.inner == frame
 
 
 @pytest.mark.parametrize(
