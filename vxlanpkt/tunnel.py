@@ -15,7 +15,7 @@ from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.bindings import Start, kind_of
 from vxlanpkt.errors import REASONS, BuildError, FieldError
-from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, UDPChecksum
+from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
 from vxlanpkt.layers.dot1q import Dot1Q
@@ -67,6 +67,7 @@ class TunnelFields(TypedDict, total=False):
     group_policy: GroupPolicy | int | None
     gpe: bool
     symmetric: bool
+    inner_ip: Literal["sound", "linux", "ovs"]
 
 
 @dataclass(frozen=True, init=False)
@@ -91,6 +92,8 @@ class Tunnel:
     group_policy     a group policy ID, or a `GroupPolicy`
     gpe              the generic protocol extension's header
     symmetric        both directions of a flow get the same source port
+    inner_ip         the inner IP packet that TTL, DSCP, ECN, DF and flow label are taken from: "sound" is one whose
+                     lengths hold, behind any tags; "linux" and "ovs" are what these take for one (docs/tunnels.md)
 
     The hash is described in docs/flow-hash.md. Raises `FieldError` for what cannot be sent.
     """
@@ -112,6 +115,7 @@ class Tunnel:
     group_policy: GroupPolicy | None
     gpe: bool
     symmetric: bool
+    inner_ip: Literal["sound", "linux", "ovs"]
 
     def __init__(
         self,
@@ -133,6 +137,7 @@ class Tunnel:
         group_policy: GroupPolicy | int | None = None,
         gpe: bool = False,
         symmetric: bool = False,
+        inner_ip: Literal["sound", "linux", "ovs"] = "sound",
     ) -> None:
         values: dict[str, Any] = {
             "vni": _number("vni", vni, 24),
@@ -152,6 +157,7 @@ class Tunnel:
             "group_policy": _group_policy(group_policy),
             "gpe": bool(gpe),
             "symmetric": bool(symmetric),
+            "inner_ip": _choice("inner_ip", inner_ip, "sound", "linux", "ovs"),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -289,6 +295,7 @@ class Tunnel:
             symmetric=self.symmetric,
             gpe=self.gpe,
             raw=False,
+            inner_ip=InnerIP[self.inner_ip.upper()],
         )
 
     @cached_property
