@@ -646,6 +646,49 @@ def test_uniformity(flows: Any) -> None:
 INHERITING: dict[str, Any] = {"ttl": "inherit", "dscp": "inherit", "df": "inherit"}
 
 
+def test_linux() -> None:
+    """The defaults of the kernel's device; what is given goes before them."""
+    tunnel = Tunnel.linux(5000, "192.0.2.1", "192.0.2.2", **MACS)
+    expected = TUNNEL4.replace(
+        src_port=(32768, 60999), ecn="linux", df="unset", udp_checksum="full", inner_ip="linux"
+    )  # fmt: skip
+    assert tunnel == expected
+    assert Tunnel.linux(5000, "192.0.2.1", "192.0.2.2", **MACS, udp_checksum=None, ttl=9, df="set") == expected.replace(
+        udp_checksum=None, ttl=9, df="set"
+    )
+    assert Tunnel.linux(1, "2001:db8::1", "2001:db8::2").ttl == 64
+    assert Tunnel.linux(1, "2001:db8::1", "2001:db8::2", gpe=True).udp_checksum == "zero"
+
+
+@pytest.mark.parametrize(("src", "group"), [("192.0.2.1", "239.1.1.1"), ("2001:db8::1", "ff05::1")])
+def test_linux_to_a_group(src: str, group: str) -> None:
+    """What the kernel sends to a group goes one hop far, unless told otherwise."""
+    assert Tunnel.linux(1, src, group).ttl == 1
+    assert Tunnel.linux(1, src, group, ttl=7).ttl == 7
+    assert Tunnel.linux(1, src, group, ttl="inherit").ttl == "inherit"
+    assert Tunnel.ovs(1, src, group).ttl == 64
+
+
+def test_ovs() -> None:
+    """The defaults of Open vSwitch; what is given goes before them."""
+    expected = TUNNEL4.replace(src_port=(32768, 61000), ecn="linux", inner_ip="ovs")
+    assert Tunnel.ovs(5000, "192.0.2.1", "192.0.2.2", **MACS) == expected
+    assert Tunnel.ovs(5000, "192.0.2.1", "192.0.2.2", **MACS, dscp=46) == expected.replace(dscp=46)
+
+
+@pytest.mark.parametrize("preset", [Tunnel.linux, Tunnel.ovs])
+def test_presets_refuse_as_tunnels_do(preset: Any) -> None:
+    """A preset is a constructor: the same fields, the same refusals."""
+    for bad in ({"ttl": 256}, {"inner_ip": "vpp"}, {"gpe": True, "group_policy": 1}):
+        with pytest.raises(FieldError):
+            preset(1, "192.0.2.1", "192.0.2.2", **bad)
+    with pytest.raises(FieldError) as caught:
+        preset(1, "192.0.2.1", "host")
+    assert caught.value.field == "dst"
+    with pytest.raises(TypeError):
+        preset(1, "192.0.2.1", "192.0.2.2", colour="red")
+
+
 def taken_over(inner: bytes, inner_ip: Any) -> tuple[int, int, int]:
     """TOS, TTL and flags that an outer header takes over."""
     wire = TUNNEL4.replace(**INHERITING, inner_ip=inner_ip).encap(inner, identification=1)

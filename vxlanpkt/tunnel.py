@@ -47,14 +47,9 @@ class Datagram(NamedTuple):
     payload: bytes
 
 
-class TunnelFields(TypedDict, total=False):
-    """What `Tunnel` and `Tunnel.replace` take."""
+class TunnelOptions(TypedDict, total=False):
+    """What `Tunnel`, `Tunnel.linux` and `Tunnel.ovs` take by keyword."""
 
-    vni: int
-    src: Address | str
-    dst: Address | str
-    src_mac: MACAddress | str | bytes | int
-    dst_mac: MACAddress | str | bytes | int
     dst_port: int
     src_port: int | tuple[int, int] | None
     ttl: int | Literal["inherit"]
@@ -68,6 +63,22 @@ class TunnelFields(TypedDict, total=False):
     gpe: bool
     symmetric: bool
     inner_ip: Literal["sound", "linux", "ovs"]
+
+
+class TunnelFields(TunnelOptions, total=False):
+    """What `Tunnel.replace` takes."""
+
+    vni: int
+    src: Address | str
+    dst: Address | str
+    src_mac: MACAddress | str | bytes | int
+    dst_mac: MACAddress | str | bytes | int
+
+
+# What the implementations do unless told otherwise. The ranges are half-open: Linux reads the two ends of
+# net.ipv4.ip_local_port_range like that, and so never takes its last port.
+_LINUX: TunnelOptions = {"src_port": (32768, 60999), "ecn": "linux", "df": "unset", "inner_ip": "linux"}
+_OVS: TunnelOptions = {"src_port": (32768, 61000), "ecn": "linux", "inner_ip": "ovs"}
 
 
 @dataclass(frozen=True, init=False)
@@ -95,7 +106,8 @@ class Tunnel:
     inner_ip         the inner IP packet that TTL, DSCP, ECN, DF and flow label are taken from: "sound" is one whose
                      lengths hold, behind any tags; "linux" and "ovs" are what these take for one (docs/tunnels.md)
 
-    The hash is described in docs/flow-hash.md. Raises `FieldError` for what cannot be sent.
+    `Tunnel.linux` and `Tunnel.ovs` have the defaults of these implementations. The hash is described in
+    docs/flow-hash.md. Raises `FieldError` for what cannot be sent.
     """
 
     vni: int
@@ -162,6 +174,43 @@ class Tunnel:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self._check_together()
+
+    @classmethod
+    def linux(
+        cls,
+        vni: int,
+        src: Address | str,
+        dst: Address | str,
+        src_mac: MACAddress | str | bytes | int = 0,
+        dst_mac: MACAddress | str | bytes | int = 0,
+        **options: Unpack[TunnelOptions],
+    ) -> Tunnel:
+        """As the Linux kernel's vxlan device sends, made by `ip link add ... type vxlan` with nothing else said.
+
+        Sets src_port=(32768, 60999), ttl=64 (1 to a multicast dst), ecn="linux", df="unset", udp_checksum="full"
+        ("zero" with gpe), inner_ip="linux"; *options* go before these. DF is clear, so number the packets.
+        """
+        options = {**_LINUX, **options}
+        options.setdefault("ttl", 1 if _address("dst", dst).is_multicast else 64)
+        options.setdefault("udp_checksum", "zero" if options.get("gpe") else "full")
+        return cls(vni, src, dst, src_mac, dst_mac, **options)
+
+    @classmethod
+    def ovs(
+        cls,
+        vni: int,
+        src: Address | str,
+        dst: Address | str,
+        src_mac: MACAddress | str | bytes | int = 0,
+        dst_mac: MACAddress | str | bytes | int = 0,
+        **options: Unpack[TunnelOptions],
+    ) -> Tunnel:
+        """As Open vSwitch's datapath in user space sends through a port of type vxlan with nothing else said.
+
+        Sets src_port=(32768, 61000), ecn="linux", inner_ip="ovs"; *options* go before these.
+        """
+        options = {**_OVS, **options}
+        return cls(vni, src, dst, src_mac, dst_mac, **options)
 
     def _check_together(self) -> None:
         if self.src.version != self.dst.version:
