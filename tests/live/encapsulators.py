@@ -91,6 +91,7 @@ LINUX = (
     Setting("id 0", vni=0),
     Setting("id 16777215", vni=LAST_VNI),
     *_both("dstport 8472", (), {"dst_port": 8472}),
+    Setting("id 1 dev underlay dstport 8472, as flannel has it", ("dev", UNDERLAY), {"dst_port": 8472}, vni=1),
     *_both("srcport 50000 50010", ("srcport", "50000", "50010"), {"src_port": (50000, 50010)}),
     Setting("srcport 50000 50001", ("srcport", "50000", "50001"), {"src_port": 50000}),
     *_both("gbp, no mark", ("gbp",)),
