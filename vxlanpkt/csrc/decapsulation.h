@@ -39,10 +39,11 @@ struct underlay {
 /* An IPv4 address in the form of an address column: ::ffff:a.b.c.d. */
 INLINE void put_mapped(uint8_t *column, const uint8_t *address)
 {
-    uint32_t words[4] = {0, 0, 0, 0}; /* together, so that one store writes them */
-    memcpy(words + 2, "\0\0\xff\xff", 4);
-    memcpy(words + 3, address, 4);
-    memcpy(column, words, 16);
+    words4 words = {0, 0, TURN32(0xFFFF), 0}; /* together, so that one store writes them */
+    uint32_t word;
+    memcpy(&word, address, 4);
+    words[3] = word;
+    memcpy(column, &words, 16);
 }
 
 /* -- the outer headers */
@@ -118,18 +119,22 @@ INLINE uint32_t decap_udp(const struct job *job, struct extent in, struct packet
     return judge_udp_checksum(job, datagram, packet);
 }
 
-/* Whether the checksum of an IPv4 header, which mostly is 20 bytes long, is right: whether 65,535 divides the sum of its
- * words, in whatever order the machine has their bytes. */
+/* Whether the checksum of an IPv4 header, which mostly is 20 bytes long, is right. Carries are added again, in whatever
+ * order the machine has the bytes of words. */
 INLINE bool is_good_header(const uint8_t *header, uint64_t length)
 {
-    uint64_t first, second;
+    uint64_t sum, second;
     uint32_t third;
     if (length != 20)
         return ones_complement_sum(header, length) == 0xFFFF;
-    memcpy(&first, header, 8);
+    memcpy(&sum, header, 8);
     memcpy(&second, header + 8, 8);
     memcpy(&third, header + 16, 4);
-    return ((first & 0xFFFFFFFF) + (first >> 32) + (second & 0xFFFFFFFF) + (second >> 32) + third) % 0xFFFF == 0;
+    sum += second;
+    sum += sum < second;
+    sum += third;
+    sum += sum < third;
+    return fold(sum) == 0xFFFF;
 }
 
 INLINE bool accepts_options(const struct vxlanpkt_rules *rules, const uint8_t *options, uint64_t size)
