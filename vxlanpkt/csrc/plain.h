@@ -65,6 +65,8 @@ INLINE void put_plain_header(uint8_t *header, const struct vxlanpkt_recipe *reci
 {
     uint32_t header_length = shape == SHAPE_ANY ? recipe->length : shape;
     uint32_t tos = recipe->tos | (inner_tos & recipe->tos_mask);
+    if (recipe->ecn == ECN_MODE_LINUX && (tos & 3) == CE)
+        tos ^= CE ^ ECT0;
     uint8_t *ip = header + (shape == SHAPE_ANY ? recipe->ip_offset : 14), *udp = header + header_length - 16;
     if (shape == SHAPE_ANY)
         copy_header(header, recipe->header, header_length);
