@@ -29,6 +29,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.contract",),
     ("kernel.scanning",),
     ("kernel.options",),
+    ("kernel.outer",),
+    ("kernel.inner",),
     ("kernel.hashing",),
     ("kernel.decapsulation", "kernel.encapsulation"),
     ("kernel.python",),
