@@ -69,7 +69,7 @@ def _group_table(
 ) -> Table:  # fmt: skip
     gap = 2 if named else 1
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
-    table.add_column("records", justify="right", min_width=7)
+    table.add_column("packets", justify="right", min_width=7)
     policies = sum(len(name) + gap for name in counts.policies)
     room = _ENDLESS if named else max(console.width - policies - 10, 5)
     table.add_column("first", min_width=5)
@@ -133,7 +133,7 @@ def print_totals(counts: VerdictCounts, hidden: int) -> None:
     console = _console()
     # No line is broken between a name and its number.
     items = [f"{name}\0{count:,}" for name, count in counts.accepted.items()]
-    lines = wrap(f"{counts.records:,} records; accepted by {', '.join(items)}", console.width)
+    lines = wrap(f"{counts.records:,} packets; accepted by {', '.join(items)}", console.width, break_on_hyphens=False)
     if hidden:
         lines.append(f"{hidden:,} not listed, as they are VXLAN to no policy: see --all")
     lines += [
