@@ -12,7 +12,6 @@ import click
 
 import vxlanpkt
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.bindings import Start
 from vxlanpkt.capture import Capture, Record
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.verdicts import (
@@ -50,7 +49,7 @@ from vxlanpkt.explanation import explain
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.policy import DecapPolicy
 
-_STARTS: dict[str, Start] = {
+_STARTS: dict[str, LinkType | type[VXLAN]] = {
     **{link_type.name.lower().replace("_", "-"): link_type for link_type in LinkType},
     "vxlan": VXLAN,
 }
@@ -155,7 +154,7 @@ def _policy(name: str, ports: tuple[int, ...], vnis: tuple[int, ...], lengths: s
     return policy_of(name, False, False, lengths, ports).replace(vnis=vnis or None)
 
 
-def _explain_text(request: _Request, text: str, start: Start) -> None:
+def _explain_text(request: _Request, text: str, start: LinkType | type[VXLAN]) -> None:
     """One frame, from the command line or standard input."""
     try:
         frame = frame_of(_standard_input() if text == "-" else text)

@@ -10,6 +10,7 @@ _PREFIX = re.compile(r"0x|\\x", re.IGNORECASE)
 _SEPARATORS = re.compile(r"""[\s:,.'"-]+""")
 _DIGITS = re.compile(r"[0-9a-fA-F]+")
 _BYTE = re.compile(r"[0-9a-fA-F]{2}(\s|$)")
+_FRAMED = re.compile(r"\s{2}\|.*\|\s*$")
 _OFFSET = re.compile(r"\s*(?:0x)?(?P<offset>[0-9a-fA-F]{3,8})(?P<mark>:\s+|\s{2,}|\s|$)(?P<rest>.*)")
 
 
@@ -106,10 +107,10 @@ def _digits(text: str, size: int) -> tuple[str, int]:
 
 def _of_last(line: _Line, column: int | None) -> bytes:
     """The bytes of the last line, whose number nobody says: it is laid out as the first."""
-    # A line that stands alone may have text behind two spaces; hexdump -C has two spaces in the middle as well.
-    rest = re.split(r"\|", line.rest)[0] if column is None else line.rest[:column]
-    if column is None and "|" not in line.rest:
-        rest = re.split(r"\s{2,}", rest.strip())[0]
+    rest = line.rest[:column]
+    if column is None:  # it stands alone: text is behind two spaces, which hexdump -C has in the middle, too
+        bare = _FRAMED.sub("", rest)
+        rest = re.split(r"\s{2,}", rest.strip())[0] if bare == rest else bare
     digits = "".join(rest.split())
     if digits and not _DIGITS.fullmatch(digits):
         raise HexError(f"line {line.number}: {_short(rest.strip())} is not hexadecimal")

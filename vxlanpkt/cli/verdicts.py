@@ -69,15 +69,21 @@ def _group_table(
 ) -> Table:  # fmt: skip
     gap = 2 if named else 1
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
-    table.add_column("packets", justify="right", min_width=7)
+    table.add_column("packets", justify="right", no_wrap=True)
+    left = max(7, *(len(f"{group.count:,}") for group in groups)) + gap
     policies = sum(len(name) + gap for name in counts.policies)
-    room = _ENDLESS if named else max(console.width - policies - 10, 5)
-    table.add_column("first", min_width=5)
+    room = _ENDLESS if named else max(console.width - left - policies - gap, 5)
+    numbers = [_numbers(group, room) for group in groups]
+    table.add_column("first", no_wrap=True)
+    left += max(5, *map(len, numbers)) + gap
+    # Where there is less room than the names of the policies take, all are folded alike, and none is left out.
+    widest = max((console.width - left) // len(counts.policies) - gap, 2)
+    tight = left + policies - gap > console.width
     for name in counts.policies:
-        table.add_column(name, overflow="fold")
-    for group in groups:
+        table.add_column(name, overflow="fold", width=min(len(name), widest) if tight and not named else None)
+    for group, first in zip(groups, numbers, strict=True):
         cells = (_cell(reason, named) for reason in group.reasons.values())
-        table.add_row(f"{group.count:,}", _numbers(group, room), *cells)
+        table.add_row(f"{group.count:,}", first, *cells)
     return table
 
 
@@ -119,7 +125,7 @@ def print_reasons(met: Iterable[Reason], named: Style) -> None:
 
 
 def _lines(first: str, *others: str) -> Group:
-    return Group(Text(first), *(Text(other, "dim") for other in others if other))
+    return Group(*(Text(line, "dim" if line in others else "", overflow="fold") for line in (first, *others) if line))
 
 
 def decided_by(reason: Reason) -> str:
@@ -133,14 +139,15 @@ def print_totals(counts: VerdictCounts, hidden: int) -> None:
     console = _console()
     # No line is broken between a name and its number.
     items = [f"{name}\0{count:,}" for name, count in counts.accepted.items()]
-    lines = wrap(f"{counts.records:,} packets; accepted by {', '.join(items)}", console.width, break_on_hyphens=False)
+    lines = [f"{counts.records:,} packets; accepted by {', '.join(items)}"]
     if hidden:
         lines.append(f"{hidden:,} not listed, as they are VXLAN to no policy: see --all")
     lines += [
         f"{count:,} of link type {number}, which is not understood"
         for number, count in sorted(counts.unsupported_link_types.items())
     ]
-    click.echo("\n".join(lines).replace("\0", " "))
+    for line in lines:
+        click.echo("\n".join(wrap(line, console.width, break_on_hyphens=False)).replace("\0", " "))
 
 
 # -- record by record
@@ -189,7 +196,9 @@ def print_explanation(title: str, explanation: Explanation) -> None:
         hint = "" if reason is Reason.OK or reason in hinted else REMEDIES[reason].hint
         hinted.add(reason)
         lines = [line for line in (text, changes, hint) if line]
-        table.add_row(_cell(reason, True), Group(Text(", ".join(names), "bold"), *map(Text, lines)))
+        table.add_row(
+            _cell(reason, True), Group(Text(", ".join(names), "bold"), *(Text(line, overflow="fold") for line in lines))
+        )
     _print(_console(), Text(title), table)
 
 
