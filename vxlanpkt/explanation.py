@@ -85,7 +85,8 @@ REMEDIES: Mapping[Reason, Remedy] = MappingProxyType({
     Reason.IPV6_OPTIONS: _remedy("the sender would have to leave them out", ip_options="accept"),
     Reason.IPV4_CHECKSUM: _remedy("on the sending host it may be left to the network card", verify_ip_checksum=False),
     Reason.UDP_CHECKSUM: _remedy(
-        "on the sending host it may be left to the network card: capture on the wire, or switch offload off",
+        "on the sending host it may be left to the network card: capture on the wire, or switch offload off; Open "
+        "vSwitch has padding and IPv6 extension headers count, too",
         verify_udp_checksum=False,
     ),
     Reason.UDP_CHECKSUM_ZERO: _remedy(

@@ -339,6 +339,18 @@ def test_wrong_calls(arguments: tuple[str | Path, ...], says: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_the_odd_capture() -> None:
+    """It holds what the list of odd inputs has under the names in its comments."""
+    lines = (DATA / "odd_inputs.jsonl").read_text("ascii").splitlines()
+    frames = {one["name"]: (one["why"], bytes.fromhex(one["frame"])) for one in map(json.loads, lines)}
+    found = records(ODD)
+    assert len(found) == 42
+    for record in found:
+        assert record.comment is not None
+        name, why = record.comment.split(": ", 1)
+        assert (why, record.data) == frames[name]
+
+
 def test_no_capture() -> None:
     """A file that is none leaves nothing to explain."""
     done = run("-r", __file__)
