@@ -46,7 +46,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("packet",),
     ("policy", "tunnel"),
     ("decapsulation",),
-    ("batch",),
+    ("batch", "explanation"),
     ("bulk",),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
