@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.spans",),
     ("kernel.contract",),
     ("kernel.scanning",),
+    ("kernel.options",),
     ("kernel.hashing",),
     ("kernel.decapsulation", "kernel.encapsulation"),
     ("kernel.python",),

@@ -31,6 +31,7 @@ from vxlanpkt import (
     Tunnel,
     TunnelTable,
     decap,
+    decap_batch,
     dissect,
     encap_batch,
     parse,
@@ -236,3 +237,19 @@ def test_held_values_pickle() -> None:
     copied = pickle.loads(pickle.dumps(got))
     assert (copied.inner, copied.record, copied.outer) == (got.inner, got.record, got.outer)
     assert pickle.loads(pickle.dumps(copied)).record == got.record
+
+
+@pytest.mark.parametrize("policy", [DecapPolicy(), DecapPolicy.STRICT])
+def test_gpe_is_judged_without_a_next_protocol(policy: DecapPolicy) -> None:
+    """GPE's version and O bit mean what they mean whether P is set or not, for a frame and in bulk."""
+    gpe = policy.replace(ports=[4790], gpe=True)
+    plain = parse(TUNNEL.replace(dst_port=4790).encap(INNER), ports=[4790])
+    reasons = {0x08: Reason.OK, 0x18: Reason.GPE_VERSION, 0x39: Reason.GPE_VERSION, 0x09: Reason.GPE_OAM}
+    frames = [plain.replace(VXLAN, flags=flags).build() for flags in reasons]
+    result = decap_batch(FrameBatch.from_frames(frames), policy=gpe)
+    assert list(result.status) == list(reasons.values())
+    for frame, reason in zip(frames, reasons.values(), strict=True):
+        if reason is Reason.OK:
+            assert decap(frame, policy=gpe).inner == INNER
+        else:
+            assert (refused(frame, policy=gpe).reason, refused(frame, policy=gpe).offset) == (reason, 42)

@@ -16,6 +16,7 @@
 #include "csrc/scanning.h"
 #include "csrc/hashing.h"
 #include "csrc/encapsulation.h"
+#include "csrc/options.h"
 #include "csrc/decapsulation.h"
 #include "csrc/plain.h"
 #include "csrc/rows.h"
@@ -107,22 +108,22 @@ uint32_t vxlanpkt_clears_df(const uint8_t *data, uint64_t size, const struct vxl
 /* -- headers */
 
 struct vxlanpkt_walk vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
-                                   uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t any_length)
+                                   uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t reading)
 {
     struct vxlanpkt_walk walk;
     walk.count = walk.more = walk.reason = 0;
-    walk_headers(data, (struct extent){start, end, missing}, kind, ports, tunnels, any_length, &walk);
+    walk_headers(data, (struct extent){start, end, missing}, kind, ports, tunnels, reading, &walk);
     return walk;
 }
 
 struct vxlanpkt_walk vxlanpkt_scan(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
-                                   uint32_t kind, uint32_t any_length)
+                                   uint32_t kind, uint32_t reading)
 {
     struct vxlanpkt_walk walk;
     struct span span;
     struct fault fault;
     walk.count = walk.more = walk.reason = 0;
-    if (scan(kind, data, (struct extent){start, end, missing}, any_length, &span, &fault))
+    if (scan(kind, data, (struct extent){start, end, missing}, reading, &span, &fault))
         put_row(&walk, &span);
     else
         put_fault(&walk, &fault);

@@ -27,6 +27,7 @@ Address = IPv4Address | IPv6Address
 _DEFAULT_POLICY = DecapPolicy()
 _ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
 _ALTERED = int(Note.STRIPPED | Note.REMARKED)
+_Lengths = Literal["strict", "captured", "ip"]
 _TAGS = (EtherType.DOT1Q, EtherType.QINQ)
 
 
@@ -217,8 +218,11 @@ def _remarked(inner: bytes, record: DecapRecord) -> bytes:
 
 def read(data: bytes, policy: DecapPolicy, start: Start, original_length: int | None) -> Dissection:
     """Dissect an outer frame and one tunnel as *policy* takes them: GPE only where it is understood and P is set."""
-    lengths: Literal["strict", "captured"] = "captured" if policy.lengths == "captured" else "strict"
+    lengths: _Lengths = "captured" if policy.lengths == "captured" else "strict"
     found = _read_as(VXLAN, data, policy, start, original_length, lengths)
+    if VXLAN not in found and policy.udp_length != "check":
+        lengths = "ip"
+        found = _read_as(VXLAN, data, policy, start, original_length, lengths)
     header = found.get(VXLAN)
     if policy.gpe and header is not None and header.flags & VXLANFlags.P:
         return _read_as(VXLANGPE, data, policy, start, original_length, lengths)
@@ -231,7 +235,7 @@ def _read_as(
     policy: DecapPolicy,
     start: Start,
     original_length: int | None,
-    lengths: Literal["strict", "captured"],
+    lengths: _Lengths,
 ) -> Dissection:
     bindings = DEFAULT
     for port in policy.ports:
@@ -250,6 +254,8 @@ def refusal(
 ) -> ParseError:  # fmt: skip
     """The full error for a frame that a kernel refused with *reason*."""
     found = read(data, policy, start, original_length)
+    if reason in _UDP_REASONS:  # a length that the policy does not excuse; the reading may have
+        found = read(data, policy.replace(udp_length="check"), start, original_length)
     packet = Packet.from_dissection(found)
     error = found.error
     if error is not None and error.reason is reason:
@@ -310,6 +316,7 @@ def _capture_cut(found: Dissection, packet: Packet) -> TruncatedError:
     return _truncated(Reason.CAPTURE_CUT, name, start, packet, available + missing, available, "capture")
 
 
+_UDP_REASONS = (Reason.UDP_LENGTH, Reason.UDP_TRUNCATED)
 _INNER_REASONS = frozenset((
     Reason.INNER_TRUNCATED, Reason.INNER_VLAN, Reason.INNER_SOURCE, Reason.INNER_OWN_MAC, Reason.INNER_LENGTH,
 ))  # fmt: skip

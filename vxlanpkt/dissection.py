@@ -124,7 +124,7 @@ def dissect(
     bindings: Bindings = DEFAULT,
     max_tunnels: int = 4,
     original_length: int | None = None,
-    lengths: Literal["strict", "captured"] = "strict",
+    lengths: Literal["strict", "captured", "ip"] = "strict",
 ) -> Dissection:
     """Find the layers of *data*; never raises on content.
 
@@ -134,7 +134,8 @@ def dissect(
     max_tunnels      how many tunnel headers are entered, that of *start* included; further ones are payload
     original_length  the length that the frame had on the wire, if the capture cut it: length
                      fields may then reach that far
-    lengths          "captured" takes IP and UDP lengths of 0, as offload leaves them, for all bytes there
+    lengths          "captured" takes IP and UDP lengths of 0, as offload leaves them, for all bytes there; "ip"
+                     believes IP's lengths and takes no notice of UDP's
 
     Raises `FieldError` for arguments that cannot be.
     """

@@ -91,6 +91,8 @@ class Reason(IntEnum):
     LAYER_MALFORMED = 63
     LAYER_CHECKSUM = 64
     NO_ROOM = 65
+    GPE_P_FLAG = 66
+    OUTER_SOURCE = 67
 
 
 class PacketError(Exception):
@@ -254,8 +256,8 @@ REASONS: Mapping[Reason, ReasonInfo] = MappingProxyType(
             (Reason.LINUX_SLL2_TRUNCATED, _T, "LinuxSLL2", "the header is cut"),
             (Reason.LOOPBACK_TRUNCATED, _T, "Loopback", "the header is cut"),
             (Reason.IP_VERSION, _M, "IP", "the version is neither 4 nor 6"),
-            (Reason.IPV4_OPTIONS, _D, "IPv4", "IP options are not accepted"),
-            (Reason.IPV6_OPTIONS, _D, "IPv6", "extension headers are not accepted"),
+            (Reason.IPV4_OPTIONS, _D, "IPv4", "IP options that are not accepted"),
+            (Reason.IPV6_OPTIONS, _D, "IPv6", "extension headers that are not accepted"),
             (Reason.IPV4_CHECKSUM, _C, "IPv4", "the header checksum is wrong"),
             (Reason.UDP_CHECKSUM, _C, "UDP", "the checksum is wrong"),
             (Reason.UDP_CHECKSUM_ZERO, _D, "UDP", "no checksum over IPv6"),
@@ -265,8 +267,15 @@ REASONS: Mapping[Reason, ReasonInfo] = MappingProxyType(
             (Reason.GPE_VERSION, _D, "VXLANGPE", "the version is not 0"),
             (Reason.GPE_OAM, _D, "VXLANGPE", "an OAM packet"),
             (Reason.GPE_NEXT_PROTOCOL, _D, "VXLANGPE", "the next protocol is not known"),
+            (
+                Reason.GPE_P_FLAG,
+                _D,
+                "VXLAN",
+                "the P flag is clear, and only the generic protocol extension is accepted",
+            ),
             (Reason.VNI_REFUSED, _D, "VXLAN", "the VNI is not one of those accepted"),
             (Reason.SOURCE_REFUSED, _D, "IP", "the outer source is not one of those accepted"),
+            (Reason.OUTER_SOURCE, _D, "IP", "the outer source is an address that no packet can come from"),
             (Reason.INNER_TRUNCATED, _T, "Ethernet", "the inner Ethernet header is cut"),
             (Reason.INNER_VLAN, _D, "Dot1Q", "an inner VLAN tag is not accepted"),
             (Reason.INNER_SOURCE, _D, "Ethernet", "the inner source address is zero or multicast"),

@@ -13,7 +13,7 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import KINDS, LAYERS, Bindings, Start, kind_of
 from vxlanpkt.errors import REASONS, FieldError, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Row, Span, span_of
+from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Reading, Row, Span, span_of
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 
@@ -23,6 +23,7 @@ _L = TypeVar("_L", bound=Layer)
 _Bounds = tuple[int, int, int, bool]
 
 _ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
+_READINGS: Mapping[str, int] = {reading.name.lower(): int(reading) for reading in Reading}
 _NOWHERE: PlaceAt = ().__getitem__
 _TUNNELS = frozenset((int(Kind.VXLAN), int(Kind.VXLANGPE)))
 
@@ -202,11 +203,13 @@ def find_headers(
     bindings: Bindings,
     max_tunnels: int,
     original_length: int | None,
-    lengths: Literal["strict", "captured"],
+    lengths: Literal["strict", "captured", "ip"],
 ) -> Headers:
     """The headers of *data*, for the parameters of `dissect`."""
     data = data if type(data) is bytes else as_bytes("dissect", "data", data)
-    any_length = lengths == "captured"
+    reading = _READINGS.get(lengths)
+    if reading is None:
+        raise _refused("lengths", lengths, f"one of {', '.join(_READINGS)}")
     if ports is not None:
         bindings = bindings.with_vxlan_ports(ports)
     if not isinstance(max_tunnels, int) or max_tunnels < 0:
@@ -217,20 +220,20 @@ def find_headers(
     kind = _ETHERNET_KIND if start is _ETHERNET else kind_of(start)
     if kind is None:
         assert isinstance(start, type)
-        return _continue(data, start, [], bindings, max_tunnels, bounds, start, any_length)
+        return _continue(data, start, [], bindings, max_tunnels, bounds, start, reading)
     if not bindings.walkable:
-        first = kernel.scan(kind, data, 0, length, missing, any_length)
+        first = kernel.scan(kind, data, 0, length, missing, reading)
         if isinstance(first, Fault):
             return Headers(data, start, b"", _NOWHERE, LAYERS, (_name(kind), first), bounds)
-        return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, any_length)
+        return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, reading)
     entered = max(max_tunnels - 1, 0) if kind in _TUNNELS else max_tunnels
-    kinds, place_at, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, any_length)
+    kinds, place_at, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, reading)
     if fault is not None:
         return Headers(data, start, kinds, place_at, LAYERS, (_name(last), fault), bounds)
     if bindings.built_in:
         return Headers(data, start, kinds, place_at, LAYERS, None, bounds)
     rows = [(kind, *place_at(index)) for index, kind in enumerate(kinds)]
-    return _continue(data, None, rows, bindings, max_tunnels, bounds, start, any_length)
+    return _continue(data, None, rows, bindings, max_tunnels, bounds, start, reading)
 
 
 def missing_bytes(length: int, original_length: int | None) -> int:
@@ -258,7 +261,7 @@ def _continue(
     max_tunnels: int,
     bounds: _Bounds,
     start: Start,
-    any_length: bool,
+    reading: int,
 ) -> Headers:
     """Go on layer by layer from *following*, or from what is bound to the last of *rows*."""
     types = list(LAYERS)
@@ -275,7 +278,7 @@ def _continue(
         if following not in types:
             types.append(following)
         kind = types.index(following)
-        found = _scan(following, kind, data, at, end, missing, any_length)
+        found = _scan(following, kind, data, at, end, missing, reading)
         if isinstance(found, Fault):
             return _headers_of(rows, data, start, types, (following.NAME, found), bounds)
         rows.append(found)
@@ -296,11 +299,9 @@ def _headers_of(
     return Headers(data, start, _Kinds(row[0] for row in rows), places.__getitem__, types, fault, bounds)
 
 
-def _scan(
-    layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int, any_length: bool
-) -> Row | Fault:
+def _scan(layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int, reading: int) -> Row | Fault:
     if kind < len(LAYERS):
-        return kernel.scan(kind, data, start, end, missing, any_length)
+        return kernel.scan(kind, data, start, end, missing, reading)
     found = layer.scan(data, start, end)
     if isinstance(found, Fault):
         return found

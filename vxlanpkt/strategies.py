@@ -471,17 +471,20 @@ def policies(draw: st.DrawFn, *, ports: Sequence[int] | None = None) -> DecapPol
         "allowed_sources": draw(st.one_of(st.none(), st.none(), st.lists(_prefixes(), max_size=3))),
         "reserved_mask": draw(st.one_of(st.sampled_from((0, 0, 0xF7FFFFFF_000000FF)), _bits(64))),
         "fragments": draw(st.sampled_from(("drop", "atomic"))),
-        "ip_options": draw(st.sampled_from(("accept", "drop"))),
+        "ip_options": draw(st.sampled_from(("accept", "drop", "host", "ovs"))),
+        "udp_length": draw(st.sampled_from(("check", "jumbo", "ignore", "overrun"))),
         "inner_vlan": draw(st.sampled_from(("keep", "strip", "drop"))),
         "own_macs": draw(st.lists(macs(), max_size=2)),
-        "ecn": draw(st.sampled_from(("ignore", "rfc6040"))),
+        "ecn": draw(st.sampled_from(("ignore", "rfc6040", "linux", "ovs"))),
         "lengths": draw(st.sampled_from(("strict", "snapped", "captured"))),
     }
     for name in (
-        "gbp", "gpe", "verify_ip_checksum", "verify_udp_checksum", "zero_checksum6",
-        "check_inner_source", "check_inner_length",
+        "gbp", "verify_ip_checksum", "verify_udp_checksum", "zero_checksum6", "check_inner_source",
+        "check_outer_source",
     ):  # fmt: skip
         fields[name] = draw(st.booleans())
+    fields["gpe"] = draw(st.sampled_from((False, True, "linux", "ovs")))
+    fields["check_inner_length"] = draw(st.sampled_from((False, True, "linux")))
     chosen = draw(st.lists(_bits(16), max_size=2)) + list(_VXLAN_PORTS) if ports is None else list(ports)
     return DecapPolicy(chosen, **fields)
 

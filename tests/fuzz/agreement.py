@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, EncapMode, EncapRecipe
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.spans import Kind, Reading
 
 from .inputs import Batch, Input, ports_of
 from .seeds import KINDS
@@ -44,14 +44,15 @@ def _decap(kernel: Any, one: Input) -> list[Any]:
 
 def _walk(kernel: Any, one: Input) -> list[Any]:
     """All spans, and the fault."""
-    walk, data, any_length = one.walk(), one.data(), one.has("ANY_LENGTH")
+    walk, data = one.walk(), one.data()
+    reading = Reading.CAPTURED if one.has("ANY_LENGTH") else Reading.IP if one.has("BY_IP") else Reading.STRICT
     kind, missing = min(one.kind, Kind.RAW), one.missing(len(data))
     end = min(walk["end"], len(data))
     start = min(walk["start"], end)
     ports = kernel.hold_ports(ports_of(walk))
-    kinds, place_at, last, fault = kernel.walk(data, missing, kind, ports, walk["tunnels"], any_length)
+    kinds, place_at, last, fault = kernel.walk(data, missing, kind, ports, walk["tunnels"], reading)
     places = [place_at(index) for index in range(len(kinds))]
-    return [kinds, places, last, fault, kernel.scan(kind, data, start, end, missing, any_length)]
+    return [kinds, places, last, fault, kernel.scan(kind, data, start, end, missing, reading)]
 
 
 def _encap(kernel: Any, one: Input) -> list[Any]:

@@ -66,7 +66,7 @@ static struct block decap_batch(const struct vxlanpkt_frames *frames, uint32_t k
 /* An accepted inner frame lies in its row, and lacks no more than the row does. */
 static void check_bounds(const struct vxlanpkt_record *record, uint64_t size, uint64_t missing)
 {
-    CHECK(record->status <= REASON_NO_ROOM);
+    CHECK(record->status <= REASON_OUTER_SOURCE);
     if (record->status != REASON_OK) {
         CHECK(!record->inner_length && !record->inner_original_length);
         return;

@@ -13,7 +13,7 @@ static void check_fault(const struct vxlanpkt_walk *found)
 }
 
 /* A header lies in its range, and a scan of that range in a block of its own gives it again. */
-static void check_header(const uint8_t *data, char kind, const int64_t *place, struct range in, bool any_length)
+static void check_header(const uint8_t *data, char kind, const int64_t *place, struct range in, uint32_t reading)
 {
     CHECK(kind >= 0 && kind < KIND_RAW && place[START] == (int64_t)in.start);
     CHECK(place[START] <= place[HEADER_END] && place[HEADER_END] <= place[END] && place[END] <= (int64_t)in.end);
@@ -21,7 +21,7 @@ static void check_header(const uint8_t *data, char kind, const int64_t *place, s
     unsigned mark = block_count;
     struct block alone = copy_of(data + in.start, in.end - in.start);
     struct vxlanpkt_walk found =
-        vxlanpkt_scan(alone.data, 0, alone.size, in.missing, (uint32_t)kind, any_length);
+        vxlanpkt_scan(alone.data, 0, alone.size, in.missing, (uint32_t)kind, reading);
     CHECK(!found.reason && found.count == 1 && !found.more && found.kinds[0] == kind);
     for (int item = START; item < PLACE_ITEMS; item++)
         CHECK(found.places[item] + (item <= END ? (int64_t)in.start : 0) == place[item]);
@@ -30,16 +30,16 @@ static void check_header(const uint8_t *data, char kind, const int64_t *place, s
 
 /* Walk from the first byte, and on as long as there is more. */
 static void check_walk(struct block data, uint32_t kind, uint64_t missing, const uint8_t *ports, uint32_t tunnels,
-                       bool any_length)
+                       uint32_t reading)
 {
     struct range in = {0, data.size, missing};
     struct vxlanpkt_walk found;
     do {
-        found = vxlanpkt_walk(data.data, in.start, in.end, in.missing, kind, ports, tunnels, any_length);
+        found = vxlanpkt_walk(data.data, in.start, in.end, in.missing, kind, ports, tunnels, reading);
         CHECK(found.count <= VXLANPKT_WALK_ROWS);
         for (uint32_t number = 0; number < found.count; number++) {
             const int64_t *place = found.places + PLACE_ITEMS * (size_t)number;
-            check_header(data.data, found.kinds[number], place, in, any_length);
+            check_header(data.data, found.kinds[number], place, in, reading);
             in = (struct range){(uint64_t)place[HEADER_END], (uint64_t)place[END], (uint64_t)place[MISSING]};
         }
         kind = found.kind;
@@ -57,7 +57,9 @@ static void run_walk(struct input *in, const struct head *head)
     struct block data = take_data(in);
     uint32_t kind = head->kind % 16;
     uint64_t missing = missing_bytes(head, data.size);
-    bool any_length = head->options & OPTION_ANY_LENGTH;
+    uint32_t reading = head->options & OPTION_ANY_LENGTH ? READING_CAPTURED
+                       : head->options & OPTION_BY_IP    ? READING_IP
+                                                         : READING_STRICT;
     if (!ports) {
         ports = malloc(65536);
         CHECK(ports);
@@ -67,12 +69,12 @@ static void run_walk(struct input *in, const struct head *head)
     }
     uint8_t usual = ports[drawn.port];
     ports[drawn.port] = drawn.port_kind % KIND_RAW;
-    check_walk(data, kind, missing, ports, drawn.tunnels, any_length);
+    check_walk(data, kind, missing, ports, drawn.tunnels, reading);
     ports[drawn.port] = usual;
     uint64_t end = drawn.end < data.size ? drawn.end : data.size, start = drawn.start < end ? drawn.start : end;
-    struct vxlanpkt_walk found = vxlanpkt_scan(data.data, start, end, missing, kind, any_length);
+    struct vxlanpkt_walk found = vxlanpkt_scan(data.data, start, end, missing, kind, reading);
     if (found.reason)
         check_fault(&found);
     else
-        check_header(data.data, found.kinds[0], found.places, (struct range){start, end, missing}, any_length);
+        check_header(data.data, found.kinds[0], found.places, (struct range){start, end, missing}, reading);
 }

@@ -145,8 +145,15 @@ static struct vxlanpkt_rules *make_rules(const struct rules *drawn)
 #define SWITCH(bit, name) rules->name = drawn->switches >> bit & 1;
     SWITCHES(SWITCH)
 #undef SWITCH
+#define HIGH(bit, name) rules->name = (uint8_t)(rules->name | (drawn->switches >> bit & 1) << 1);
+    OF_THREE(HIGH)
+    OF_FOUR(HIGH)
+#undef HIGH
+#define BELOW_3(bit, name) rules->name %= 3;
+    OF_THREE(BELOW_3)
+#undef BELOW_3
     rules->inner_vlan = drawn->inner_vlan % 3;
-    rules->ecn = drawn->ecn % 3;
+    rules->ecn = drawn->ecn % 4;
     rules->lengths = drawn->lengths % 3;
     rules->reserved_mask = drawn->reserved_mask;
     add_port(rules, 4789);

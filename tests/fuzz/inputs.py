@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,13 @@ from vxlanpkt.kernel.contract import (
     ECNRule,
     EncapRecipe,
     FlowLabel,
+    GPERule,
+    InnerLength,
     InnerVLAN,
+    IPOptions,
     Lengths,
     UDPChecksum,
+    UDPLength,
     Underlay,
 )
 from vxlanpkt.kernel.spans import Kind
@@ -113,6 +118,11 @@ def ports_of(walk: dict[str, int]) -> dict[int, int]:
     return {**_TUNNEL_PORTS, walk["port"]: walk["port_kind"] % Kind.RAW}
 
 
+_ENUMS: dict[str, Callable[[int], int]] = {
+    "gpe": GPERule, "ip_options": IPOptions, "check_inner_length": InnerLength, "udp_length": UDPLength,
+}  # fmt: skip
+
+
 def make_rules(drawn: dict[str, int]) -> DecapRules:
     """The rules that a section stands for."""
     vnis = [drawn["vni"] & 0xFFFFFF, drawn["other_vni"] & 0xFFFFFF]
@@ -126,6 +136,9 @@ def make_rules(drawn: dict[str, int]) -> DecapRules:
         mask = ((1 << bits) - 1) << (8 * size - bits)
         sources = ((version, network & mask, mask),)
     values: dict[str, Any] = flags("SWITCHES", drawn["switches"])
+    for macro, choices in (("OF_THREE", 3), ("OF_FOUR", 4)):
+        for name, high in flags(macro, drawn["switches"]).items():
+            values[name] = _ENUMS[name]((values[name] | high << 1) % choices)
     return DecapRules(
         ports=frozenset((*_TUNNEL_PORTS, drawn["port"])),
         vnis=frozenset(vnis[: drawn["vnis"] % 4 - 1]) if drawn["vnis"] % 4 else None,
@@ -133,7 +146,7 @@ def make_rules(drawn: dict[str, int]) -> DecapRules:
         reserved_mask=drawn["reserved_mask"],
         inner_vlan=InnerVLAN(drawn["inner_vlan"] % 3),
         own_macs=frozenset([(drawn["own_mac"] & 0xFFFFFFFFFFFF).to_bytes(6, "big")][: drawn["own_macs"] % 2]),
-        ecn=ECNRule(drawn["ecn"] % 3),
+        ecn=ECNRule(drawn["ecn"] % 4),
         lengths=Lengths(drawn["lengths"] % 3),
         **values,
     )

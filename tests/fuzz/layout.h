@@ -20,6 +20,7 @@ enum { JOB_DECAP, JOB_WALK, JOB_ENCAP, JOB_HEADER, JOBS };
 enum {
     OPTION_ORIGINALS = 1,         /* rows have original lengths */
     OPTION_INDEX = 2,             /* rows choose their recipe */
+    OPTION_BY_IP = 2,             /* of a walk: UDP lengths are not looked at */
     OPTION_NO_IDENTIFICATION = 4, /* none is given */
     OPTION_TWO_RECIPES = 8,       /* the table has two */
     OPTION_ANY_LENGTH = 16,       /* lengths of 0 mean all bytes there */
@@ -35,7 +36,8 @@ enum { ENOUGH = 32 };
 #define ROW(FIELD) \
     FIELD(8, offset_from) FIELD(16, offset) FIELD(8, length_as) FIELD(16, length) FIELD(16, original) FIELD(8, index)
 
-/* switches: bits in the order of SWITCHES. ports are 4789, 8472, 4790 and this one.
+/* switches: bits by SWITCHES; where OF_THREE and OF_FOUR name a high bit too, a number modulo 3, or of two bits.
+ * ports are 4789, 8472, 4790 and this one. ecn: modulo 4.
  * vnis: modulo 4; all, none, the first, both. sources: modulo 4; all, none, a prefix of IPv4, one of IPv6; the
  * network is repeated to fill its address, lowest byte first. own_macs: their number modulo 2. */
 #define RULES(FIELD)                                                                                               \
@@ -46,7 +48,10 @@ enum { ENOUGH = 32 };
 #define SWITCHES(FIELD)                                                                                            \
     FIELD(0, gbp) FIELD(1, gpe) FIELD(2, verify_ip_checksum) FIELD(3, verify_udp_checksum)                         \
     FIELD(4, zero_checksum6) FIELD(5, atomic_fragments) FIELD(6, ip_options) FIELD(7, check_inner_source)          \
-    FIELD(8, check_inner_length)
+    FIELD(8, check_inner_length) FIELD(12, check_outer_source) FIELD(13, udp_length)
+
+#define OF_THREE(FIELD) FIELD(11, check_inner_length)
+#define OF_FOUR(FIELD) FIELD(9, gpe) FIELD(10, ip_options) FIELD(14, udp_length)
 
 /* version: modulo 3; not known, 4, 6. tos: above 255 it is not known. */
 #define UNDERLAY(FIELD) FIELD(8, version) FIELD(64, source) FIELD(16, tos)

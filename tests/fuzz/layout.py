@@ -48,7 +48,7 @@ JOBS: Mapping[str, int] = {name: at for at, name in enumerate(re.findall(r"\bJOB
 
 
 def flags(name: str, bits: int) -> dict[str, bool]:
-    """Named bits of a field: SWITCHES or TRAITS."""
+    """Named bits of a field: SWITCHES, OF_THREE, OF_FOUR or TRAITS."""
     return {field: bool(bits >> bit & 1) for bit, field in _FIELDS[name]}
 
 

@@ -79,8 +79,11 @@ def decap_input(rules: DecapRules, kind: Kind, frame: bytes, missing: int, *more
 
 
 def _pack_rules(rules: DecapRules) -> bytes:
+    numbers = {name: value for name in DecapRules.__slots__ if isinstance(value := getattr(rules, name), int)}
     values: dict[str, int] = {
-        "switches": pack_flags("SWITCHES", {name: getattr(rules, name, False) for name in DecapRules.__slots__}),
+        "switches": pack_flags("SWITCHES", {name: bool(value & 1) for name, value in numbers.items()})
+        | pack_flags("OF_THREE", {name: bool(value & 2) for name, value in numbers.items()})
+        | pack_flags("OF_FOUR", {name: bool(value & 2) for name, value in numbers.items()}),
         "inner_vlan": rules.inner_vlan, "ecn": rules.ecn, "lengths": rules.lengths,
         "reserved_mask": rules.reserved_mask, "port": max(rules.ports, default=0),
     }  # fmt: skip

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vxlanpkt import NO_TUNNEL, DecapPolicy, FrameBatch, Packet, Tunnel
 from vxlanpkt.kernel import python
 from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, NO_SPACE, EncapMode, Underlay
-from vxlanpkt.kernel.spans import Fault, Kind, Place, Walk
+from vxlanpkt.kernel.spans import Fault, Kind, Place, Reading, Walk
 from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunnels, vxlan_frames
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -152,12 +152,16 @@ def test_the_longest_frames(version: int, size: int) -> None:
 
 @law
 @given(
-    data=any_bytes, kind=st.sampled_from(KINDS), lost=missing, tunnels_left=st.integers(0, 70), any_length=st.booleans()
+    data=any_bytes,
+    kind=st.sampled_from(KINDS),
+    lost=missing,
+    tunnels_left=st.integers(0, 70),
+    reading=st.sampled_from(Reading),
 )
-def test_walk(data: bytes, kind: Kind, lost: int, tunnels_left: int, any_length: bool) -> None:
+def test_walk(data: bytes, kind: Kind, lost: int, tunnels_left: int, reading: int) -> None:
     """All spans and the fault, through tunnels and tags deeper than one call of C has room for."""
-    ours = python.walk(data, lost, kind, python.hold_ports(PORTS), tunnels_left, any_length)
-    theirs = c.walk(data, lost, kind, c.hold_ports(PORTS), tunnels_left, any_length)
+    ours = python.walk(data, lost, kind, python.hold_ports(PORTS), tunnels_left, reading)
+    theirs = c.walk(data, lost, kind, c.hold_ports(PORTS), tunnels_left, reading)
     assert written_out(theirs) == written_out(ours)
 
 
@@ -168,15 +172,13 @@ def written_out(walk: Walk) -> tuple[bytes, list[Place], int, Fault | None]:
 
 
 @law
-@given(data=any_bytes, kind=st.sampled_from(KINDS), lost=missing, any_length=st.booleans(), cut=st.data())
-def test_scan(data: bytes, kind: Kind, lost: int, any_length: bool, cut: st.DataObject) -> None:
+@given(data=any_bytes, kind=st.sampled_from(KINDS), lost=missing, reading=st.sampled_from(Reading), cut=st.data())
+def test_scan(data: bytes, kind: Kind, lost: int, reading: int, cut: st.DataObject) -> None:
     """One header anywhere in a buffer of any kind, bounds outside of it included."""
     start = cut.draw(st.integers(-1, len(data) + 1))
     end = cut.draw(st.integers(-1, len(data) + 1))
     for buffer in (data, bytearray(data), memoryview(data)):
-        assert c.scan(kind, buffer, start, end, lost, any_length) == python.scan(
-            kind, buffer, start, end, lost, any_length
-        )
+        assert c.scan(kind, buffer, start, end, lost, reading) == python.scan(kind, buffer, start, end, lost, reading)
 
 
 @law

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from . import ovs
 from .namespaces import missing, sweep
+from .ovs import Switch
 from .rig import Rig
 
 
@@ -36,6 +38,20 @@ def means() -> None:
 def rig(means: None) -> Iterator[Rig]:
     """One underlay for the whole run; each test puts its own vxlan device on it."""
     made = Rig()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def switch(means: None) -> Iterator[Switch]:
+    """One Open vSwitch for the whole run; each test gives it a tunnel port of its own."""
+    reason = ovs.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    ovs.sweep()
+    made = Switch()
     try:
         yield made
     finally:

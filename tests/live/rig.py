@@ -97,7 +97,9 @@ class Rig:
             end.close()
 
     @contextmanager
-    def device(self, *options: str, ip_version: int = 4, port: int = 4789, vni: int = VNI) -> Iterator[None]:
+    def device(
+        self, *options: str, ip_version: int = 4, port: int = 4789, vni: int = VNI, learning: bool = False
+    ) -> Iterator[None]:
         """The kernel's vxlan device towards the peer, up, for the time of the block; *options* as iproute2 has them."""
         local, remote = (KERNEL_IP, PEER_IP) if ip_version == 4 else (KERNEL_IP6, PEER_IP6)
         self.kernel.ip(
@@ -116,7 +118,7 @@ class Rig:
             remote,
             "dstport",
             str(port),
-            "nolearning",
+            "learning" if learning else "nolearning",
             *options,
         )
         with self._up():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from .namespaces import Namespace
@@ -77,6 +79,17 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Keep this thread on one processor: the kernel then takes frames in the order in which they were sent."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _whole(data: bytes, ancillary: list[tuple[int, int, bytes]]) -> Seen:

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xEF513F21
+#define VXLANPKT_CONTRACT 0xBF6251B1
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -75,7 +75,9 @@ enum vxlanpkt_reason {
     REASON_LAYER_TRUNCATED = 62,
     REASON_LAYER_MALFORMED = 63,
     REASON_LAYER_CHECKSUM = 64,
-    REASON_NO_ROOM = 65
+    REASON_NO_ROOM = 65,
+    REASON_GPE_P_FLAG = 66,
+    REASON_OUTER_SOURCE = 67
 };
 
 /* spans.Kind; NOTHING follows a header behind which no built-in layer is known. */
@@ -122,7 +124,17 @@ enum vxlanpkt_checksum_state {
 
 enum vxlanpkt_lengths { LENGTHS_STRICT = 0, LENGTHS_SNAPPED = 1, LENGTHS_CAPTURED = 2 };
 enum vxlanpkt_inner_vlan { INNER_VLAN_KEEP = 0, INNER_VLAN_STRIP = 1, INNER_VLAN_DROP = 2 };
-enum vxlanpkt_ecn_rule { ECN_RULE_IGNORE = 0, ECN_RULE_RFC6040 = 1, ECN_RULE_UNTAGGED = 2 };
+enum vxlanpkt_ecn_rule { ECN_RULE_IGNORE = 0, ECN_RULE_RFC6040 = 1, ECN_RULE_LINUX = 2, ECN_RULE_OVS = 3 };
+enum vxlanpkt_ip_options { IP_OPTIONS_DROP = 0, IP_OPTIONS_ACCEPT = 1, IP_OPTIONS_HOST = 2, IP_OPTIONS_OVS = 3 };
+enum vxlanpkt_gpe_rule { GPE_RULE_OFF = 0, GPE_RULE_ON = 1, GPE_RULE_LINUX = 2, GPE_RULE_OVS = 3 };
+enum vxlanpkt_inner_length { INNER_LENGTH_IGNORE = 0, INNER_LENGTH_CHECK = 1, INNER_LENGTH_LINUX = 2 };
+enum vxlanpkt_udp_length {
+    UDP_LENGTH_CHECK = 0,
+    UDP_LENGTH_JUMBO = 1,
+    UDP_LENGTH_IGNORE = 2,
+    UDP_LENGTH_OVERRUN = 3
+};
+enum vxlanpkt_reading { READING_STRICT = 0, READING_CAPTURED = 1, READING_IP = 2 };
 enum vxlanpkt_ecn_mode { ECN_MODE_NONE = 0, ECN_MODE_RFC6040 = 1, ECN_MODE_LINUX = 2 };
 enum vxlanpkt_df { DF_UNSET = 0, DF_SET = 1, DF_INHERIT = 2 };
 enum vxlanpkt_flow_label { FLOW_LABEL_FIXED = 0, FLOW_LABEL_INHERIT = 1, FLOW_LABEL_HASH = 2 };
@@ -170,6 +182,8 @@ struct vxlanpkt_rules {
     uint8_t zero_checksum6;
     uint8_t atomic_fragments;
     uint8_t ip_options;
+    uint8_t check_outer_source;
+    uint8_t udp_length;
     uint8_t inner_vlan;
     uint8_t check_inner_source;
     uint8_t check_inner_length;
@@ -300,8 +314,8 @@ struct vxlanpkt_header vxlanpkt_encap_header(const uint8_t *data, uint64_t size,
                                              const struct vxlanpkt_recipe *recipe, uint32_t identification);
 uint32_t vxlanpkt_clears_df(const uint8_t *data, uint64_t size, const struct vxlanpkt_recipe *recipe);
 struct vxlanpkt_walk vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
-                                   uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t any_length);
+                                   uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t reading);
 struct vxlanpkt_walk vxlanpkt_scan(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
-                                   uint32_t kind, uint32_t any_length);
+                                   uint32_t kind, uint32_t reading);
 uint32_t vxlanpkt_flow_hash(const uint8_t *data, uint64_t size, uint32_t symmetric, uint32_t raw);
 uint32_t vxlanpkt_sum(const uint8_t *data, uint64_t size);

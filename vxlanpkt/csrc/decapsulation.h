@@ -6,7 +6,13 @@
 
 enum { ETHERNET_LINK = 1, RAW_LINK = 101 };
 enum { FLAG_G = 0x80, FLAG_I = 0x08, FLAG_O = 0x01, VERSION_BITS = 0x30 };
-enum { SEGMENT_ROUTING = 4, DROPPED = 4 };
+enum { DROPPED = 4 };
+
+/* What P defines: the version and the next protocol. */
+static const uint64_t WITH_P = 0x300000FF00000000;
+
+/* The bytes of a frame from which Linux takes the tag off: it looks at two behind the inner EtherType. */
+enum { TAG_REMOVABLE = 20 };
 
 /* RFC 6040 figure 4: the inner ECN after decapsulation, by [outer][inner]. */
 static const uint8_t ECN_AFTER[4][4] = {
@@ -41,20 +47,31 @@ INLINE void put_mapped(uint8_t *column, const uint8_t *address)
 
 /* -- the outer headers */
 
-INLINE uint32_t judge_udp_checksum(const struct job *job, struct extent udp, const uint8_t *src, const uint8_t *dst,
-                                   uint32_t address_size)
+/* What the checksum of a datagram needs to know of its IP packet. */
+struct packet {
+    uint64_t payload; /* where it begins: behind the fixed header over IPv6 */
+    uint64_t frame_end;
+    const uint8_t *src, *dst;
+    uint32_t address_size;
+};
+
+INLINE uint32_t judge_udp_checksum(const struct job *job, struct extent udp, struct packet packet)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     uint32_t field = load16(job->buf + udp.start + 6);
     if (field == 0) {
         job->record->udp_checksum = CHECKSUM_ABSENT;
-        return address_size == 16 && !rules->zero_checksum6 ? REASON_UDP_CHECKSUM_ZERO : REASON_OK;
+        return packet.address_size == 16 && !rules->zero_checksum6 ? REASON_UDP_CHECKSUM_ZERO : REASON_OK;
     }
     if (!rules->verify_udp_checksum || udp.missing)
         return REASON_OK;
-    uint64_t length = udp.end - udp.start;
-    uint64_t pseudo_header = pseudo_header_sum(src, dst, address_size, PROTOCOL_UDP, length);
-    if (fold(pseudo_header + ones_complement_sum(job->buf + udp.start, length)) == 0xFFFF) {
+    uint64_t length = udp.end - udp.start, covered = length;
+    if (rules->udp_length == UDP_LENGTH_IGNORE) { /* what IP calls its payload, and all bytes that came */
+        length = udp.end - packet.payload;
+        covered = packet.frame_end - udp.start;
+    }
+    uint64_t pseudo_header = pseudo_header_sum(packet.src, packet.dst, packet.address_size, PROTOCOL_UDP, length);
+    if (fold(pseudo_header + ones_complement_sum(job->buf + udp.start, covered)) == 0xFFFF) {
         job->record->udp_checksum = CHECKSUM_VALID;
         return REASON_OK;
     }
@@ -67,14 +84,25 @@ INLINE bool is_accepted_port(const struct vxlanpkt_rules *rules, uint32_t port)
     return rules->ports[port >> 3] >> (port & 7) & 1;
 }
 
+/* How scan_udp is to read the length: what concerns one IP version does not hold for the other. */
+INLINE uint32_t udp_rule(const struct vxlanpkt_rules *rules, uint32_t address_size)
+{
+    uint32_t rule = rules->udp_length;
+    if (rules->lengths == LENGTHS_CAPTURED && rule != UDP_LENGTH_IGNORE)
+        return UDP_LENGTH_JUMBO;
+    if ((rule == UDP_LENGTH_JUMBO && address_size == 4) || (rule == UDP_LENGTH_OVERRUN && address_size == 16))
+        return UDP_LENGTH_CHECK;
+    return rule;
+}
+
 /* The payload of a UDP datagram to one of the rules' ports becomes `content`. */
-INLINE uint32_t decap_udp(const struct job *job, struct extent in, bool fragmented, const uint8_t *src,
-                          const uint8_t *dst, uint32_t address_size, struct extent *content)
+INLINE uint32_t decap_udp(const struct job *job, struct extent in, struct packet packet, bool fragmented,
+                          struct extent *content)
 {
     const struct vxlanpkt_rules *rules = job->rules;
     struct span udp;
     struct fault fault;
-    if (!scan_udp(job->buf, in, rules->lengths == LENGTHS_CAPTURED, &udp, &fault))
+    if (!scan_udp(job->buf, in, udp_rule(rules, packet.address_size), &udp, &fault))
         return fault.reason;
     uint32_t port = (uint32_t)udp.key;
     if (!is_accepted_port(rules, port))
@@ -87,7 +115,7 @@ INLINE uint32_t decap_udp(const struct job *job, struct extent in, bool fragment
         job->record->notes |= NOTE_TRAILER;
     *content = (struct extent){udp.header_end, udp.end, udp.missing};
     struct extent datagram = {in.start, udp.end, udp.missing};
-    return judge_udp_checksum(job, datagram, src, dst, address_size);
+    return judge_udp_checksum(job, datagram, packet);
 }
 
 /* Whether the checksum of an IPv4 header, which mostly is 20 bytes long, is right: whether 65,535 divides the sum of its
@@ -102,6 +130,20 @@ INLINE bool is_good_header(const uint8_t *header, uint64_t length)
     memcpy(&second, header + 8, 8);
     memcpy(&third, header + 16, 4);
     return ((first & 0xFFFFFFFF) + (first >> 32) + (second & 0xFFFFFFFF) + (second >> 32) + third) % 0xFFFF == 0;
+}
+
+INLINE bool accepts_options(const struct vxlanpkt_rules *rules, const uint8_t *options, uint64_t size)
+{
+    return rules->ip_options == IP_OPTIONS_ACCEPT
+           || (rules->ip_options == IP_OPTIONS_HOST && are_sound_options(options, size));
+}
+
+INLINE bool accepts_extensions(const struct vxlanpkt_rules *rules, const uint8_t *header, uint64_t size, bool others)
+{
+    if (rules->ip_options == IP_OPTIONS_OVS)
+        return are_known_extensions(header, size);
+    return !others || rules->ip_options == IP_OPTIONS_ACCEPT
+           || (rules->ip_options == IP_OPTIONS_HOST && are_sound_extensions(header, size));
 }
 
 INLINE uint32_t decap_ipv4(const struct job *job, struct extent in, struct extent *content, struct underlay *underlay)
@@ -120,7 +162,7 @@ INLINE uint32_t decap_ipv4(const struct job *job, struct extent in, struct exten
     if (ip.key == VXLANPKT_NO_KEY)
         return REASON_FRAGMENT;
     uint64_t header_length = ip.header_end - ip.start;
-    if (header_length > 20 && !rules->ip_options)
+    if (header_length > 20 && !accepts_options(rules, header + 20, header_length - 20))
         return REASON_IPV4_OPTIONS;
     if (rules->verify_ip_checksum) {
         bool good = is_good_header(header, header_length);
@@ -135,7 +177,8 @@ INLINE uint32_t decap_ipv4(const struct job *job, struct extent in, struct exten
         record->notes |= NOTE_PADDING;
     *underlay = (struct underlay){4, header[1], record->outer_src};
     struct extent datagram = {ip.header_end, ip.end, ip.missing};
-    return decap_udp(job, datagram, ip.missing >= FRAGMENTED, header + 12, header + 16, 4, content);
+    struct packet packet = {ip.header_end, in.end, header + 12, header + 16, 4};
+    return decap_udp(job, datagram, packet, ip.missing >= FRAGMENTED, content);
 }
 
 /* What the extension headers of a sound IPv6 packet say. */
@@ -189,7 +232,7 @@ INLINE uint32_t decap_ipv6(const struct job *job, struct extent in, struct exten
     struct chain chain = {false, false, NULL};
     if (ip.header_end - ip.start > 40)
         chain = read_chain(job->buf, in.start, ip.header_end);
-    if (chain.others && !rules->ip_options)
+    if (!accepts_extensions(rules, header, ip.header_end - ip.start, chain.others))
         return REASON_IPV6_OPTIONS;
     record->outer_family = 6;
     memcpy(record->outer_src, header + 8, 16);
@@ -198,9 +241,10 @@ INLINE uint32_t decap_ipv6(const struct job *job, struct extent in, struct exten
         record->notes |= NOTE_PADDING;
     *underlay = (struct underlay){6, (int32_t)(load16(header) >> 4 & 0xFF), record->outer_src};
     bool fragmented = ip.missing >= FRAGMENTED || (chain.fragmented && !rules->atomic_fragments);
-    const uint8_t *dst = chain.final_destination ? chain.final_destination : header + 24;
+    bool is_final = !chain.final_destination || rules->udp_length == UDP_LENGTH_IGNORE;
+    struct packet packet = {in.start + 40, in.end, header + 8, is_final ? header + 24 : chain.final_destination, 16};
     struct extent datagram = {ip.header_end, ip.end, ip.missing};
-    return decap_udp(job, datagram, fragmented, header + 8, dst, 16, content);
+    return decap_udp(job, datagram, packet, fragmented, content);
 }
 
 /* A link-layer header or a tag. */
@@ -276,13 +320,26 @@ static bool is_accepted_source(const struct vxlanpkt_rules *rules, uint32_t vers
     return false;
 }
 
-INLINE uint32_t judge_gpe(uint32_t flags, uint32_t next_protocol, struct vxlanpkt_record *record)
+/* Whether no packet can come from an address: "this host", loopback, multicast, broadcast (RFC 1122 3.2.1.3). IPv4 is in
+ * its mapped form. */
+static bool is_martian(uint32_t version, const uint8_t *source)
 {
-    if (flags & VERSION_BITS)
+    if (version == 4) {
+        uint32_t address = load32(source + 12);
+        return address == 0 || address == 0xFFFFFFFF || address >> 24 == 127 || address >> 28 == 0xE;
+    }
+    return version == 6 && (source[0] == 0xFF || (load64(source) == 0 && load64(source + 8) == 1));
+}
+
+INLINE uint32_t judge_gpe(uint32_t flags, uint32_t next_protocol, bool ovs, struct vxlanpkt_record *record)
+{
+    if (flags & VERSION_BITS && !ovs)
         return REASON_GPE_VERSION;
     if (flags & FLAG_O)
         return REASON_GPE_OAM;
-    if (next_protocol < 1 || next_protocol > GPE_LAST)
+    if (!(flags & GPE_P_FLAG))
+        return REASON_OK;
+    if (next_protocol < 1 || next_protocol > GPE_LAST || (ovs && next_protocol != GPE_ETHERNET))
         return REASON_GPE_NEXT_PROTOCOL;
     if (next_protocol == GPE_IPV4 || next_protocol == GPE_IPV6) {
         record->inner_link_type = RAW_LINK;
@@ -310,13 +367,16 @@ INLINE uint32_t decap_vxlan(const struct job *job, struct extent in, struct unde
         return REASON_VXLAN_I_FLAG;
     if (flags & FLAG_G && flags & GPE_P_FLAG && (rules->gbp || rules->gpe))
         return REASON_GBP_WITH_GPE;
+    if (rules->gpe == GPE_RULE_LINUX && !(flags & GPE_P_FLAG))
+        return REASON_GPE_P_FLAG;
     record->inner_link_type = ETHERNET_LINK;
-    if (rules->gpe && flags & GPE_P_FLAG) {
-        uint32_t reason = judge_gpe(flags, record->flags & 0xFF, record);
+    if (rules->gpe) {
+        uint32_t reason = judge_gpe(flags, record->flags & 0xFF, rules->gpe == GPE_RULE_OVS, record);
         if (reason != REASON_OK)
             return reason;
     }
-    if (header & rules->reserved_mask)
+    bool with_p = rules->gpe == GPE_RULE_OVS && flags & GPE_P_FLAG;
+    if (header & rules->reserved_mask & ~(with_p ? WITH_P : 0))
         return REASON_VXLAN_RESERVED;
     if (rules->vni_count >= 0 && !is_accepted_vni(rules, record->vni))
         return REASON_VNI_REFUSED;
@@ -326,6 +386,8 @@ INLINE uint32_t decap_vxlan(const struct job *job, struct extent in, struct unde
         if (!is_accepted_source(rules, underlay.version, source))
             return REASON_SOURCE_REFUSED;
     }
+    if (rules->check_outer_source && is_martian(underlay.version, underlay.source))
+        return REASON_OUTER_SOURCE;
     *content = (struct extent){vxlan.header_end, vxlan.end, vxlan.missing};
     return REASON_OK;
 }
@@ -371,29 +433,67 @@ INLINE uint32_t judge_inner_ethernet(const struct job *job, struct extent in)
         return REASON_INNER_SOURCE;
     if (is_own_mac(rules, source))
         return REASON_INNER_OWN_MAC;
+    if (record->inner_tags && rules->check_inner_length == INNER_LENGTH_LINUX
+        && in.end - in.start + in.missing < TAG_REMOVABLE)
+        return REASON_INNER_LENGTH;
     if (rules->inner_vlan == INNER_VLAN_STRIP && record->inner_tags && in.end - in.start >= 18)
         record->notes |= NOTE_STRIPPED;
     return REASON_OK;
 }
 
-INLINE bool looks_at_ecn(const struct job *job, int32_t tos)
+INLINE bool looks_at_ecn(const struct job *job, bool right_version)
 {
-    if (tos < 0)
-        return false;
-    return job->rules->ecn == ECN_RULE_RFC6040 || (job->rules->ecn == ECN_RULE_UNTAGGED && !job->record->inner_tags);
+    if (job->rules->ecn == ECN_RULE_LINUX)
+        return !job->record->inner_tags;
+    return job->rules->ecn == ECN_RULE_RFC6040 && right_version;
 }
 
-INLINE uint32_t judge_ecn(const struct job *job, int32_t tos, const uint8_t *header, bool is_ipv4)
+INLINE uint32_t carry_mark(uint32_t inner, uint32_t after, struct vxlanpkt_record *record)
 {
-    struct vxlanpkt_record *record = job->record;
-    uint32_t ecn = is_ipv4 ? header[1] & 3 : header[1] >> 4 & 3;
-    uint32_t after = ECN_AFTER[tos & 3][ecn];
     if (after == DROPPED)
         return REASON_ECN_CONGESTION;
     record->inner_ecn = (uint8_t)after;
-    if (after != ecn)
+    if (after != inner)
         record->notes |= NOTE_REMARKED;
     return REASON_OK;
+}
+
+INLINE uint32_t ecn_bits(const uint8_t *header, bool is_ipv4) { return is_ipv4 ? header[1] & 3 : header[1] >> 4 & 3; }
+
+INLINE uint32_t judge_ecn(const struct job *job, int32_t tos, const uint8_t *header, bool is_ipv4)
+{
+    uint32_t inner = ecn_bits(header, is_ipv4);
+    return carry_mark(inner, ECN_AFTER[tos & 3][inner], job->record);
+}
+
+/* Whether the lengths of an IP packet fit, and its extension headers, of whatever version it says it is. */
+COLD bool is_whole_packet(const uint8_t *buf, struct extent in, bool is_ipv4)
+{
+    uint64_t available = in.end - in.start;
+    const uint8_t *header = buf + in.start;
+    if (available < (is_ipv4 ? 20 : 40))
+        return false;
+    if (is_ipv4) {
+        uint64_t header_length = (header[0] & 15u) * 4, total_length = load16(header + 2);
+        return 20 <= header_length && header_length <= total_length && total_length <= available + in.missing;
+    }
+    uint64_t payload_length = load16(header + 4);
+    if (payload_length > available - 40 + in.missing)
+        return false;
+    struct span span;
+    struct fault fault;
+    return scan_extensions(buf, (struct extent){in.start, in.start + smaller(40 + payload_length, available), in.missing},
+                           &span, &fault);
+}
+
+/* Open vSwitch carries nothing inwards but CE, and takes what it cannot parse for Not-ECT. */
+COLD uint32_t judge_ovs_ecn(const struct job *job, struct extent in, uint32_t outer, bool is_ipv4)
+{
+    bool is_whole = is_whole_packet(job->buf, in, is_ipv4);
+    if (outer != CE && !is_whole)
+        return REASON_OK;
+    uint32_t inner = is_whole ? ecn_bits(job->buf + in.start, is_ipv4) : NOT_ECT;
+    return carry_mark(inner, outer == CE ? ECN_AFTER[CE][inner] : inner, job->record);
 }
 
 /* Fill in what a sound inner IP header says; a broken one says nothing. */
@@ -433,11 +533,17 @@ INLINE uint32_t decap_inner_ip(const struct job *job, struct extent in, int32_t 
     if (!is_ipv4 && job->record->inner_ethertype != TYPE_IPV6)
         return REASON_OK;
     uint64_t needed = is_ipv4 ? 20 : 40;
+    if (rules->ecn == ECN_RULE_OVS && tos >= 0 && job->record->inner_tags < 2) {
+        uint32_t reason = judge_ovs_ecn(job, in, (uint32_t)tos & 3, is_ipv4);
+        if (reason != REASON_OK)
+            return reason;
+    }
     if (in.end - in.start < needed) {
         bool is_short = in.end - in.start + in.missing < needed;
-        return is_short && rules->check_inner_length ? REASON_INNER_LENGTH : REASON_OK;
+        bool unread = rules->check_inner_length == INNER_LENGTH_LINUX && job->record->inner_tags;
+        return is_short && rules->check_inner_length && !unread ? REASON_INNER_LENGTH : REASON_OK;
     }
-    if (looks_at_ecn(job, tos) && job->buf[in.start] >> 4 == (is_ipv4 ? 4 : 6)) {
+    if (tos >= 0 && looks_at_ecn(job, job->buf[in.start] >> 4 == (is_ipv4 ? 4 : 6))) {
         uint32_t reason = judge_ecn(job, tos, job->buf + in.start, is_ipv4);
         if (reason != REASON_OK)
             return reason;
@@ -462,6 +568,8 @@ INLINE uint32_t decap_inner(const struct job *job, struct extent in, int32_t tos
     record->inner_original_length = (uint32_t)(length + in.missing);
     if (in.missing)
         record->notes |= NOTE_CUT;
+    if (job->rules->gpe == GPE_RULE_LINUX && record->inner_link_type != RAW_LINK)
+        return length ? REASON_OK : REASON_INNER_TRUNCATED;
     if (record->inner_link_type == ETHERNET_LINK) {
         if (length < 14)
             return 14 - length <= in.missing ? REASON_CAPTURE_CUT : REASON_INNER_TRUNCATED;

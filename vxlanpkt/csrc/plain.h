@@ -107,19 +107,20 @@ struct plain_rules {
 
 #define FLIPPED_I ((uint64_t)FLAG_I << 56)
 
-/* Where the rules look at sources or call I reserved, and where rows do not start with Ethernet, no frame is plain; nor
+/* Where the rules look at sources, want P or call I reserved, and where rows do not start with Ethernet, no frame is plain; nor
  * where they look inside, but the columns are brief. */
 INLINE struct plain_rules plain_rules_of(const struct vxlanpkt_rules *rules, uint32_t kind, bool full)
 {
-    const uint64_t p_flag = (uint64_t)GPE_P_FLAG << 56;
+    const uint32_t gpe_bits = GPE_P_FLAG | (rules->gpe ? VERSION_BITS | FLAG_O : 0);
     return (struct plain_rules){
         .rules = rules,
-        .special = rules->reserved_mask | (rules->gbp || rules->gpe ? p_flag : 0) | FLIPPED_I,
+        .special = rules->reserved_mask | (rules->gbp || rules->gpe ? (uint64_t)gpe_bits << 56 : 0) | FLIPPED_I,
         .usual_port = rules->usual_port,
-        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && !(rules->reserved_mask & FLIPPED_I)
-                    && (full || !looks_inside(rules)),
+        .possible = kind == KIND_ETHERNET && rules->source_count < 0 && rules->gpe != GPE_RULE_LINUX
+                    && !(rules->reserved_mask & FLIPPED_I) && (full || !looks_inside(rules)),
         .verify_ip_checksum = rules->verify_ip_checksum,
-        .more = rules->verify_udp_checksum || !rules->zero_checksum6 || rules->vni_count >= 0,
+        .more = rules->verify_udp_checksum || !rules->zero_checksum6 || rules->vni_count >= 0
+                || rules->check_outer_source,
         .inside = looks_inside(rules),
     };
 }
@@ -145,6 +146,16 @@ INLINE bool is_good_datagram(const uint8_t *frame, uint32_t udp, uint64_t length
     return fold((uint64_t)sum + PROTOCOL_UDP + length) == 0xFFFF;
 }
 
+/* Whether the source address of the IP header that ends at `end` is a martian. */
+INLINE bool is_martian_before(const uint8_t *end, uint32_t address_size)
+{
+    uint8_t mapped[16];
+    if (address_size == 16)
+        return is_martian(6, end - 32);
+    put_mapped(mapped, end - 8);
+    return is_martian(4, mapped);
+}
+
 /* Whether a datagram that fills the frame meets what only some rules ask for. */
 INLINE bool meets_more(const uint8_t *frame, uint64_t length, const struct vxlanpkt_rules *rules, uint32_t udp,
                        uint32_t address_size, uint32_t checksum, uint32_t vni)
@@ -152,6 +163,8 @@ INLINE bool meets_more(const uint8_t *frame, uint64_t length, const struct vxlan
     if (checksum == 0 && address_size == 16 && !rules->zero_checksum6)
         return false;
     if (checksum && rules->verify_udp_checksum && !is_good_datagram(frame, udp, length - udp, address_size))
+        return false;
+    if (rules->check_outer_source && is_martian_before(frame + udp, address_size))
         return false;
     return rules->vni_count < 0 || is_accepted_vni(rules, vni);
 }

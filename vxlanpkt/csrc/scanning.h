@@ -9,6 +9,8 @@
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMPV6 = 58 };
 enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, AUTHENTICATION = 51, DESTINATION = 60 };
+enum { RPL_ROUTING = 3, SEGMENT_ROUTING = 4 };
+enum { MOBILITY = 135, HIP = 139, SHIM6 = 140 };
 enum { TYPE_IPV4 = 0x0800, TYPE_ARP = 0x0806, TYPE_IPV6 = 0x86DD, TYPE_DOT1Q = 0x8100, TYPE_QINQ = 0x88A8 };
 enum { GPE_IPV4 = 1, GPE_IPV6 = 2, GPE_ETHERNET = 3, GPE_LAST = 5, GPE_P_FLAG = 0x04 };
 
@@ -116,8 +118,8 @@ INLINE bool scan_ipv4(const uint8_t *buf, struct extent in, bool any_length, str
 
 INLINE bool is_chained(uint32_t key)
 {
-    return key == ROUTING || key == FRAGMENT || key == AUTHENTICATION || key == DESTINATION || key == 135
-           || key == 139 || key == 140;
+    return key == ROUTING || key == FRAGMENT || key == AUTHENTICATION || key == DESTINATION
+           || key == MOBILITY || key == HIP || key == SHIM6;
 }
 
 INLINE uint64_t extension_length(uint32_t kind, uint32_t length_field)
@@ -194,13 +196,21 @@ INLINE bool scan_ipv6(const uint8_t *buf, struct extent in, bool any_length, str
     return accept(span, KIND_IPV6, in, in.start + 40, in.end, key);
 }
 
-INLINE bool scan_udp(const uint8_t *buf, struct extent in, bool any_length, struct span *span, struct fault *fault)
+/* Whether a length that UDP's field has stands for all bytes there. */
+INLINE bool means_all(uint64_t length, uint64_t available, uint32_t rule)
+{
+    if (rule == UDP_LENGTH_OVERRUN)
+        return available < length && length <= available + 20;
+    return rule == UDP_LENGTH_IGNORE || length == 0;
+}
+
+INLINE bool scan_udp(const uint8_t *buf, struct extent in, uint32_t rule, struct span *span, struct fault *fault)
 {
     uint64_t available = in.end - in.start;
     if (available < 8)
         return cut(fault, REASON_UDP_HEADER_TRUNCATED, 8, in, FIELD_NONE);
     uint64_t length = load16(buf + in.start + 4);
-    if (length == 0 && any_length)
+    if (rule != UDP_LENGTH_CHECK && means_all(length, available + in.missing, rule))
         length = available + in.missing;
     if (length < 8)
         return refuse(fault, REASON_UDP_LENGTH, 8, FIELD_LENGTH, length);
@@ -286,16 +296,23 @@ INLINE bool scan_raw(const uint8_t *buf, struct extent in, bool any_length, stru
     return refuse(fault, REASON_IP_VERSION, 1, FIELD_VERSION, version);
 }
 
-static bool scan(uint32_t kind, const uint8_t *buf, struct extent in, bool any_length, struct span *span,
+/* What READING_CAPTURED and READING_IP mean to UDP. */
+INLINE uint32_t udp_length_of(uint32_t reading)
+{
+    return reading == READING_IP ? UDP_LENGTH_IGNORE : reading == READING_CAPTURED ? UDP_LENGTH_JUMBO : UDP_LENGTH_CHECK;
+}
+
+static bool scan(uint32_t kind, const uint8_t *buf, struct extent in, uint32_t reading, struct span *span,
                  struct fault *fault)
 {
+    const bool any_length = reading == READING_CAPTURED;
     switch (kind) {
     case KIND_ETHERNET: return scan_ethernet(buf, in, span, fault);
     case KIND_DOT1Q: return scan_dot1q(buf, in, span, fault);
     case KIND_ARP: return scan_arp(buf, in, span, fault);
     case KIND_IPV4: return scan_ipv4(buf, in, any_length, span, fault);
     case KIND_IPV6: return scan_ipv6(buf, in, any_length, span, fault);
-    case KIND_UDP: return scan_udp(buf, in, any_length, span, fault);
+    case KIND_UDP: return scan_udp(buf, in, udp_length_of(reading), span, fault);
     case KIND_TCP: return scan_tcp(buf, in, span, fault);
     case KIND_ICMP: return scan_message(KIND_ICMP, REASON_ICMP_TRUNCATED, in, span, fault);
     case KIND_ICMPV6: return scan_message(KIND_ICMPV6, REASON_ICMPV6_TRUNCATED, in, span, fault);
@@ -380,13 +397,13 @@ INLINE void put_fault(struct vxlanpkt_walk *walk, const struct fault *fault)
 
 /* Scan from header to header, from one of `kind`, until nothing known follows or there is no room for a row. */
 INLINE void walk_headers(const uint8_t *buf, struct extent in, uint32_t kind, const uint8_t *ports, uint32_t tunnels,
-                         bool any_length, struct vxlanpkt_walk *walk)
+                         uint32_t reading, struct vxlanpkt_walk *walk)
 {
     for (;;) {
         struct span span;
         struct fault fault;
         walk->kind = kind;
-        if (!scan(kind, buf, in, any_length, &span, &fault)) {
+        if (!scan(kind, buf, in, reading, &span, &fault)) {
             put_fault(walk, &fault);
             return;
         }

@@ -113,7 +113,8 @@ def hold_rules(rules: DecapRules) -> Held:
 
 _NUMBERS_OF_RULES = (
     "reserved_mask", "gbp", "gpe", "verify_ip_checksum", "verify_udp_checksum", "zero_checksum6", "atomic_fragments",
-    "ip_options", "inner_vlan", "check_inner_source", "check_inner_length", "ecn", "lengths",
+    "ip_options", "check_outer_source", "udp_length", "inner_vlan", "check_inner_source", "check_inner_length", "ecn",
+    "lengths",
 )  # fmt: skip
 
 
@@ -257,13 +258,13 @@ def transport_checksum(data: Buffer, pseudo_header: int) -> int:
     return 0xFFFF - ones_complement_sum(data, pseudo_header) or 0xFFFF
 
 
-def walk(data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, any_length: bool = False) -> Walk:
+def walk(data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, reading: int = 0) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
     if max_tunnels > _LARGEST_TUNNELS:
         max_tunnels = _LARGEST_TUNNELS
-    found = _walk(data, 0, len(data), missing, kind, ports, max_tunnels, any_length)
+    found = _walk(data, 0, len(data), missing, kind, ports, max_tunnels, reading)
     if found.more:
-        return _walk_on(data, found, ports, any_length)
+        return _walk_on(data, found, ports, reading)
     places = _buffer(found.places)[:]  # a copy: a buffer does not keep the struct
     fault = _fault(found) if found.reason else None
     return _unpack(found.kinds, found.count), partial(_place_at, places), found.kind, fault
@@ -274,24 +275,24 @@ def _place_at(places: Any, index: int) -> Place:
     return place
 
 
-def _walk_on(data: bytes, found: Any, ports: Any, any_length: bool) -> Walk:
+def _walk_on(data: bytes, found: Any, ports: Any, reading: int) -> Walk:
     """The rest of a walk of more rows than one call has room for."""
     kinds, places = _unpack(found.kinds, found.count), _buffer(found.places)[:]
     while found.more:
         _, start, end, _, missing = _place_at(places, len(kinds) - 1)
-        found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, any_length)
+        found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, reading)
         kinds += _unpack(found.kinds, found.count)
         places += _buffer(found.places)[:]
     fault = _fault(found) if found.reason else None
     return kinds, partial(_place_at, places), found.kind, fault
 
 
-def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
+def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading: int = 0) -> Row | Fault:
     """Scan one header of *kind* in `buf[start:end]`; bounds outside of *buf* are a fault too."""
     if not 0 <= start <= end <= len(buf):
         return Fault(Reason.ROW_OUT_OF_RANGE, max(end - start, 0))
     data = buf if type(buf) is bytes else _from_buffer(buf)
-    found = lib.vxlanpkt_scan(data, start, end, missing, kind, any_length)
+    found = lib.vxlanpkt_scan(data, start, end, missing, kind, reading)
     if found.reason:
         return _fault(found)
     return ord(found.kinds[0]), *_place_at(_buffer(found.places), 0)

@@ -8,6 +8,8 @@ bits, VNI, source; the inner frame's length, tag, source address, IP header, ECN
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from vxlanpkt.checksum import ones_complement_sum, pseudo_header_sum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract import (
@@ -16,11 +18,16 @@ from vxlanpkt.kernel.contract import (
     DecapRecord,
     DecapRules,
     ECNRule,
+    GPERule,
+    InnerLength,
     InnerVLAN,
+    IPOptions,
     Lengths,
     Note,
+    UDPLength,
     Underlay,
 )
+from vxlanpkt.kernel.options import are_known_extensions, are_sound_extensions, are_sound_options
 from vxlanpkt.kernel.scanning import (
     FOLLOWS,
     FRAGMENT,
@@ -28,6 +35,7 @@ from vxlanpkt.kernel.scanning import (
     SCANS,
     TAGS,
     extension_length,
+    scan_extensions,
     scan_ipv4,
     scan_ipv6,
     scan_udp,
@@ -44,6 +52,7 @@ _PORTS_OF = frozenset((6, 17))
 
 # VXLAN's flag bits in byte 0, and GPE's next protocols 1 to 5.
 _G, _VERSION, _I, _P, _O = 0x80, 0x30, 0x08, 0x04, 0x01
+_WITH_P = 0x300000FF_00000000  # what P defines: the version and the next protocol
 _GPE_IPV4, _GPE_IPV6, _GPE_ETHERNET, _GPE_LAST = 1, 2, 3, 5
 
 # RFC 6040 figure 4: the inner ECN after decapsulation, by [outer][inner]; None drops.
@@ -60,10 +69,23 @@ _DOT1Q, _IPV4, _IPV6, _RAW = int(Kind.DOT1Q), int(Kind.IPV4), int(Kind.IPV6), in
 _IP = (_IPV4, _IPV6)
 _TAG_OR_IP = (_DOT1Q, _IPV4, _IPV6)
 _TUNNELS = (int(Kind.VXLAN), int(Kind.VXLANGPE))
-_RFC6040, _UNTAGGED = ECNRule.RFC6040, ECNRule.UNTAGGED
+_ACCEPT, _HOST, _OVS_OPTIONS = IPOptions.ACCEPT, IPOptions.HOST, IPOptions.OVS
+_JUMBO, _IGNORE, _OVERRUN = UDPLength.JUMBO, UDPLength.IGNORE, UDPLength.OVERRUN
+_ECN_RFC6040, _ECN_LINUX, _ECN_OVS = ECNRule.RFC6040, ECNRule.LINUX, ECNRule.OVS
+_ONLY_GPE, _OVS_GPE, _TAGGED_UNREAD = GPERule.LINUX, GPERule.OVS, InnerLength.LINUX
 _STRICT, _CAPTURED = Lengths.STRICT, Lengths.CAPTURED
 _PADDING, _TRAILER, _CUT = int(Note.PADDING), int(Note.TRAILER), int(Note.CUT)
+_TAG_REMOVABLE = 20  # bytes of a frame from which Linux takes the tag off: it looks at two behind the inner EtherType
 _HEADER_SIZES = {_IPV4_TYPE: 20, _IPV6_TYPE: 40}
+
+
+class _Packet(NamedTuple):
+    """What the checksum of a datagram needs to know of its IP packet."""
+
+    payload: int  # where it begins: behind the fixed header over IPv6
+    frame_end: int
+    addresses: tuple[bytes, bytes]
+
 
 # Where a VXLAN header may begin, with its end and what is missing behind that.
 _Extent = tuple[int, int, int]
@@ -137,7 +159,7 @@ def _ipv4(
         return Reason.NOT_VXLAN, Underlay()
     if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
-    if header_end - start > 20 and not rules.ip_options:
+    if header_end - start > 20 and not _accepts_options(rules, buf, start + 20, header_end):
         return Reason.IPV4_OPTIONS, Underlay()
     if rules.verify_ip_checksum:
         good = ones_complement_sum(buf[start:header_end]) == 0xFFFF
@@ -150,7 +172,8 @@ def _ipv4(
     if ip_end < end:
         record.notes |= _PADDING
     underlay = Underlay(4, int.from_bytes(src, "big"), buf[start + 1])
-    return _udp(buf, header_end, ip_end, missing, rules, record, (src, dst), missing >= FRAGMENTED), underlay
+    packet = _Packet(header_end, end, (src, dst))
+    return _udp(buf, header_end, ip_end, packet, missing, rules, record, missing >= FRAGMENTED), underlay
 
 
 def _ipv6(
@@ -169,17 +192,32 @@ def _ipv6(
     if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
     fragmented, others = _chain(buf, start, header_end)
-    if others and not rules.ip_options:
+    if not _accepts_extensions(rules, buf, start, header_end, others):
         return Reason.IPV6_OPTIONS, Underlay()
     src, dst = bytes(buf[start + 8 : start + 24]), bytes(buf[start + 24 : start + 40])
-    final = _final_destination(buf, start, header_end) if others else None
+    final = _final_destination(buf, start, header_end) if others and rules.udp_length is not _IGNORE else None
     record.outer_family = 6
     record.outer_src, record.outer_dst = src, dst
     if ip_end < end:
         record.notes |= _PADDING
     fragmented = missing >= FRAGMENTED or (fragmented and not rules.atomic_fragments)
     underlay = Underlay(6, int.from_bytes(src, "big"), (buf[start] << 4 | buf[start + 1] >> 4) & 0xFF)
-    return _udp(buf, header_end, ip_end, missing, rules, record, (src, final or dst), fragmented), underlay
+    packet = _Packet(start + 40, end, (src, final or dst))
+    return _udp(buf, header_end, ip_end, packet, missing, rules, record, fragmented), underlay
+
+
+def _accepts_options(rules: DecapRules, buf: Buffer, start: int, end: int) -> bool:
+    return rules.ip_options is _ACCEPT or (rules.ip_options is _HOST and are_sound_options(buf, start, end))
+
+
+def _accepts_extensions(rules: DecapRules, buf: Buffer, start: int, end: int, others: bool) -> bool:
+    if rules.ip_options is _OVS_OPTIONS:
+        return are_known_extensions(buf, start, end)
+    return (
+        not others
+        or rules.ip_options is _ACCEPT
+        or (rules.ip_options is _HOST and are_sound_extensions(buf, start, end))
+    )
 
 
 def _chain(buf: Buffer, start: int, header_end: int) -> tuple[bool, bool]:
@@ -212,13 +250,13 @@ def _udp(
     buf: Buffer,
     start: int,
     end: int,
+    packet: _Packet,
     missing: int,
     rules: DecapRules,
     record: DecapRecord,
-    addresses: tuple[bytes, bytes],
     fragmented: bool,
 ) -> _Extent | Reason:
-    row = scan_udp(buf, start, end, missing, rules.lengths is _CAPTURED)
+    row = scan_udp(buf, start, end, missing, _udp_rule(rules, record.outer_family))
     if isinstance(row, Fault):
         return row.reason
     _, _, header_end, udp_end, key, missing = row
@@ -229,27 +267,40 @@ def _udp(
     record.outer_src_port, record.outer_dst_port = buf[start] << 8 | buf[start + 1], key
     if udp_end < end:
         record.notes |= _TRAILER
-    refused = _udp_checksum(buf, start, udp_end, missing, rules, record, addresses)
+    refused = _udp_checksum(buf, start, udp_end, packet, missing, rules, record)
     return refused if refused is not None else (header_end, udp_end, missing)
+
+
+def _udp_rule(rules: DecapRules, family: int) -> int:
+    """How `scan_udp` is to read the length: what concerns one IP version does not hold for the other."""
+    if rules.lengths is _CAPTURED and rules.udp_length is not _IGNORE:
+        return _JUMBO
+    if (rules.udp_length is _JUMBO and family == 4) or (rules.udp_length is _OVERRUN and family == 6):
+        return UDPLength.CHECK
+    return rules.udp_length
 
 
 def _udp_checksum(
     buf: Buffer,
     start: int,
     end: int,
+    packet: _Packet,
     missing: int,
     rules: DecapRules,
     record: DecapRecord,
-    addresses: tuple[bytes, bytes],
 ) -> Reason | None:
+    """Judge the checksum of the datagram `buf[start:end]`."""
     field = buf[start + 6] << 8 | buf[start + 7]
     if field == 0:
         record.udp_checksum = ChecksumState.ABSENT
         return Reason.UDP_CHECKSUM_ZERO if record.outer_family == 6 and not rules.zero_checksum6 else None
     if not rules.verify_udp_checksum or missing:
         return None
-    pseudo_header = pseudo_header_sum(*addresses, UDP_PROTOCOL, end - start)
-    if ones_complement_sum(buf[start:end], pseudo_header) == 0xFFFF:
+    length, covered = end - start, end
+    if rules.udp_length is _IGNORE:  # what IP calls its payload, and all bytes that came
+        length, covered = end - packet.payload, packet.frame_end
+    pseudo_header = pseudo_header_sum(*packet.addresses, UDP_PROTOCOL, length)
+    if ones_complement_sum(buf[start:covered], pseudo_header) == 0xFFFF:
         record.udp_checksum = ChecksumState.VALID
         return None
     partial = field == ones_complement_sum(b"", pseudo_header)
@@ -276,12 +327,15 @@ def _vxlan(
         return Reason.VXLAN_I_FLAG
     if flags & _G and flags & _P and (rules.gbp or rules.gpe):
         return Reason.GBP_WITH_GPE
+    if rules.gpe is _ONLY_GPE and not flags & _P:
+        return Reason.GPE_P_FLAG
     record.inner_link_type = ETHERNET_LINK
-    if rules.gpe and flags & _P:
-        refused = _gpe(flags, buf[start + 3], record)
+    if rules.gpe:
+        refused = _gpe(flags, buf[start + 3], rules, record)
         if refused is not None:
             return refused
-    if header & rules.reserved_mask:
+    with_p = rules.gpe is _OVS_GPE and flags & _P
+    if header & rules.reserved_mask & ~(_WITH_P if with_p else 0):
         return Reason.VXLAN_RESERVED
     if rules.vnis is not None and record.vni not in rules.vnis:
         return Reason.VNI_REFUSED
@@ -289,15 +343,26 @@ def _vxlan(
         underlay.version == version and underlay.source & mask == network for version, network, mask in rules.sources
     ):
         return Reason.SOURCE_REFUSED
+    if rules.check_outer_source and _is_martian(underlay.version, underlay.source):
+        return Reason.OUTER_SOURCE
     return start + 8, end, missing
 
 
-def _gpe(flags: int, next_protocol: int, record: DecapRecord) -> Reason | None:
-    if flags & _VERSION:
+def _is_martian(version: int, source: int) -> bool:
+    """Whether no packet can come from an address: "this host", loopback, multicast, broadcast (RFC 1122 3.2.1.3)."""
+    if version == 4:
+        return source in (0, 0xFFFFFFFF) or source >> 24 == 127 or source >> 28 == 0xE
+    return version == 6 and (source == 1 or source >> 120 == 0xFF)
+
+
+def _gpe(flags: int, next_protocol: int, rules: DecapRules, record: DecapRecord) -> Reason | None:
+    if flags & _VERSION and rules.gpe is not _OVS_GPE:
         return Reason.GPE_VERSION
     if flags & _O:
         return Reason.GPE_OAM
-    if not 1 <= next_protocol <= _GPE_LAST:
+    if not flags & _P:
+        return None
+    if not 1 <= next_protocol <= _GPE_LAST or (rules.gpe is _OVS_GPE and next_protocol != _GPE_ETHERNET):
         return Reason.GPE_NEXT_PROTOCOL
     if next_protocol in (_GPE_IPV4, _GPE_IPV6):
         record.inner_link_type = RAW_LINK
@@ -318,34 +383,64 @@ def _inner(buf: Buffer, extent: _Extent, rules: DecapRules, record: DecapRecord,
     if missing:
         record.notes |= _CUT
     at = start
+    if rules.gpe is _ONLY_GPE and record.inner_link_type != RAW_LINK:
+        return extent if end > start else Reason.INNER_TRUNCATED
     if record.inner_link_type == ETHERNET_LINK:
         if end - start < 14:
             return Reason.CAPTURE_CUT if 14 - (end - start) <= missing else Reason.INNER_TRUNCATED
         at = _inner_tags(buf, start, end, record)
-        if record.inner_tags and rules.inner_vlan is InnerVLAN.DROP:
-            return Reason.INNER_VLAN
-        source = bytes(buf[start + 6 : start + 12])
-        if rules.check_inner_source and (source[0] & 1 or not any(source)):
-            return Reason.INNER_SOURCE
-        if source in rules.own_macs:
-            return Reason.INNER_OWN_MAC
-        if rules.inner_vlan is InnerVLAN.STRIP and record.inner_tags and end - start >= 18:
-            record.notes |= Note.STRIPPED
+        refused = _inner_ethernet(buf, start, end, missing, rules, record)
+        if refused is not None:
+            return refused
+    refused = _inner_ip(buf, at, end, missing, rules, record, tos)
+    return extent if refused is None else refused
+
+
+def _inner_ethernet(
+    buf: Buffer, start: int, end: int, missing: int, rules: DecapRules, record: DecapRecord
+) -> Reason | None:
+    """What an Ethernet frame inside is refused for."""
+    source = bytes(buf[start + 6 : start + 12])
+    if record.inner_tags and rules.inner_vlan is InnerVLAN.DROP:
+        return Reason.INNER_VLAN
+    if rules.check_inner_source and (source[0] & 1 or not any(source)):
+        return Reason.INNER_SOURCE
+    if source in rules.own_macs:
+        return Reason.INNER_OWN_MAC
+    if record.inner_tags and rules.check_inner_length is _TAGGED_UNREAD and end - start + missing < _TAG_REMOVABLE:
+        return Reason.INNER_LENGTH
+    if rules.inner_vlan is InnerVLAN.STRIP and record.inner_tags and end - start >= 18:
+        record.notes |= Note.STRIPPED
+    return None
+
+
+def _inner_ip(
+    buf: Buffer, at: int, end: int, missing: int, rules: DecapRules, record: DecapRecord, tos: int | None
+) -> Reason | None:
+    """What is behind the inner link layer."""
     needed = _HEADER_SIZES.get(record.inner_ethertype)
-    if needed is not None:
-        if end - at < needed:
-            short = end - at + missing < needed
-            return Reason.INNER_LENGTH if short and rules.check_inner_length else extent
-        if _looks_at_ecn(rules, record) and tos is not None and buf[at] >> 4 == (4 if needed == 20 else 6):
-            refused = _ecn(buf, at, needed, tos, record)
-            if refused is not None:
-                return refused
-        _inner_ip(buf, at, end, missing, record, rules.lengths is _CAPTURED)
-    return extent
+    if needed is None:
+        return None
+    if rules.ecn is _ECN_OVS and tos is not None and record.inner_tags < 2:
+        refused = _ovs_ecn(buf, at, end, missing, needed, tos, record)
+        if refused is not None:
+            return refused
+    if end - at < needed:
+        rule = rules.check_inner_length
+        checked = rule and not (rule is _TAGGED_UNREAD and record.inner_tags)
+        return Reason.INNER_LENGTH if checked and end - at + missing < needed else None
+    if tos is not None and _looks_at_ecn(buf[at] >> 4 == (4 if needed == 20 else 6), rules, record):
+        refused = _ecn(buf, at, needed, tos, record)
+        if refused is not None:
+            return refused
+    _describe_inner_ip(buf, at, end, missing, record, rules.lengths is _CAPTURED)
+    return None
 
 
-def _looks_at_ecn(rules: DecapRules, record: DecapRecord) -> bool:
-    return rules.ecn is _RFC6040 or (rules.ecn is _UNTAGGED and not record.inner_tags)
+def _looks_at_ecn(right_version: bool, rules: DecapRules, record: DecapRecord) -> bool:
+    if rules.ecn is _ECN_LINUX:
+        return not record.inner_tags
+    return rules.ecn is _ECN_RFC6040 and right_version
 
 
 def _inner_tags(buf: Buffer, start: int, end: int, record: DecapRecord) -> int:
@@ -364,7 +459,7 @@ def _inner_tags(buf: Buffer, start: int, end: int, record: DecapRecord) -> int:
     return at
 
 
-def _inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord, any_length: bool) -> None:
+def _describe_inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord, any_length: bool) -> None:
     """Fill in what a sound inner IP header says; a broken one says nothing."""
     if record.inner_ethertype == _IPV4_TYPE:
         row = scan_ipv4(buf, at, end, missing, any_length)
@@ -391,11 +486,46 @@ def _inner_ip(buf: Buffer, at: int, end: int, missing: int, record: DecapRecord,
 
 
 def _ecn(buf: Buffer, at: int, header_length: int, tos: int, record: DecapRecord) -> Reason | None:
-    inner = buf[at + 1] & 3 if header_length == 20 else buf[at + 1] >> 4 & 3
-    after = _ECN_AFTER[tos & 3][inner]
+    inner = _ecn_bits(buf, at, header_length)
+    return _carry_mark(inner, _ECN_AFTER[tos & 3][inner], record)
+
+
+def _ovs_ecn(
+    buf: Buffer, at: int, end: int, missing: int, header_length: int, tos: int, record: DecapRecord
+) -> Reason | None:
+    is_whole = (_is_whole_ipv4 if header_length == 20 else _is_whole_ipv6)(buf, at, end, missing)
+    if tos & 3 != _CE and not is_whole:
+        return None
+    inner = _ecn_bits(buf, at, header_length) if is_whole else _NOT_ECT
+    return _carry_mark(inner, _ECN_AFTER[_CE][inner] if tos & 3 == _CE else inner, record)
+
+
+def _ecn_bits(buf: Buffer, at: int, header_length: int) -> int:
+    return buf[at + 1] & 3 if header_length == 20 else buf[at + 1] >> 4 & 3
+
+
+def _carry_mark(inner: int, after: int | None, record: DecapRecord) -> Reason | None:
     if after is None:
         return Reason.ECN_CONGESTION
     record.inner_ecn = after
     if after != inner:
         record.notes |= Note.REMARKED
     return None
+
+
+def _is_whole_ipv4(buf: Buffer, at: int, end: int, missing: int) -> bool:
+    """Whether an IPv4 packet's lengths fit, of whatever version it says it is."""
+    if end - at < 20:
+        return False
+    header_length, total_length = (buf[at] & 15) * 4, buf[at + 2] << 8 | buf[at + 3]
+    return 20 <= header_length <= total_length <= end - at + missing
+
+
+def _is_whole_ipv6(buf: Buffer, at: int, end: int, missing: int) -> bool:
+    """Whether an IPv6 packet's lengths and its extension headers fit, of whatever version it says it is."""
+    if end - at < 40:
+        return False
+    payload_length = buf[at + 4] << 8 | buf[at + 5]
+    if payload_length > end - at - 40 + missing:
+        return False
+    return not isinstance(scan_extensions(buf, at, min(at + 40 + payload_length, end), missing), Fault)

@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from vxlanpkt.errors import Reason
+from vxlanpkt.kernel.contract import UDPLength
 from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Place, Row, Walk
 
 # Extension headers of IPv6 (RFC 8200 section 4, RFC 6275, 7401, 5533). Hop-by-hop (0) is one only
 # directly behind the fixed header; elsewhere, and for any other number, the chain has ended.
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
-_CHAINED = frozenset((ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, 135, 139, 140))
+MOBILITY, HIP, SHIM6 = 135, 139, 140
+_JUMBO, _IGNORE, _OVERRUN = int(UDPLength.JUMBO), int(UDPLength.IGNORE), int(UDPLength.OVERRUN)
+_CHAINED = frozenset((ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, MOBILITY, HIP, SHIM6))
 
 _ETHERNET, _DOT1Q, _ARP, _IPV4, _IPV6 = (int(kind) for kind in list(Kind)[:5])
 _UDP, _TCP, _ICMP, _ICMPV6, _VXLAN, _VXLANGPE = (int(kind) for kind in list(Kind)[5:11])
@@ -118,11 +121,12 @@ def scan_ipv6(buf: Buffer, start: int, end: int, missing: int = 0, any_length: b
     end = min(start + total_length, end)
     key = buf[start + 6]
     if key in _CHAINED or key == HOP_BY_HOP:
-        return _scan_extensions(buf, start, end, missing)
+        return scan_extensions(buf, start, end, missing)
     return _IPV6, start, start + 40, end, key, missing
 
 
-def _scan_extensions(buf: Buffer, start: int, end: int, missing: int) -> Row | Fault:
+def scan_extensions(buf: Buffer, start: int, end: int, missing: int) -> Row | Fault:
+    """The chain behind the 40 bytes of an IPv6 header at *start*, in a packet that ends at *end*."""
     key = buf[start + 6]
     at = start + 40
     while key in _CHAINED or (key == HOP_BY_HOP and at == start + 40):
@@ -158,16 +162,16 @@ def extension_length(kind: int, length_field: int) -> int:
     return (length_field + 1) * 8
 
 
-def scan_udp(buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
+def scan_udp(buf: Buffer, start: int, end: int, missing: int = 0, rule: int = 0) -> Row | Fault:
     """RFC 768: 8 bytes; the length ends the datagram. A length below 8 has no meaning.
 
-    With *any_length*, a length of 0 (offload) means all bytes there.
+    *rule* is a `UDPLength`: which other lengths mean all bytes there.
     """
     available = end - start
     if available < 8:
         return _cut(Reason.UDP_HEADER_TRUNCATED, 8, available, missing)
     length = buf[start + 4] << 8 | buf[start + 5]
-    if length == 0 and any_length:
+    if rule and _means_all(length, available + missing, rule):
         length = available + missing
     if length < 8:
         return Fault(Reason.UDP_LENGTH, 8, "length", length)
@@ -175,6 +179,12 @@ def scan_udp(buf: Buffer, start: int, end: int, missing: int = 0, any_length: bo
         return Fault(Reason.UDP_TRUNCATED, length, "length")
     missing = _beyond(length, available, missing)
     return _UDP, start, start + 8, min(start + length, end), buf[start + 2] << 8 | buf[start + 3], missing
+
+
+def _means_all(length: int, available: int, rule: int) -> bool:
+    if rule == _OVERRUN:
+        return available < length <= available + 20
+    return rule == _IGNORE or length == 0
 
 
 def scan_tcp(buf: Buffer, start: int, end: int, missing: int = 0) -> Row | Fault:
@@ -266,9 +276,15 @@ SCANS: tuple[Scan, ...] = (
     scan_vxlan, scan_vxlangpe, scan_linux_sll, scan_linux_sll2, scan_loopback, scan_raw,
 )  # fmt: skip
 
-# The same for captures whose lengths are 0, as offload left them.
-SCANS_OF_ANY_LENGTH: tuple[Scan, ...] = tuple(
-    partial(scan, any_length=True) if scan in (scan_ipv4, scan_ipv6, scan_udp, scan_raw) else scan for scan in SCANS
+# The same for captures whose lengths are 0, as offload left them, and where UDP's are not looked at: by `Reading`.
+_OF_ANY_LENGTH: Mapping[Scan, Scan] = {
+    **{scan: partial(scan, any_length=True) for scan in (scan_ipv4, scan_ipv6, scan_raw)},
+    scan_udp: partial(scan_udp, rule=_JUMBO),
+}
+_READINGS: tuple[tuple[Scan, ...], ...] = (
+    SCANS,
+    tuple(_OF_ANY_LENGTH.get(scan, scan) for scan in SCANS),
+    tuple(partial(scan, rule=_IGNORE) if scan is scan_udp else scan for scan in SCANS),
 )
 
 _BY_ETHERTYPE: Mapping[int, int] = {
@@ -287,11 +303,11 @@ FOLLOWS: tuple[Mapping[int, int], ...] = (
 )  # fmt: skip
 
 
-def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, any_length: bool = False) -> Row | Fault:
+def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading: int = 0) -> Row | Fault:
     """Scan one header of *kind* in `buf[start:end]`; bounds outside of *buf* are a fault too."""
     if not 0 <= start <= end <= len(buf):
         return Fault(Reason.ROW_OUT_OF_RANGE, max(end - start, 0))
-    return (SCANS_OF_ANY_LENGTH if any_length else SCANS)[kind](buf, start, end, missing)
+    return _READINGS[reading][kind](buf, start, end, missing)
 
 
 def walk(
@@ -300,14 +316,14 @@ def walk(
     kind: int,
     ports: Mapping[int, int],
     max_tunnels: int,
-    any_length: bool = False,
+    reading: int = 0,
 ) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows.
 
     *ports* maps UDP destination ports to kinds. A tunnel header beyond *max_tunnels* is not entered.
-    With *any_length*, IP and UDP lengths of 0 mean all bytes there.
+    *reading* is a `Reading`: which lengths are believed.
     """
-    scans = SCANS_OF_ANY_LENGTH if any_length else SCANS
+    scans = _READINGS[reading]
     kinds = bytearray()
     places: list[Place] = []
     start, end = 0, len(data)

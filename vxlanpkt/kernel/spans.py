@@ -21,6 +21,14 @@ NO_KEY = -1
 FIELDS = ("", "hardware_length", "version", "ihl", "total_length", "payload_length", "length", "data_offset")
 
 
+class Reading(IntEnum):
+    """Which length fields a walk believes."""
+
+    STRICT = 0
+    CAPTURED = 1  # 0 in IP and UDP stands for all bytes there
+    IP = 2  # IP's: all bytes of the packet are the UDP datagram
+
+
 class Kind(IntEnum):
     """The headers that a kernel can scan; RAW is either IP, by the version nibble; NOTHING stands for none known."""
 
