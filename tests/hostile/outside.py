@@ -15,16 +15,19 @@ _HOP_BY_HOP, _FRAGMENT, _AUTHENTICATION, _UDP = 0, 44, 51, 17
 _EXTENSIONS = (_HOP_BY_HOP, 43, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 140)
 
 
-def datagram_of(frame: bytes, link_type: int, on_wire: int) -> tuple[int, int]:
+def datagram_of(frame: bytes, link_type: int, on_wire: int, udp_length: str = "check") -> tuple[int, int]:
     """Where the payload of the UDP datagram in *frame* begins, and where it ends, which may be beyond the bytes here.
 
     *on_wire* is the length that the frame had there. Lengths of 0, as offload leaves them, reach to the end of what
-    they are in.
+    they are in. *udp_length* is the policy's: who ignores the field has the IP packet for a bound, and who takes up
+    to 20 bytes too many gets no more of them than that packet has.
     """
     ip = _behind_link(frame, link_type)
     udp, ip_end = _ipv4(frame, ip, on_wire) if frame[ip] >> 4 == 4 else _ipv6(frame, ip, on_wire)
     (length,) = unpack_from("!H", frame, udp + 4)
-    udp_end = udp + length if length else ip_end
+    udp_end = udp + length if length and udp_length != "ignore" else ip_end
+    if udp_length == "overrun" and ip_end < udp_end <= ip_end + 20:
+        udp_end = ip_end
     assert udp + 8 <= udp_end <= ip_end <= on_wire, "a length reaches beyond what it is in"
     return udp + 8, udp_end
 
