@@ -265,6 +265,8 @@ def refusal(
     if reason is Reason.INNER_TRUNCATED:
         # The dissection stumbled over the same header, and knows who set the limit.
         limit = getattr(error, "limited_by", "capture")
+        if limit == "UDP.length" and policy.udp_length == "ignore":
+            limit = "IPv4.total_length" if IPv4 in found else "IPv6.payload_length"
         return _truncated(reason, layer, offset, packet, 14, found.spans[-1][1].end - offset, limit)
     if reason is Reason.CAPTURE_CUT:
         return _capture_cut(found, packet)

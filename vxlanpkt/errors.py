@@ -266,7 +266,7 @@ REASONS: Mapping[Reason, ReasonInfo] = MappingProxyType(
             (Reason.GBP_WITH_GPE, _D, "VXLAN", "group policy and generic protocol flags exclude each other"),
             (Reason.GPE_VERSION, _D, "VXLANGPE", "the version is not 0"),
             (Reason.GPE_OAM, _D, "VXLANGPE", "an OAM packet"),
-            (Reason.GPE_NEXT_PROTOCOL, _D, "VXLANGPE", "the next protocol is not known"),
+            (Reason.GPE_NEXT_PROTOCOL, _D, "VXLANGPE", "the next protocol is not one that is accepted"),
             (
                 Reason.GPE_P_FLAG,
                 _D,

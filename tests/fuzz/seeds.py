@@ -19,7 +19,10 @@ KINDS = {
     "ethernet": Kind.ETHERNET, "raw": Kind.RAW, "ipv4": Kind.IPV4, "ipv6": Kind.IPV6, "sll": Kind.LINUX_SLL,
     "sll2": Kind.LINUX_SLL2, "null": Kind.LOOPBACK, "loop": Kind.LOOPBACK, "vxlan": Kind.VXLAN,
 }  # fmt: skip
-PRESETS = (DecapPolicy.RFC7348, DecapPolicy.STRICT, DecapPolicy.LINUX, DecapPolicy.LINUX_GBP)
+PRESETS = (
+    DecapPolicy.RFC7348, DecapPolicy.STRICT, DecapPolicy.LINUX, DecapPolicy.LINUX_GBP, DecapPolicy.LINUX_GPE,
+    DecapPolicy.OVS, DecapPolicy.VPP,
+)  # fmt: skip
 HEADROOM = 80
 PATTERN = 0x0201_A8C0_0A00_0002
 # One of every kind of recipe: (traits, and the other fields).
@@ -37,6 +40,10 @@ def seeds() -> Iterator[bytes]:
     """All of them."""
     for line in (DATA / "hostile_cases.jsonl").read_text(encoding="ascii").splitlines():
         yield from _of_case(json.loads(line))
+    for number, line in enumerate((DATA / "odd_inputs.jsonl").read_text(encoding="ascii").splitlines()):
+        frame = bytes.fromhex(json.loads(line)["frame"])[:600]
+        yield decap_input(PRESETS[number % len(PRESETS)].rules, Kind.ETHERNET, frame, 0)
+        yield decap_input(DecapPolicy.OVS.rules, Kind.ETHERNET, frame, 0)
     for path in sorted(DATA.glob("*.pcap*")):
         if path.suffix in (".pcap", ".pcapng"):
             with vxlanpkt.open(str(path)) as capture:

@@ -27,6 +27,7 @@ from .inputs import Input
 STARTS: tuple[Any, ...] = (*LinkType, VXLAN)
 POLICIES = (
     DecapPolicy(lengths="captured", ecn="rfc6040", gpe=True), DecapPolicy.STRICT, DecapPolicy.LINUX_GBP,
+    DecapPolicy.LINUX_GPE, DecapPolicy.OVS, DecapPolicy.VPP,
     DecapPolicy(lengths="snapped", inner_vlan="strip", ecn="linux", fragments="atomic"),
 )  # fmt: skip
 TUNNELS = (

@@ -1,10 +1,12 @@
 """Agreement of policies with the receivers that they are named after, input by input.
 
-`python -m tests.live.agreement` (as root) writes the tables of docs/agreement.md anew.
+`python -m tests.live.agreement` (as root) writes the tables of docs/agreement.md anew, and what the receivers passed on
+into tests/data/odd_verdicts.json, for tests without a receiver.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import random
 import sys
@@ -26,7 +28,9 @@ from .ovs import Switch
 from .receivers import LINUX, OVS, Receiver, linux_ends, ovs_ends, verdicts
 from .rig import Rig
 
-PAGE = Path(__file__).parents[2] / "docs" / "agreement.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "agreement.md"
+RECORD = ROOT / "tests" / "data" / "odd_verdicts.json"
 DAMAGED = 1500
 
 # What Open vSwitch's bridge decides, and not the tunnel.
@@ -233,12 +237,20 @@ def _reasons_table(found: Iterable[Agreement]) -> str:
     )
 
 
-def tables(rig: Rig, switch: Switch) -> dict[str, str]:
+def record(found: Iterable[Agreement]) -> dict[str, dict[str, dict[str, str]]]:
+    """What each receiver passed on, by input, and why some inputs are left out."""
+    return {
+        one.receiver.name: {
+            "accepted": {case.input.name: case.seen.hex() for case in one.accepted if case.seen is not None},
+            "excepted": {case.input.name: why for case, why in one.excepted}
+            | {case.input.name: "passed on with what lies behind the datagram" for case in one.with_tail},
+        }
+        for one in found
+    }
+
+
+def tables(linux: Sequence[Agreement], switches: Sequence[Agreement], hurt: Sequence[Agreement]) -> dict[str, str]:
     """All tables of the page, by name."""
-    inputs = read_inputs()
-    linux = [with_linux(rig, receiver, inputs) for receiver in LINUX.values()]
-    hurt = [with_linux(rig, receiver, damaged(receiver, inputs, DAMAGED)) for receiver in LINUX.values()]
-    switches = [with_ovs(switch, receiver, inputs) for receiver in OVS.values()]
     return {
         "versions": f"Linux {platform.release()}; {run('ovs-vswitchd', '--version').stdout.splitlines()[0]}",
         "linux": _verdicts_table(linux),
@@ -258,13 +270,18 @@ def _put(text: str, name: str, table: str) -> str:
 
 
 def main() -> None:
-    """Write each table into its place in the page."""
+    """Ask the receivers, and write down what they say."""
     if (reason := ovs.missing()) is not None:
         sys.exit(f"agreement: {reason}")
-    text = PAGE.read_text("utf-8")
+    inputs = read_inputs()
     with closing(Rig()) as rig, closing(Switch()) as switch:
-        for name, table in tables(rig, switch).items():
-            text = _put(text, name, table)
+        linux = [with_linux(rig, receiver, inputs) for receiver in LINUX.values()]
+        hurt = [with_linux(rig, receiver, damaged(receiver, inputs, DAMAGED)) for receiver in LINUX.values()]
+        switches = [with_ovs(switch, receiver, inputs) for receiver in OVS.values()]
+    RECORD.write_text(json.dumps(record([*linux, *switches]), indent=0) + "\n", "ascii")
+    text = PAGE.read_text("utf-8")
+    for name, table in tables(linux, switches, hurt).items():
+        text = _put(text, name, table)
     PAGE.write_text(text, "utf-8")
 
 

@@ -2,8 +2,8 @@
 
 The order of the checks is part of the contract, as the first that fails gives the status:
 link layer and tags, IP, cut captures, its protocol, later fragments, IP options, IP checksum; UDP,
-its port, first fragments, UDP checksum; the VXLAN header, I, G with P, GPE's fields, reserved
-bits, VNI, source; the inner frame's length, tag, source address, IP header, ECN.
+its port, first fragments, UDP checksum; the VXLAN header, I, G with P, P itself, GPE's fields,
+reserved bits, VNI, source; the inner frame's length, tag, source address, IP header, ECN.
 """
 
 from __future__ import annotations

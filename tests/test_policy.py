@@ -1,0 +1,146 @@
+"""The presets of `DecapPolicy`: what each makes of the odd inputs, and what real receivers made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vxlanpkt import (
+    UDP,
+    DecapPolicy,
+    FieldError,
+    FrameBatch,
+    ParseError,
+    Reason,
+    TruncatedError,
+    decap,
+    decap_batch,
+)
+
+from .live.odd_inputs import listed
+from .live.receivers import LINUX, OVS, Receiver
+
+INPUTS = {one.name: one for one in listed()}
+RECORDED = json.loads((Path(__file__).parent / "data" / "odd_verdicts.json").read_text("ascii"))
+PRESETS = {name: value for name, value in vars(DecapPolicy).items() if isinstance(value, DecapPolicy)}
+RECEIVERS = {**LINUX, **OVS}
+
+# Which presets accept an input. One line for each decision that implementations take in different ways.
+ACCEPTED_BY = {
+    "plain": "RFC7348 LINUX LINUX_GBP OVS VPP STRICT",
+    "i-clear": "",
+    "byte-0-bit-0": "RFC7348",
+    "byte-0-bit-1": "RFC7348",
+    "byte-0-bit-6": "RFC7348",
+    "byte-0-bit-7": "RFC7348 LINUX_GBP",
+    "byte-1-bit-0": "RFC7348 LINUX_GBP VPP",
+    "byte-2-bit-7": "RFC7348 LINUX_GBP VPP",
+    "byte-3-bit-0": "RFC7348 LINUX_GBP VPP",
+    "byte-7-bit-0": "RFC7348",
+    "gbp-both-marks": "RFC7348 LINUX_GBP",
+    "gbp-g-clear-with-id": "RFC7348 LINUX_GBP VPP",
+    "gbp-and-p": "RFC7348",
+    "gpe-next-protocol-1": "RFC7348 LINUX_GPE",
+    "gpe-next-protocol-3": "RFC7348 LINUX_GPE OVS",
+    "gpe-next-protocol-6": "RFC7348",
+    "gpe-version-1": "RFC7348",
+    "gpe-oam": "RFC7348",
+    "gpe-bum": "RFC7348",
+    "ip-option-nop": "RFC7348 LINUX LINUX_GBP STRICT",
+    "ip-option-strict-source-route": "RFC7348 STRICT",
+    "ip6-hop-by-hop": "RFC7348 LINUX LINUX_GBP STRICT",
+    "ip6-hop-by-hop-no-checksum": "RFC7348 OVS",
+    "ip6-destination-options": "RFC7348 LINUX LINUX_GBP STRICT",
+    "ip6-fragment-atomic": "LINUX LINUX_GBP",
+    "fragment-first": "",
+    "fragment-last": "",
+    "ip-checksum-wrong": "RFC7348",
+    "udp-checksum-wrong": "RFC7348",
+    "udp-checksum-partial": "RFC7348",
+    "udp-checksum-zero": "RFC7348 LINUX LINUX_GBP OVS VPP STRICT",
+    "udp-checksum-zero-ipv6": "RFC7348 OVS VPP",
+    "udp-length-7": "OVS",
+    "udp-length-0-ipv6": "LINUX LINUX_GBP OVS",
+    "udp-length-0-without-checksum-ipv6": "OVS",
+    "udp-length-one-over": "OVS VPP",
+    "udp-length-20-over": "OVS VPP",
+    "udp-length-21-over": "OVS",
+    "udp-length-one-over-ipv6": "OVS",
+    "udp-length-one-short": "RFC7348 LINUX LINUX_GBP OVS VPP STRICT",
+    "inner-of-13": "",
+    "inner-of-14": "RFC7348 LINUX LINUX_GBP OVS VPP STRICT",
+    "inner-ipv4-of-19": "RFC7348 OVS VPP",
+    "inner-ipv6-of-39": "RFC7348 OVS VPP",
+    "inner-source-zero": "RFC7348 OVS VPP",
+    "inner-source-multicast": "RFC7348 OVS VPP",
+    "inner-tags-1": "LINUX LINUX_GBP OVS VPP",
+    "ecn-3-outside-0-inside-ipv4": "RFC7348 VPP",
+    "ecn-3-outside-0-inside-tagged": "LINUX LINUX_GBP VPP",
+    "ip-source-multicast": "RFC7348 OVS VPP STRICT",
+    "padding-nonzero": "RFC7348 LINUX LINUX_GBP OVS VPP STRICT",
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED_BY)
+def test_decisions(name: str) -> None:
+    """Each preset decides as its implementation does."""
+    accepted = {preset for preset, policy in PRESETS.items() if _inner(INPUTS[name].frame, policy) is not None}
+    assert accepted == set(ACCEPTED_BY[name].split())
+
+
+def test_every_preset_is_named_once() -> None:
+    """The default is RFC 7348 with inner tags kept, and no two presets are the same policy."""
+    assert DecapPolicy() == DecapPolicy.RFC7348.replace(inner_vlan="keep")
+    assert len({*PRESETS.values()}) == len(PRESETS) == 7
+
+
+@pytest.mark.parametrize("receiver", RECEIVERS.values(), ids=RECEIVERS)
+def test_recorded_verdicts(receiver: Receiver) -> None:
+    """`decap` and `decap_batch` give what the receiver gave, as it was recorded; what is excepted is named there."""
+    recorded = RECORDED[receiver.name]
+    inputs = [one for one in receiver.inputs([*INPUTS.values()]) if one.name not in recorded["excepted"]]
+    frames = [one.frame for one in inputs]
+    batch = decap_batch(FrameBatch.from_frames(frames), policy=receiver.policy)
+    for row, one in enumerate(inputs):
+        inner = _inner(one.frame, receiver.policy)
+        assert (None if inner is None else inner.hex()) == recorded["accepted"].get(one.name), one.name
+        assert (batch.status[row] == Reason.OK) is (inner is not None), one.name
+        if inner is not None:
+            assert bytes(batch.inner[row]) == inner, one.name
+
+
+def test_what_ignores_udp_is_limited_by_ip() -> None:
+    """Where UDP's length is not looked at, an error does not name it."""
+    with pytest.raises(TruncatedError) as caught:
+        decap(INPUTS["ip-total-length-36"].frame, policy=DecapPolicy.OVS)
+    assert (caught.value.reason, caught.value.limited_by) == (Reason.INNER_TRUNCATED, "IPv4.total_length")
+
+
+def test_outer_headers_of_what_ignores_udp() -> None:
+    """The outer headers can be read, and built again, whatever UDP's length says."""
+    frame = INPUTS["udp-length-65535"].frame
+    got = decap(frame, policy=DecapPolicy.OVS)
+    assert got.outer[UDP].length == 65535
+    assert got.outer.build() + got.inner == frame
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("gpe", "gbp"), ("check_inner_length", "ovs"), ("ip_options", "some"), ("udp_length", 0), ("ecn", "vpp"),
+     ("fragments", True)],
+)  # fmt: skip
+def test_words(field: str, value: object) -> None:
+    """A word that a parameter does not have is refused, and the error names those that it has."""
+    with pytest.raises(FieldError, match=f"DecapPolicy.{field}: .* is not one of") as caught:
+        DecapPolicy(**{field: value})  # type: ignore[arg-type]
+    assert (caught.value.field, caught.value.value) == (field, value)
+
+
+def _inner(frame: bytes, policy: DecapPolicy) -> bytes | None:
+    try:
+        return decap(frame, policy=policy).inner
+    except ParseError as error:
+        assert error.reason is not Reason.OK
+        return None
