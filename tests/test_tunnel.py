@@ -639,3 +639,113 @@ def test_uniformity(flows: Any) -> None:
     expected = FLOWS / BUCKETS
     chi_square = sum((count - expected) ** 2 / expected for count in counts)
     assert 30 < chi_square < 140
+
+
+# -- as others send
+
+INHERITING: dict[str, Any] = {"ttl": "inherit", "dscp": "inherit", "df": "inherit"}
+
+
+def test_linux() -> None:
+    """The defaults of the kernel's device; what is given goes before them."""
+    tunnel = Tunnel.linux(5000, "192.0.2.1", "192.0.2.2", **MACS)
+    expected = TUNNEL4.replace(
+        src_port=(32768, 60999), ecn="linux", df="unset", udp_checksum="full", inner_ip="linux"
+    )  # fmt: skip
+    assert tunnel == expected
+    assert Tunnel.linux(5000, "192.0.2.1", "192.0.2.2", **MACS, udp_checksum=None, ttl=9, df="set") == expected.replace(
+        udp_checksum=None, ttl=9, df="set"
+    )
+    assert Tunnel.linux(1, "2001:db8::1", "2001:db8::2").ttl == 64
+    assert Tunnel.linux(1, "2001:db8::1", "2001:db8::2", gpe=True).udp_checksum == "zero"
+
+
+@pytest.mark.parametrize(("src", "group"), [("192.0.2.1", "239.1.1.1"), ("2001:db8::1", "ff05::1")])
+def test_linux_to_a_group(src: str, group: str) -> None:
+    """What the kernel sends to a group goes one hop far, unless told otherwise."""
+    assert Tunnel.linux(1, src, group).ttl == 1
+    assert Tunnel.linux(1, src, group, ttl=7).ttl == 7
+    assert Tunnel.linux(1, src, group, ttl="inherit").ttl == "inherit"
+    assert Tunnel.ovs(1, src, group).ttl == 64
+
+
+def test_ovs() -> None:
+    """The defaults of Open vSwitch; what is given goes before them."""
+    expected = TUNNEL4.replace(src_port=(32768, 61000), ecn="linux", inner_ip="ovs")
+    assert Tunnel.ovs(5000, "192.0.2.1", "192.0.2.2", **MACS) == expected
+    assert Tunnel.ovs(5000, "192.0.2.1", "192.0.2.2", **MACS, dscp=46) == expected.replace(dscp=46)
+
+
+@pytest.mark.parametrize("preset", [Tunnel.linux, Tunnel.ovs])
+def test_presets_refuse_as_tunnels_do(preset: Any) -> None:
+    """A preset is a constructor: the same fields, the same refusals."""
+    for bad in ({"ttl": 256}, {"inner_ip": "vpp"}, {"gpe": True, "group_policy": 1}):
+        with pytest.raises(FieldError):
+            preset(1, "192.0.2.1", "192.0.2.2", **bad)
+    with pytest.raises(FieldError) as caught:
+        preset(1, "192.0.2.1", "host")
+    assert caught.value.field == "dst"
+    with pytest.raises(TypeError):
+        preset(1, "192.0.2.1", "192.0.2.2", colour="red")
+
+
+def taken_over(inner: bytes, inner_ip: Any) -> tuple[int, int, int]:
+    """TOS, TTL and flags that an outer header takes over."""
+    wire = TUNNEL4.replace(**INHERITING, inner_ip=inner_ip).encap(inner, identification=1)
+    header = parse(wire, max_tunnels=0)[IPv4]
+    return header.dscp << 2 | header.ecn, header.ttl, header.flags
+
+
+def behind_tags(inner: bytes, *vids: int) -> bytes:
+    return inner[:12] + b"".join(b"\x81\x00" + vid.to_bytes(2, "big") for vid in vids) + inner[12:]
+
+
+@pytest.mark.parametrize(
+    ("inner", "sound", "linux", "ovs"),
+    [
+        pytest.param(inner4(dscp=46, ttl=9, flags=2), (184, 9, 2), (184, 9, 2), (184, 9, 2), id="whole"),
+        pytest.param(inner4(dscp=46, ttl=0), (184, 64, 0), (184, 64, 0), (184, 0, 0), id="ttl-0"),
+        pytest.param(inner6(dscp=46, hop_limit=0), (184, 64, 2), (184, 64, 2), (184, 0, 2), id="hop-limit-0"),
+        pytest.param(
+            behind_tags(inner4(dscp=46, ttl=9, flags=2), 1), (184, 9, 2), (184, 9, 0), (184, 9, 2), id="one-tag"
+        ),
+        pytest.param(
+            behind_tags(inner4(dscp=46, ttl=9, flags=2), 1, 2), (184, 9, 2), (184, 9, 0), (0, 64, 0), id="two-tags"
+        ),
+        pytest.param(
+            behind_tags(inner6(dscp=46, hop_limit=9), *range(7)), (184, 9, 2), (184, 9, 0), (0, 64, 0), id="seven-tags"
+        ),
+        pytest.param(
+            behind_tags(inner6(dscp=46, hop_limit=9), *range(8)), (184, 9, 2), (0, 64, 0), (0, 64, 0), id="eight-tags"
+        ),
+        pytest.param(
+            inner4(dscp=46, ttl=9, flags=2, total_length=999), (0, 64, 0), (184, 9, 2), (0, 0, 0), id="too-long"
+        ),
+        pytest.param(inner4(dscp=46, ttl=9, flags=2, version=5), (0, 64, 0), (184, 9, 2), (0, 0, 0), id="version-5"),
+        pytest.param(inner4(dscp=46, ttl=9, flags=2)[:33], (0, 64, 0), (0, 64, 0), (0, 0, 0), id="19-bytes"),
+        pytest.param(inner6(dscp=46, hop_limit=9)[:54], (0, 64, 0), (184, 9, 2), (0, 0, 0), id="header-alone"),
+        pytest.param(ALIEN, (0, 64, 0), (0, 64, 0), (0, 64, 0), id="no-ip"),
+        pytest.param(b"", (0, 64, 0), (0, 64, 0), (0, 64, 0), id="nothing"),
+    ],
+)
+def test_inner_ip(inner: bytes, sound: tuple[int, ...], linux: tuple[int, ...], ovs: tuple[int, ...]) -> None:
+    """Implementations differ in which inner packet they believe, and in what they take from it."""
+    assert taken_over(inner, "sound") == sound
+    assert taken_over(inner, "linux") == linux
+    assert taken_over(inner, "ovs") == ovs
+
+
+def test_inner_ip_default_and_refusal() -> None:
+    """Only a packet whose lengths hold is believed, unless told otherwise."""
+    assert TUNNEL4.inner_ip == "sound"
+    refused("inner_ip", inner_ip="any")
+
+
+@both
+@pytest.mark.parametrize("inner_ip", ["sound", "linux", "ovs"])
+def test_inner_ip_changes_nothing_else(tunnel: Tunnel, inner_ip: Any) -> None:
+    """Source port and checksums do not depend on it."""
+    inner = behind_tags(inner4(), 1, 2)
+    for checksum in ("zero", "full", "inner"):
+        plain = tunnel.replace(udp_checksum=checksum, flow_label="hash")
+        assert plain.replace(inner_ip=inner_ip).encap(inner) == plain.encap(inner)

@@ -100,7 +100,7 @@ uint32_t vxlanpkt_clears_df(const uint8_t *data, uint64_t size, const struct vxl
         return 0;
     if (size >= (recipe->raw ? 1 : 14)) {
         find_inner(data, size, recipe->raw, &inner);
-        inherit(data, &inner, recipe->raw, &found);
+        inherit(data, size, &inner, recipe, &found);
     }
     return !outer_df(recipe->df, found.df);
 }

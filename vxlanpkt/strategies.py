@@ -449,6 +449,7 @@ def tunnels(draw: st.DrawFn, *, df: str | None = None) -> Tunnel:
         "group_policy": None if gpe else draw(policy),
         "gpe": gpe,
         "symmetric": draw(st.booleans()),
+        "inner_ip": draw(st.sampled_from(("sound", "linux", "ovs"))),
     }
     return Tunnel(*ends, **fields)
 

@@ -15,7 +15,7 @@ from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.bindings import Start, kind_of
 from vxlanpkt.errors import REASONS, BuildError, FieldError
-from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, UDPChecksum
+from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
 from vxlanpkt.layers.dot1q import Dot1Q
@@ -47,14 +47,9 @@ class Datagram(NamedTuple):
     payload: bytes
 
 
-class TunnelFields(TypedDict, total=False):
-    """What `Tunnel` and `Tunnel.replace` take."""
+class TunnelOptions(TypedDict, total=False):
+    """What `Tunnel`, `Tunnel.linux` and `Tunnel.ovs` take by keyword."""
 
-    vni: int
-    src: Address | str
-    dst: Address | str
-    src_mac: MACAddress | str | bytes | int
-    dst_mac: MACAddress | str | bytes | int
     dst_port: int
     src_port: int | tuple[int, int] | None
     ttl: int | Literal["inherit"]
@@ -67,6 +62,23 @@ class TunnelFields(TypedDict, total=False):
     group_policy: GroupPolicy | int | None
     gpe: bool
     symmetric: bool
+    inner_ip: Literal["sound", "linux", "ovs"]
+
+
+class TunnelFields(TunnelOptions, total=False):
+    """What `Tunnel.replace` takes."""
+
+    vni: int
+    src: Address | str
+    dst: Address | str
+    src_mac: MACAddress | str | bytes | int
+    dst_mac: MACAddress | str | bytes | int
+
+
+# What the implementations do unless told otherwise. The ranges are half-open: Linux reads the two ends of
+# net.ipv4.ip_local_port_range like that, and so never takes its last port.
+_LINUX: TunnelOptions = {"src_port": (32768, 60999), "ecn": "linux", "df": "unset", "inner_ip": "linux"}
+_OVS: TunnelOptions = {"src_port": (32768, 61000), "ecn": "linux", "inner_ip": "ovs"}
 
 
 @dataclass(frozen=True, init=False)
@@ -91,8 +103,11 @@ class Tunnel:
     group_policy     a group policy ID, or a `GroupPolicy`
     gpe              the generic protocol extension's header
     symmetric        both directions of a flow get the same source port
+    inner_ip         the inner IP packet that TTL, DSCP, ECN, DF and flow label are taken from: "sound" is one whose
+                     lengths hold, behind any tags; "linux" and "ovs" are what these take for one (docs/tunnels.md)
 
-    The hash is described in docs/flow-hash.md. Raises `FieldError` for what cannot be sent.
+    `Tunnel.linux` and `Tunnel.ovs` have the defaults of these implementations. The hash is described in
+    docs/flow-hash.md. Raises `FieldError` for what cannot be sent.
     """
 
     vni: int
@@ -112,6 +127,7 @@ class Tunnel:
     group_policy: GroupPolicy | None
     gpe: bool
     symmetric: bool
+    inner_ip: Literal["sound", "linux", "ovs"]
 
     def __init__(
         self,
@@ -133,6 +149,7 @@ class Tunnel:
         group_policy: GroupPolicy | int | None = None,
         gpe: bool = False,
         symmetric: bool = False,
+        inner_ip: Literal["sound", "linux", "ovs"] = "sound",
     ) -> None:
         values: dict[str, Any] = {
             "vni": _number("vni", vni, 24),
@@ -152,10 +169,48 @@ class Tunnel:
             "group_policy": _group_policy(group_policy),
             "gpe": bool(gpe),
             "symmetric": bool(symmetric),
+            "inner_ip": _choice("inner_ip", inner_ip, "sound", "linux", "ovs"),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self._check_together()
+
+    @classmethod
+    def linux(
+        cls,
+        vni: int,
+        src: Address | str,
+        dst: Address | str,
+        src_mac: MACAddress | str | bytes | int = 0,
+        dst_mac: MACAddress | str | bytes | int = 0,
+        **options: Unpack[TunnelOptions],
+    ) -> Tunnel:
+        """As the Linux kernel's vxlan device sends, made by `ip link add ... type vxlan` with nothing else said.
+
+        Sets src_port=(32768, 60999), ttl=64 (1 to a multicast dst), ecn="linux", df="unset", udp_checksum="full"
+        ("zero" with gpe), inner_ip="linux"; *options* go before these. DF is clear, so number the packets.
+        """
+        options = {**_LINUX, **options}
+        options.setdefault("ttl", 1 if _address("dst", dst).is_multicast else 64)
+        options.setdefault("udp_checksum", "zero" if options.get("gpe") else "full")
+        return cls(vni, src, dst, src_mac, dst_mac, **options)
+
+    @classmethod
+    def ovs(
+        cls,
+        vni: int,
+        src: Address | str,
+        dst: Address | str,
+        src_mac: MACAddress | str | bytes | int = 0,
+        dst_mac: MACAddress | str | bytes | int = 0,
+        **options: Unpack[TunnelOptions],
+    ) -> Tunnel:
+        """As Open vSwitch's datapath in user space sends through a port of type vxlan with nothing else said.
+
+        Sets src_port=(32768, 61000), ecn="linux", inner_ip="ovs"; *options* go before these.
+        """
+        options = {**_OVS, **options}
+        return cls(vni, src, dst, src_mac, dst_mac, **options)
 
     def _check_together(self) -> None:
         if self.src.version != self.dst.version:
@@ -289,6 +344,7 @@ class Tunnel:
             symmetric=self.symmetric,
             gpe=self.gpe,
             raw=False,
+            inner_ip=InnerIP[self.inner_ip.upper()],
         )
 
     @cached_property

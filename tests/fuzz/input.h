@@ -243,6 +243,7 @@ static struct vxlanpkt_recipe make_recipe(const struct recipe *drawn)
     recipe.symmetric = symmetric;
     recipe.gpe = gpe;
     recipe.raw = raw;
+    recipe.inner_ip = (drawn->traits >> 6) % 3u;
     recipe.ip_offset = 14 + 4 * (drawn->tags % 3u);
     recipe.length = recipe.ip_offset + (ipv6 ? 40 : 20) + 16;
     recipe.low_port = drawn->low_port;

@@ -16,6 +16,7 @@ from vxlanpkt.kernel.contract import (
     EncapRecipe,
     FlowLabel,
     GPERule,
+    InnerIP,
     InnerLength,
     InnerVLAN,
     IPOptions,
@@ -174,6 +175,7 @@ def make_recipe(drawn: dict[str, int]) -> EncapRecipe:
         symmetric=traits["symmetric"],
         gpe=traits["gpe"],
         raw=traits["raw"],
+        inner_ip=InnerIP(drawn["traits"] // 64 % 3),
     )
 
 

@@ -59,8 +59,8 @@ enum { ENOUGH = 32 };
 /* start and end are cut to the data. port leads to port_kind; 4789, 8472, 4790 lead to tunnels. */
 #define WALK(FIELD) FIELD(8, tunnels) FIELD(16, start) FIELD(16, end) FIELD(16, port) FIELD(8, port_kind)
 
-/* traits: bits in the order of TRAITS. tags: modulo 3. ports are [low_port, low_port + span], up to 65535.
- * pattern is repeated to fill the header. */
+/* traits: bits in the order of TRAITS, and above them inner_ip, modulo 3. tags: modulo 3. ports are
+ * [low_port, low_port + span], up to 65535. pattern is repeated to fill the header. */
 #define RECIPE(FIELD)                                                                                              \
     FIELD(8, traits) FIELD(8, tags) FIELD(8, ttl) FIELD(8, dscp) FIELD(8, ecn) FIELD(8, df)                        \
     FIELD(8, flow_label_mode) FIELD(8, udp_checksum) FIELD(16, low_port) FIELD(16, span) FIELD(32, flow_label)     \

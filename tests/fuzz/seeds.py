@@ -33,6 +33,8 @@ RECIPES: tuple[tuple[tuple[str, ...], dict[str, int]], ...] = (
     (("ipv6", "symmetric"), {"flow_label_mode": 2, "udp_checksum": 1, "ttl": 1, "dscp": 46}),
     (("ipv6", "gpe", "raw"), {"flow_label": 0xABCDE, "udp_checksum": 2, "ttl": 255}),
     (("gpe", "inherit_dscp"), {"udp_checksum": 2, "ecn": 2}),
+    (("inherit_ttl", "inherit_dscp"), {"ecn": 2, "df": 2, "inner_ip": 1}),
+    (("ipv6", "inherit_ttl", "inherit_dscp"), {"ecn": 2, "udp_checksum": 1, "inner_ip": 2}),
 )
 
 
@@ -70,7 +72,7 @@ def _of_frames(frames: list[bytes], kind: Kind) -> Iterator[bytes]:
         yield walk_input(kind, frame, 0)
     inner = [bytes(frame)[:200] for frame in decap_batch(FrameBatch.from_frames(frames)).inner if len(frame)]
     for which, recipe in enumerate(RECIPES):
-        for frame in inner[which::6]:
+        for frame in inner[which :: len(RECIPES)]:
             yield header_input(recipe, frame)
         yield encap_input(recipe, RECIPES[which - 1], inner[:3])
 
@@ -137,5 +139,6 @@ def encap_input(
 
 def _pack_recipe(recipe: tuple[tuple[str, ...], dict[str, int]]) -> bytes:
     traits, values = recipe
-    packed = pack_flags("TRAITS", dict.fromkeys(traits, True))
-    return RECIPE.pack(traits=packed, low_port=49152, span=16383, pattern=PATTERN, **values)
+    packed = pack_flags("TRAITS", dict.fromkeys(traits, True)) | values.get("inner_ip", 0) << 6
+    rest = {name: value for name, value in values.items() if name != "inner_ip"}
+    return RECIPE.pack(traits=packed, low_port=49152, span=16383, pattern=PATTERN, **rest)

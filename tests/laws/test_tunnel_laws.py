@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt import (
@@ -15,7 +15,10 @@ from vxlanpkt import (
     VXLANGPE,
     DecapPolicy,
     Decapsulated,
+    Dot1Q,
     FrameBatch,
+    IPv4,
+    IPv6,
     LinkType,
     Packet,
     Tunnel,
@@ -124,6 +127,19 @@ def test_inner_checksum_equals_full(tunnel: Tunnel, inner: bytes) -> None:
     """Where the checksums inside are right, believing them gives the checksum that reading every byte gives."""
     full = tunnel.replace(udp_checksum="full").encap(inner, identification=0)
     assert tunnel.replace(udp_checksum="inner").encap(inner, identification=0) == full
+
+
+@law
+@given(tunnel=tunnels(), inner=frames())
+def test_inner_ip_matters_for_odd_frames_alone(tunnel: Tunnel, inner: Packet) -> None:
+    """Whatever is taken for an inner packet, of an untagged one that is whole and can live all take the same."""
+    ip = inner.get(IPv4) or inner.get(IPv6)
+    assume(Dot1Q not in inner)
+    assume(ip is None or (ip.ttl if isinstance(ip, IPv4) else ip.hop_limit))
+    made = {
+        tunnel.replace(inner_ip=which).encap(inner.build(), identification=0) for which in ("sound", "linux", "ovs")
+    }
+    assert len(made) == 1
 
 
 @law

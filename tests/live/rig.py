@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from . import netlink
 from .handmade import (
     INNER_KERNEL_MAC,
     INNER_PEER_MAC,
@@ -98,10 +99,21 @@ class Rig:
 
     @contextmanager
     def device(
-        self, *options: str, ip_version: int = 4, port: int = 4789, vni: int = VNI, learning: bool = False
+        self,
+        *options: str,
+        ip_version: int = 4,
+        port: int = 4789,
+        vni: int = VNI,
+        learning: bool = False,
+        group: str = "",
+        inherit_flow_label: bool = False,
     ) -> Iterator[None]:
-        """The kernel's vxlan device towards the peer, up, for the time of the block; *options* as iproute2 has them."""
-        local, remote = (KERNEL_IP, PEER_IP) if ip_version == 4 else (KERNEL_IP6, PEER_IP6)
+        """The kernel's vxlan device towards the peer, up, for the time of the block; *options* as iproute2 has them.
+
+        *group* is a multicast group instead of the peer.
+        """
+        local, peer = (KERNEL_IP, PEER_IP) if ip_version == 4 else (KERNEL_IP6, PEER_IP6)
+        remote = ("group", group, "dev", UNDERLAY) if group else ("remote", peer)
         self.kernel.ip(
             "link",
             "add",
@@ -114,13 +126,14 @@ class Rig:
             str(vni),
             "local",
             local,
-            "remote",
-            remote,
+            *remote,
             "dstport",
             str(port),
             "learning" if learning else "nolearning",
             *options,
         )
+        if inherit_flow_label:
+            netlink.inherit_flow_label(self.kernel, VXLAN_DEVICE)
         with self._up():
             yield
 

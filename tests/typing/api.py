@@ -127,7 +127,10 @@ def tunnels(inner: bytes, wire: bytes, payload: bytes, peer: IPv6Address) -> Non
     Tunnel(
         1, peer, peer, dst_port=8472, src_port=(49152, 65536), ttl="inherit", dscp="inherit", ecn="linux", df="unset",
         flow_label="hash", udp_checksum="inner", vlans=[1, 2], group_policy=7, gpe=False, symmetric=True,
+        inner_ip="ovs",
     )  # fmt: skip
+    reveal_type(Tunnel.linux(1, "192.0.2.1", peer, ttl="inherit"))  # vxlanpkt.tunnel.Tunnel
+    reveal_type(Tunnel.ovs(1, peer, peer, 0, dst_mac=0, dst_port=8472))  # vxlanpkt.tunnel.Tunnel
     reveal_type(tunnel.encap(inner))  # bytes
     reveal_type(tunnel.encap(inner, identification=7))  # bytes
     reveal_type(tunnel.encap_payload(inner))  # vxlanpkt.tunnel.Datagram

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xBF6251B1
+#define VXLANPKT_CONTRACT 0x1B659986
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -139,6 +139,7 @@ enum vxlanpkt_ecn_mode { ECN_MODE_NONE = 0, ECN_MODE_RFC6040 = 1, ECN_MODE_LINUX
 enum vxlanpkt_df { DF_UNSET = 0, DF_SET = 1, DF_INHERIT = 2 };
 enum vxlanpkt_flow_label { FLOW_LABEL_FIXED = 0, FLOW_LABEL_INHERIT = 1, FLOW_LABEL_HASH = 2 };
 enum vxlanpkt_udp_checksum { UDP_CHECKSUM_ZERO = 0, UDP_CHECKSUM_FULL = 1, UDP_CHECKSUM_INNER = 2 };
+enum vxlanpkt_inner_ip { INNER_IP_SOUND = 0, INNER_IP_LINUX = 1, INNER_IP_OVS = 2 };
 enum vxlanpkt_encap_mode { ENCAP_MODE_COPY = 0, ENCAP_MODE_IN_PLACE = 1, ENCAP_MODE_HEADERS = 2 };
 
 #define VXLANPKT_UNTAGGED 65535
@@ -275,6 +276,7 @@ struct vxlanpkt_recipe {
     uint8_t symmetric;
     uint8_t gpe;
     uint8_t raw;
+    uint8_t inner_ip;
     uint8_t plain;
     uint8_t tos;
     uint8_t tos_mask;

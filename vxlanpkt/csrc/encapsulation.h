@@ -18,14 +18,11 @@ struct inherited {
     bool df;
 };
 
-INLINE void inherit(const uint8_t *buf, const struct inner *inner, bool raw, struct inherited *found)
+enum { IPV4_FIXED = 20, IPV6_FIXED = 40, MOST_TAGS_LINUX = 7, MOST_TAGS_OVS = 1 };
+
+INLINE void take_over(const uint8_t *header, bool is_ipv4, struct inherited *found)
 {
-    if (raw)
-        found->next_protocol = inner->ethertype == TYPE_IPV6 ? GPE_IPV6 : GPE_IPV4;
-    if (!inner->is_ip)
-        return;
-    const uint8_t *header = buf + inner->at;
-    if (inner->ip.kind == KIND_IPV4) {
+    if (is_ipv4) {
         found->tos = header[1];
         found->ttl = header[8];
         found->df = header[6] & DONT_FRAGMENT;
@@ -36,6 +33,28 @@ INLINE void inherit(const uint8_t *buf, const struct inner *inner, bool raw, str
         found->flow_label = first & 0xFFFFF;
         found->df = true;
     }
+}
+
+INLINE void inherit(const uint8_t *buf, uint64_t size, const struct inner *inner,
+                    const struct vxlanpkt_recipe *recipe, struct inherited *found)
+{
+    bool linux_way = recipe->inner_ip == INNER_IP_LINUX, ovs_way = recipe->inner_ip == INNER_IP_OVS;
+    bool is_ipv4 = inner->ethertype == TYPE_IPV4;
+    uint64_t tags = recipe->raw ? 0 : (inner->at - 14) / 4;
+    if (recipe->raw)
+        found->next_protocol = inner->ethertype == TYPE_IPV6 ? GPE_IPV6 : GPE_IPV4;
+    found->ttl = DEFAULT_TTL;
+    if (!is_ipv4 && inner->ethertype != TYPE_IPV6)
+        return;
+    if ((linux_way && tags > MOST_TAGS_LINUX) || (ovs_way && tags > MOST_TAGS_OVS))
+        return;
+    found->ttl = 0;
+    if (linux_way ? size - inner->at >= (is_ipv4 ? IPV4_FIXED : IPV6_FIXED) : inner->is_ip)
+        take_over(buf + inner->at, is_ipv4, found);
+    if (linux_way && tags)
+        found->df = false;
+    if (!ovs_way && !found->ttl)
+        found->ttl = DEFAULT_TTL;
 }
 
 INLINE uint32_t outer_ecn(uint32_t mode, uint32_t ecn)
@@ -121,11 +140,11 @@ INLINE uint32_t encap_header(const uint8_t *buf, uint64_t size, const struct vxl
         return REASON_INNER_TOO_LONG;
     bool raw = recipe->raw;
     struct inner inner = {.is_ip = false};
-    struct inherited found = {.next_protocol = GPE_ETHERNET};
+    struct inherited found = {.next_protocol = GPE_ETHERNET, .ttl = DEFAULT_TTL};
     uint32_t flow = 0;
     if (size >= (raw ? 1 : 14)) {
         find_inner(buf, size, raw, &inner);
-        inherit(buf, &inner, raw, &found);
+        inherit(buf, size, &inner, recipe, &found);
         flow = hash_inner(buf, size, &inner, recipe->symmetric, raw);
     }
     copy_header(header, recipe->header, recipe->length);
@@ -138,7 +157,7 @@ INLINE uint32_t encap_header(const uint8_t *buf, uint64_t size, const struct vxl
     store16(udp + 4, 16 + length);
     uint32_t tos = recipe->inherit_dscp ? found.tos & 0xFC : (uint32_t)recipe->dscp << 2;
     tos |= outer_ecn(recipe->ecn, found.tos & 3);
-    uint32_t ttl = recipe->inherit_ttl ? (found.ttl ? found.ttl : DEFAULT_TTL) : recipe->ttl;
+    uint32_t ttl = recipe->inherit_ttl ? found.ttl : recipe->ttl;
     if (recipe->family == 4) {
         patch_ipv4(ip, recipe, tos, ttl, 36 + length, outer_df(recipe->df, found.df), identification);
     } else {

@@ -165,7 +165,7 @@ def _fill_header(held: Any, recipe: EncapRecipe) -> None:
 
 _NUMBERS_OF_A_RECIPE = (
     "ip_offset", "low_port", "high_port", "flow_label", "family", "ttl", "inherit_ttl", "dscp", "inherit_dscp", "ecn",
-    "df", "flow_label_mode", "udp_checksum", "symmetric", "gpe", "raw",
+    "df", "flow_label_mode", "udp_checksum", "symmetric", "gpe", "raw", "inner_ip",
 )  # fmt: skip
 
 

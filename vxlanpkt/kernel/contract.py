@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0xBF6251B1  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0x1B659986  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -280,6 +280,14 @@ class UDPChecksum(IntEnum):
     INNER = 2
 
 
+class InnerIP(IntEnum):
+    """The inner packet whose fields an outer header takes over."""
+
+    SOUND = 0  # one whose lengths hold, behind any tags
+    LINUX = 1  # what EtherType says, if the fixed header is there, behind at most 7 tags; DF from an untagged one only
+    OVS = 2  # as SOUND, behind at most one tag; its TTL may be 0, and is 0 where the lengths do not hold
+
+
 class EncapMode(IntEnum):
     """Where encapsulated frames go: behind each other, into the batch's headroom, or headers alone."""
 
@@ -312,3 +320,4 @@ class EncapRecipe:
     symmetric: bool
     gpe: bool
     raw: bool
+    inner_ip: InnerIP

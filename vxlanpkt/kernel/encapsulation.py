@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vxlanpkt.checksum import internet_checksum, ones_complement_sum, pseudo_header_sum, transport_checksum
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, UDPChecksum
+from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.hashing import flow_hash, inner_ip, source_port
 from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Kind, Row
 
@@ -18,6 +18,9 @@ _LARGEST_IPV4_INNER = 65_535 - 20 - 8 - 8
 LARGEST_IPV6_INNER = 65_535 - 8 - 8
 _CHECKSUM_AT = {6: 16, 17: 6}
 _CE, _ECT0 = 3, 2
+_IPV4, _IPV6 = 0x0800, 0x86DD
+_FIXED_HEADER = {_IPV4: 20, _IPV6: 40}
+_MOST_TAGS = {InnerIP.LINUX: 7, InnerIP.OVS: 1}
 
 
 def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identification: int) -> bytes | Reason:
@@ -28,14 +31,14 @@ def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identif
     header = bytearray(recipe.template)
     ip = recipe.ip_offset
     udp = ip + (20 if recipe.family == 4 else 40)
-    inner = _Inner(buf, start, end, recipe.raw)
+    inner = _Inner(buf, start, end, recipe)
     flow = flow_hash(buf, start, end, recipe.symmetric, recipe.raw)
     if recipe.gpe:
         header[udp + 11] = inner.next_protocol
     header[udp : udp + 2] = source_port(flow, recipe.low_port, recipe.high_port).to_bytes(2, "big")
     header[udp + 4 : udp + 6] = (16 + length).to_bytes(2, "big")
     tos = (inner.tos & 0xFC if recipe.inherit_dscp else recipe.dscp << 2) | _ecn(recipe.ecn, inner.tos & 3)
-    ttl = (inner.ttl or _DEFAULT_TTL) if recipe.inherit_ttl else recipe.ttl
+    ttl = inner.ttl if recipe.inherit_ttl else recipe.ttl
     if recipe.family == 4:
         _patch_ipv4(header, ip, tos, ttl, 36 + length, _df(recipe.df, inner), identification)
     else:
@@ -48,7 +51,7 @@ def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identif
 
 def clears_df(buf: Buffer, start: int, end: int, recipe: EncapRecipe) -> bool:
     """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
-    return recipe.family == 4 and not _df(recipe.df, _Inner(buf, start, end, recipe.raw))
+    return recipe.family == 4 and not _df(recipe.df, _Inner(buf, start, end, recipe))
 
 
 class _Inner:
@@ -56,29 +59,37 @@ class _Inner:
 
     __slots__ = ("at", "buf", "df", "end", "flow_label", "next_protocol", "row", "start", "tos", "ttl")
 
-    def __init__(self, buf: Buffer, start: int, end: int, raw: bool) -> None:
+    def __init__(self, buf: Buffer, start: int, end: int, recipe: EncapRecipe) -> None:
         self.buf, self.start, self.end = buf, start, end
-        self.tos = self.ttl = self.flow_label = 0
+        self.tos = self.flow_label = 0
+        self.ttl = _DEFAULT_TTL
         self.df = False
         self.next_protocol = 3
         self.row: Row | None = None
         self.at = start
-        if end - start < (1 if raw else 14):
+        if end - start < (1 if recipe.raw else 14):
             return
-        ethertype, at, self.row = inner_ip(buf, start, end, raw)
-        if raw:
-            self.next_protocol = 2 if ethertype == 0x86DD else 1
-        if self.row is None:
-            return
-        self.at = at
-        if self.row[0] == Kind.IPV4:
-            self.tos, self.ttl = buf[at + 1], buf[at + 8]
-            self.df = bool(buf[at + 6] & _DONT_FRAGMENT)
-        else:
-            first = int.from_bytes(buf[at : at + 4], "big")
-            self.tos, self.ttl = first >> 20 & 0xFF, buf[at + 7]
-            self.flow_label = first & 0xFFFFF
-            self.df = True
+        ethertype, self.at, self.row = inner_ip(buf, start, end, recipe.raw)
+        if recipe.raw:
+            self.next_protocol = 2 if ethertype == _IPV6 else 1
+        tags = 0 if recipe.raw else (self.at - start - 14) // 4
+        if ethertype in _FIXED_HEADER and tags <= _MOST_TAGS.get(recipe.inner_ip, tags):
+            self._take_over(ethertype, tags, recipe.inner_ip)
+
+    def _take_over(self, ethertype: int, tags: int, which: InnerIP) -> None:
+        ttl = 0
+        if self.end - self.at >= _FIXED_HEADER[ethertype] if which is InnerIP.LINUX else self.row is not None:
+            first = int.from_bytes(self.buf[self.at : self.at + 4], "big")
+            if ethertype == _IPV4:
+                self.tos, ttl = first >> 16 & 0xFF, self.buf[self.at + 8]
+                self.df = bool(self.buf[self.at + 6] & _DONT_FRAGMENT)
+            else:
+                self.tos, ttl = first >> 20 & 0xFF, self.buf[self.at + 7]
+                self.flow_label = first & 0xFFFFF
+                self.df = True
+            if tags and which is InnerIP.LINUX:
+                self.df = False
+        self.ttl = ttl if which is InnerIP.OVS else ttl or _DEFAULT_TTL
 
 
 def _ecn(mode: ECNMode, inner: int) -> int:
