@@ -12,8 +12,8 @@ Needs the package `hypothesis`, which nothing else here does.
 
 What is valid        `frames` and `vxlan_frames` give `Packet` values whose lengths, checksums and next headers are
                      None, to be derived, and `parse(packet.build()) == packet.resolve()`.
-What is not          `mutated` and `truncated` take strategies of packets or bytes and give bytes that were damaged;
-                     `hostile_frames` gives bytes with the lies that break parsers.
+What is not          `damaged`, `mutated` and `truncated` take strategies of packets or bytes and give bytes that were
+                     damaged; `hostile_frames` gives bytes with the lies that break parsers.
 What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
@@ -495,6 +495,20 @@ def policies(draw: st.DrawFn, *, ports: Sequence[int] | None = None) -> DecapPol
 
 def _wire(packet: Any) -> bytes:
     return packet.build() if isinstance(packet, Packet) else packet
+
+
+@st.composite
+def damaged(draw: st.DrawFn, packets: st.SearchStrategy[Packet] | st.SearchStrategy[bytes]) -> bytes:
+    """The bytes of one of *packets* with one thing wrong: a bit, a byte, or the end cut off; empty ones stay."""
+    data = bytearray(_wire(draw(packets)))
+    if not data:
+        return b""
+    at = draw(st.integers(0, len(data) - 1))
+    change = draw(st.sampled_from(("bit", "byte", "cut")))
+    if change == "cut":
+        return bytes(data[:at])
+    data[at] ^= 1 << draw(st.integers(0, 7)) if change == "bit" else draw(st.integers(1, 255))
+    return bytes(data)
 
 
 @st.composite

@@ -5,7 +5,6 @@ The inputs are valid, mutated, cut and hostile frames, with rows outside of the 
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,8 +20,7 @@ from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunne
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 from vxlanpkt.kernel import c
 
-EXAMPLES = int(os.environ.get("VXLANPKT_EXAMPLES", "100"))
-law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+law = settings(suppress_health_check=list(HealthCheck))
 
 OUTER_KINDS = (
     Kind.ETHERNET, Kind.ETHERNET, Kind.ETHERNET, Kind.VXLAN, Kind.VXLANGPE, Kind.RAW, Kind.IPV4, Kind.IPV6,
@@ -62,7 +60,7 @@ def written(kernel: Any, size: int, fill: int) -> Any:
     return buffer
 
 
-@settings(law, max_examples=2 * EXAMPLES)
+@law
 @given(batch=batches(outside=True), policy=policies(), kind=st.sampled_from(OUTER_KINDS), brief=st.booleans())
 def test_decap(batch: FrameBatch, policy: DecapPolicy, kind: Kind, brief: bool) -> None:
     """Every column of every row, whatever the rows hold."""
@@ -108,7 +106,7 @@ def recipe_of(tunnel: Tunnel) -> Any:
     return tunnel._recipe
 
 
-@settings(law, max_examples=2 * EXAMPLES)
+@law
 @given(job=jobs(), mode=st.sampled_from(EncapMode), spare=st.integers(-40, 8))
 def test_encap(job: tuple[FrameBatch, list[Any], list[int] | None, int | None], mode: EncapMode, spare: int) -> None:
     """Statuses, places and bytes in every mode; the frames too, as in place they get headers; a buffer too small."""

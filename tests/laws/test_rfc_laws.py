@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -31,8 +30,8 @@ from vxlanpkt import (
 )
 from vxlanpkt.strategies import frames, tunnels
 
-EXAMPLES = int(os.environ.get("VXLANPKT_EXAMPLES", "100"))
-law = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = min(settings().max_examples, max(100, settings().max_examples // 10))
+law = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 
 MACS = ("02:00:00:00:00:02", "02:00:00:00:00:01")
 INNER = Packet(Ethernet(*MACS), IPv4("10.0.0.1", "10.0.0.2"), UDP(1, 2), payload=b"inner").build()

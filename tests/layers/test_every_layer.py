@@ -8,7 +8,7 @@ import pickle
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt.addresses import MACAddress
@@ -55,6 +55,8 @@ SAMPLES: dict[str, Any] = {
 LARGEST: dict[tuple[str, str], int] = {("VXLANGPE", "flags"): 0xCF}
 
 every_layer = pytest.mark.parametrize("layer", LAYERS, ids=[layer.NAME for layer in LAYERS])
+# Of each of fourteen layers.
+few = settings(max_examples=min(settings().max_examples, max(100, settings().max_examples // 100)))
 every_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 every_width = pytest.mark.parametrize(
     ("name", "field"), [(name, field) for name, sample in SAMPLES.items() for field in sample.BITS]
@@ -113,6 +115,7 @@ def check_lossless(layer: type[Layer], data: bytes) -> None:
 
 
 @every_layer
+@few
 @given(data=st.binary(max_size=120), small=st.integers(0, 63))
 def test_lossless(layer: type[Layer], data: bytes, small: int) -> None:
     """Arbitrary bytes: as they are, and with the bytes that bounds depend on made likely."""
@@ -121,6 +124,7 @@ def test_lossless(layer: type[Layer], data: bytes, small: int) -> None:
 
 
 @every_layer
+@few
 @given(data=st.binary(min_size=40, max_size=100), small=st.integers(0, 63), before=st.binary(max_size=9))
 def test_position_does_not_matter(layer: type[Layer], data: bytes, small: int, before: bytes) -> None:
     """A header reads the same wherever it lies, and in any kind of buffer; bytes outside are not looked at."""

@@ -64,7 +64,7 @@ from vxlanpkt.layers.ipv6_extensions import (  # noqa: E402
 )
 
 Raw: Any = scapy_packet.Raw
-unhurried = settings(deadline=None)
+unhurried = settings(max_examples=min(settings().max_examples, max(100, settings().max_examples // 100)))
 
 
 def raw(packet: Any) -> bytes:
