@@ -96,6 +96,41 @@ def test_every_preset_is_named_once() -> None:
     assert len({*PRESETS.values()}) == len(PRESETS) == 7
 
 
+def test_martian_sources() -> None:
+    """RFC 1122 section 3.2.1.3, and of 0.0.0.0/8 what Linux makes of it: the check is one of its own."""
+    policy = DecapPolicy(check_outer_source=True)
+    sources = {name: one.frame for name, one in INPUTS.items() if name.startswith(("ip-source-", "ip6-source-"))}
+    assert all(_inner(frame, DecapPolicy()) is not None for frame in sources.values())
+    refused = {name for name, frame in sources.items() if _inner(frame, policy) is None}
+    assert refused == {
+        "ip-source-loopback", "ip-source-multicast", "ip-source-broadcast", "ip-source-zero",
+        "ip6-source-loopback", "ip6-source-multicast",
+    }  # fmt: skip
+
+
+def test_a_udp_length_of_zero() -> None:
+    """RFC 2675 section 4: over IPv6 it stands for all bytes there, and the checksum has their number."""
+    policy = DecapPolicy(udp_length="jumbo", verify_udp_checksum=True)
+    frame = INPUTS["udp-length-0-ipv6"].frame
+    assert _inner(frame, policy) == _inner(INPUTS["plain-ipv6"].frame, policy) is not None
+    assert _inner(frame[:-1] + bytes([frame[-1] ^ 1]), policy) is None
+    assert _inner(INPUTS["udp-length-0"].frame, policy) is None
+    assert _inner(frame, DecapPolicy()) is None
+
+
+@pytest.mark.parametrize("version", range(4))
+def test_gpe_versions(version: int) -> None:
+    """Open vSwitch does not look at the version of a header with P; without P the same bits are reserved ones."""
+    ovs = DecapPolicy.OVS.replace(verify_udp_checksum=False)
+    frame = bytearray(INPUTS["gpe-next-protocol-3"].frame)
+    frame[42] |= version << 4
+    assert _inner(bytes(frame), ovs) is not None
+    assert (_inner(bytes(frame), DecapPolicy(gpe=True)) is not None) is (version == 0)
+    frame[42] &= ~0x04
+    frame[45] = 0
+    assert (_inner(bytes(frame), ovs) is not None) is (version == 0)
+
+
 @pytest.mark.parametrize("receiver", RECEIVERS.values(), ids=RECEIVERS)
 def test_recorded_verdicts(receiver: Receiver) -> None:
     """`decap` and `decap_batch` give what the receiver gave, as it was recorded; what is excepted is named there."""
