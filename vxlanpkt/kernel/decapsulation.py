@@ -3,7 +3,9 @@
 The order of the checks is part of the contract, as the first that fails gives the status:
 link layer and tags, IP, cut captures, its protocol, later fragments, IP options, IP checksum; UDP,
 its port, first fragments, UDP checksum; the VXLAN header, I, G with P, P itself, GPE's fields,
-reserved bits, VNI, source; the inner frame's length, tag, source address, IP header, ECN.
+reserved bits, VNI, source; the inner frame's length, tag, source address, our own addresses, the
+length of a tagged frame as Linux wants it; the length of the inner IP header, ECN. Open vSwitch's
+rule for ECN comes before that length.
 """
 
 from __future__ import annotations
