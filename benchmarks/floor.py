@@ -73,6 +73,11 @@ def pointer(buffer: Any, item: str = "unsigned char") -> Any:
     return ffi.from_buffer(f"{item}[]", buffer)
 
 
+def address(buffer: Any) -> int:
+    """Where a buffer begins."""
+    return int(ffi.cast("uintptr_t", ffi.from_buffer(buffer)))
+
+
 def rows_of(batch: FrameBatch) -> Any:
     """The rows of a batch, to copy from."""
     return _rows(batch.data, batch.offsets, batch.lengths)

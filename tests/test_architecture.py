@@ -29,6 +29,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.contract",),
     ("kernel.scanning",),
     ("kernel.options",),
+    ("kernel.outer",),
+    ("kernel.inner",),
     ("kernel.hashing",),
     ("kernel.decapsulation", "kernel.encapsulation"),
     ("kernel.python",),
@@ -44,7 +46,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("packet",),
     ("policy", "tunnel"),
     ("decapsulation",),
-    ("batch",),
+    ("batch", "explanation"),
     ("bulk",),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.

@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     from vxlanpkt.errors import ParseError as ParseError
     from vxlanpkt.errors import Reason as Reason
     from vxlanpkt.errors import TruncatedError as TruncatedError
+    from vxlanpkt.explanation import REMEDIES as REMEDIES
+    from vxlanpkt.explanation import Change as Change
+    from vxlanpkt.explanation import Explanation as Explanation
+    from vxlanpkt.explanation import Remedy as Remedy
+    from vxlanpkt.explanation import Verdict as Verdict
+    from vxlanpkt.explanation import explain as explain
     from vxlanpkt.kernel import backend as backend
     from vxlanpkt.kernel.contract import ChecksumState as ChecksumState
     from vxlanpkt.kernel.contract import Note as Note
@@ -134,6 +140,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "REASONS", "BuildError", "CaptureError", "ChecksumError", "DecapError", "FieldError", "LayerNotFound",
         "MalformedError", "PacketError", "ParseError", "Reason", "TruncatedError",
     ),
+    "explanation": ("REMEDIES", "Change", "Explanation", "Remedy", "Verdict", "explain"),
     "kernel": ("backend",),
     "kernel.contract": ("ChecksumState", "Note"),
     "kernel.spans": ("Fault", "Span"),

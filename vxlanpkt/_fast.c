@@ -17,6 +17,8 @@
 #include "csrc/hashing.h"
 #include "csrc/encapsulation.h"
 #include "csrc/options.h"
+#include "csrc/outer.h"
+#include "csrc/inner.h"
 #include "csrc/decapsulation.h"
 #include "csrc/plain.h"
 #include "csrc/rows.h"

@@ -43,7 +43,7 @@ class Decapsulated:
     outer                  the outer headers as a Packet, read when asked for
     """
 
-    __slots__ = ("_data", "_original_length", "_policy", "_record", "_start", "inner")
+    __slots__ = ("_data", "_original_length", "_policy", "_record", "_start", "inner", "vni")
 
     def __init__(
         self, data: bytes, record: Any, policy: DecapPolicy, start: Start, original_length: int | None
@@ -53,15 +53,11 @@ class Decapsulated:
         self._policy = policy
         self._start = start
         self._original_length = original_length
+        self.vni: int = record.vni
         begin = record.inner_offset
         self.inner: bytes = data[begin : begin + record.inner_length]
         if record.notes & _ALTERED:
             self.inner = altered(self.inner, self.record)
-
-    @property
-    def vni(self) -> int:
-        """The VXLAN network identifier."""
-        return self._record.vni
 
     @property
     def flags(self) -> int:

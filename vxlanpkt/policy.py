@@ -235,6 +235,13 @@ class DecapPolicy:
         given: Any = changes  # what the constructor takes is wider than what the fields hold
         return dataclasses.replace(self, **given)
 
+    @staticmethod
+    def presets() -> dict[str, DecapPolicy]:
+        """Every preset by its name, in small letters as on the command line, behind the default policy, "default"."""
+        named = {name.lower().replace("_", "-"): value for name, value in vars(DecapPolicy).items()
+                 if isinstance(value, DecapPolicy)}  # fmt: skip
+        return {"default": DecapPolicy(), **named}
+
 
 def _rule(rules: type[_R], value: bool | str) -> _R:
     """A choice between off, on and a word, as the kernels number it."""

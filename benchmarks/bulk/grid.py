@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import floor
 from benchmarks.bulk.cell import Cell, Job
-from benchmarks.bulk.inputs import TUNNEL4, TUNNEL6, inner_frames, packed, tunnel_column, tunnel_table
+from benchmarks.bulk.inputs import TUNNEL4, TUNNEL6, at_page_start, inner_frames, packed, tunnel_column, tunnel_table
 from vxlanpkt import DecapPolicy, FrameBatch, decap_batch, encap_batch
 
 SECTION = "rows"
@@ -69,7 +69,7 @@ def cell(size: str, rows: int) -> Cell:
 def names(size: str, rows: int) -> dict[str, Any]:
     """What the expressions speak of."""
     frames = inner_frames(size, rows)
-    inner = FrameBatch.from_frames(frames)
+    inner = at_page_start(FrameBatch.from_frames(frames))
     outer = packed(encap_batch(inner, TUNNEL4))
     outer6 = packed(encap_batch(inner, TUNNEL6))
     source, outer_source = floor.rows_of(inner), floor.rows_of(outer)
@@ -91,7 +91,7 @@ def names(size: str, rows: int) -> dict[str, Any]:
         "table": tunnel_table(),
         "index": array("I", tunnel_column(rows)),
         "inner": inner,
-        "roomy": FrameBatch.from_frames(frames, headroom=TUNNEL4.overhead),
+        "roomy": at_page_start(FrameBatch.from_frames(frames, headroom=TUNNEL4.overhead)),
         "encapped": encap_batch(inner, TUNNEL4),
         "headers": encap_batch(inner, TUNNEL4, mode="headers"),
         "encapped6": encap_batch(inner, TUNNEL6),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 
+from benchmarks import floor
 from benchmarks.contender import DST, DST_MAC, SRC, SRC_MAC, VNI
 from benchmarks.frames import SEED, TCP, Inner, build_inner, frames
 from vxlanpkt import FrameBatch, Tunnel, TunnelTable
@@ -17,6 +18,7 @@ SIZES = ("64", "570", "1400", IMIX)
 _MIX = (64,) * 7 + (570,) * 4 + (1400,)
 _DISTINCT = 2048  # frames of one size; larger batches repeat them at other places
 _TUNNELS = 1000
+PAGE = 4096
 
 TUNNEL4 = Tunnel(VNI, ".".join(map(str, SRC)), ".".join(map(str, DST)), SRC_MAC, DST_MAC)
 TUNNEL6 = Tunnel(VNI, "fd00::1", "fd00::2", SRC_MAC, DST_MAC, udp_checksum="full")
@@ -59,6 +61,19 @@ def tunnel_column(rows: int) -> list[int]:
 def packed(batch: FrameBatch) -> FrameBatch:
     """A batch as one that a capture would yield: read-only, its frames behind each other."""
     return FrameBatch(bytes(batch.data), batch.offsets, batch.lengths)
+
+
+def at_page_start(batch: FrameBatch) -> FrameBatch:
+    """A batch of the same frames whose buffer begins with a page, wherever the allocator would have put it.
+
+    A copy of frames of 64 bytes is up to a third slower where its moves of 32 bytes cross cache lines.
+    """
+    size = len(batch.data)
+    room = bytearray(size + PAGE)
+    begin = -floor.address(room) % PAGE
+    data = memoryview(room)[begin : begin + size]
+    data[:] = batch.data
+    return FrameBatch(data, batch.offsets, batch.lengths, headroom=batch.headroom)
 
 
 def copies_beyond_cache(batch: Sequence[bytes]) -> list[FrameBatch]:

@@ -12,7 +12,7 @@ from vxlanpkt.capture import Interface, Record
 from vxlanpkt.capture import open as open_capture
 
 CAPTURES = Path(__file__).parent.parent / "data"
-NAMES = sorted(path.name for path in CAPTURES.iterdir() if path.suffix in (".pcap", ".pcapng"))
+NAMES = sorted(path.stem for path in CAPTURES.glob("*.pcap*.jsonl"))  # what tshark has seen
 
 
 def read(data: bytes) -> list[Record]:

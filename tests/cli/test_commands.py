@@ -17,7 +17,7 @@ from vxlanpkt import parse
 
 DATA = Path(__file__).parent.parent / "data"
 COMMAND = [sys.executable, "-m", "vxlanpkt.cli"]
-CAPTURES = sorted(path for path in DATA.iterdir() if path.suffix in (".pcap", ".pcapng"))
+CAPTURES = sorted(path.with_suffix("") for path in DATA.glob("*.pcap*.jsonl"))
 # What else is needed to see the tunnels in a capture.
 OPTIONS = {"basic_v4_port_odd": ("--port", "51820"), "gpe_external_v4": ("--gpe",)}
 
@@ -146,7 +146,7 @@ def test_output_is_a_pipe() -> None:
     assert json.loads(done.stderr)["written"] == 78
 
 
-@pytest.mark.parametrize("verb", ["info", "show"])
+@pytest.mark.parametrize("verb", ["info", "show", "explain", "explain --each"])
 def test_reader_goes_away(verb: str) -> None:
     """Who has seen enough closes the pipe: that is no error."""
     arguments = " ".join([*COMMAND, verb, "-r", str(DATA / "tcp_segmented_v4.pcap")])
@@ -192,6 +192,34 @@ def test_signals(number: int, status: int, tmp_path: Path) -> None:
     if number == signal.SIGINT:
         with vxlanpkt.open(target) as capture:
             assert len(list(capture)) == 78
+
+
+@pytest.mark.parametrize(
+    ("arguments", "accepted"),
+    [
+        (("--policy", "ovs"), 1),
+        (("--policy", "ovs", "--gpe"), 1),
+        (("--policy", "linux-gpe"), 2),
+        (("--policy", "vpp"), 0),
+        (("--policy", "linux"), 0),
+        (("--policy", "linux", "--gpe"), 2),
+    ],
+)
+def test_every_preset_is_a_policy(arguments: tuple[str, ...], accepted: int) -> None:
+    """A preset that understands GPE in its own way does so with and without --gpe."""
+    done = run("info", "-r", DATA / "odd.pcapng", "--json", *arguments)
+    reasons = json.loads(done.stdout)["reasons"]
+    with vxlanpkt.open(DATA / "odd.pcapng") as capture:
+        gpe = [record for record in capture if (record.comment or "").startswith("gpe-next-protocol")]
+    assert len(gpe) == 3
+    name = arguments[1]
+    policy = vxlanpkt.DecapPolicy.presets()[name]
+    if "--gpe" in arguments:
+        policy = policy.replace(gpe=policy.gpe or True)
+    assert sum(vxlanpkt.explain(record.data, {"": policy})[""].accepted for record in gpe) == accepted
+    with vxlanpkt.open(DATA / "odd.pcapng") as capture:
+        verdicts = [vxlanpkt.explain(record.data, {"": policy.replace(lengths="snapped")})[""] for record in capture]
+    assert reasons.get("OK", 0) == sum(verdict.accepted for verdict in verdicts)
 
 
 def test_show_json() -> None:

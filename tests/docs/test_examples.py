@@ -6,6 +6,9 @@ The blocks of a page run one behind the other and share their names. Three thing
     statement   # raises NAME   it raises an exception of the class NAME
     a ```text block right behind a ```python block: what that printed
 
+In a ```console block, what stands behind "$ " is run by bash, and the lines up to the next "$ " are what it prints,
+on standard error too; a line of "..." stands for any number of lines.
+
 Pages run in a directory of their own, in which `tests` is this repository's: captures are found, and what an example
 writes is gone afterwards.
 """
@@ -15,7 +18,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -90,6 +95,41 @@ def _expect_error(statement: ast.stmt, name: str, where: str, names: dict[str, A
         pytest.fail(f"{where}: no {name} was raised")
 
 
+class Command(NamedTuple):
+    """A command line in a console block, the line of the page that it is on, and what is shown as printed."""
+
+    line: int
+    text: str
+    printed: str
+
+
+def commands(text: str) -> Iterator[Command]:
+    """The commands of a page that show what they print."""
+    for fence in _FENCE.finditer(text):
+        if fence["language"] != "console" or not fence["code"].startswith("$ "):
+            continue
+        begin = text.count("\n", 0, fence.start("code")) + 1
+        lines = fence["code"].splitlines()
+        starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+            yield Command(begin + start, lines[start][2:], "\n".join(lines[start + 1 : end]).strip("\n"))
+
+
+def run_command(command: Command, page: str) -> None:
+    """Run one command where the page's examples are, with the command line of this interpreter."""
+    script = f'vxlanpkt() {{ "{sys.executable}" -m vxlanpkt.cli "$@"; }}\n{command.text}'
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
+    done = subprocess.run(
+        ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
+        env={**environment, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    pattern = "\n".join(
+        r"(?:.*\n)*?.*" if line == "..." else re.escape(line) for line in command.printed.splitlines()
+    )  # fmt: skip
+    found = done.stdout.decode("utf-8").strip("\n")
+    assert re.fullmatch(pattern, found), f"{page}:{command.line} prints\n{found}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The examples of one page, from top to bottom."""
@@ -99,6 +139,8 @@ def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look for the module that they are in
     for block in blocks(page.read_text(encoding="utf-8")):
         run(block, page.name, vars(module))
+    for command in commands(page.read_text(encoding="utf-8")):
+        run_command(command, page.name)
 
 
 def test_runner_sees_what_is_wrong() -> None:
@@ -114,3 +156,21 @@ def test_runner_sees_what_is_wrong() -> None:
             run(block, "page", {})
     with pytest.raises(pytest.fail.Exception):
         run(found[2], "page", {})
+
+
+def test_runner_sees_what_commands_print() -> None:
+    """Several in a block, lines left out, and a wrong line."""
+    text = (
+        "```console\n$ echo a\na\n\n$ seq 9; echo b >&2\n1\n...\n9\nb\n```\n\n```console\nnot run\n```\n\n"
+        "```console\n$ seq 3\n1\n3\n```\n"
+    )
+    found = list(commands(text))
+    assert [(command.line, command.text) for command in found] == [
+        (2, "echo a"),
+        (5, "seq 9; echo b >&2"),
+        (17, "seq 3"),
+    ]
+    for command in found[:2]:
+        run_command(command, "page")
+    with pytest.raises(AssertionError):
+        run_command(found[2], "page")

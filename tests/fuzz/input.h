@@ -216,10 +216,10 @@ static void complete(struct vxlanpkt_recipe *recipe)
     uint8_t *ip = recipe->header + recipe->ip_offset, *udp = recipe->header + recipe->length - 16;
     uint32_t addresses = recipe->family == 4 ? 8 : 32;
     recipe->plain = !(recipe->raw || recipe->gpe || recipe->symmetric || recipe->inherit_ttl
-                      || recipe->ecn == ECN_MODE_LINUX || recipe->df == DF_INHERIT
-                      || recipe->flow_label_mode != FLOW_LABEL_FIXED || recipe->udp_checksum == UDP_CHECKSUM_INNER);
+                      || recipe->df == DF_INHERIT || recipe->flow_label_mode != FLOW_LABEL_FIXED
+                      || recipe->udp_checksum == UDP_CHECKSUM_INNER);
     recipe->tos = recipe->inherit_dscp ? 0 : (uint8_t)(recipe->dscp << 2);
-    recipe->tos_mask = (uint8_t)((recipe->inherit_dscp ? 0xFC : 0) | (recipe->ecn == ECN_MODE_RFC6040 ? 3 : 0));
+    recipe->tos_mask = (uint8_t)((recipe->inherit_dscp ? 0xFC : 0) | (recipe->ecn == ECN_MODE_NONE ? 0 : 3));
     if (recipe->family == 4) {
         recipe->ipv4_sum = vxlanpkt_sum(ip, 20);
         ip[6] = recipe->df == DF_SET ? 0x40 : 0;

@@ -85,7 +85,7 @@ def test_corpus(compiler: str, registers: str, tmp_path: Path) -> None:
     ("header", "sound", "broken", "complaint"),
     [
         ("scanning.h", "in.end - in.start < 14", "in.end - in.start < 13", "heap-buffer-overflow"),
-        ("bytes.h", "at < size; at++", "at + 1 < size; at++", "not so: vxlanpkt_sum"),
+        ("bytes.h", "at < (size & 7); at++", "at + 1 < (size & 7); at++", "not so: vxlanpkt_sum"),
     ],
     ids=["reads one byte too far", "drops the last byte of a sum"],
 )

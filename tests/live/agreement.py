@@ -11,7 +11,7 @@ import platform
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from vxlanpkt import ParseError, Reason, decap
 
-from . import ovs
+from . import encapsulators, ovs
 from .drops import watched
+from .encapsulators import Row, linux_gpe_row, linux_row, ovs_row
 from .namespaces import run
 from .odd_inputs import Input, mutated
 from .odd_inputs import listed as read_inputs
@@ -237,6 +238,13 @@ def _reasons_table(found: Iterable[Agreement]) -> str:
     )
 
 
+def _encap_table(rows: Sequence[Row]) -> str:
+    return _table(
+        ("setting", "inner frames", "equal", "not"),
+        ((f"`{row.setting}`", row.frames, row.equal, len(row.exceptions)) for row in rows),
+    )
+
+
 def record(found: Iterable[Agreement]) -> dict[str, dict[str, dict[str, str]]]:
     """What each receiver passed on, by input, and why some inputs are left out."""
     return {
@@ -249,7 +257,12 @@ def record(found: Iterable[Agreement]) -> dict[str, dict[str, dict[str, str]]]:
     }
 
 
-def tables(linux: Sequence[Agreement], switches: Sequence[Agreement], hurt: Sequence[Agreement]) -> dict[str, str]:
+def tables(
+    linux: Sequence[Agreement],
+    hurt: Sequence[Agreement],
+    switches: Sequence[Agreement],
+    made: Mapping[str, Sequence[Row]],
+) -> dict[str, str]:
     """All tables of the page, by name."""
     return {
         "versions": f"Linux {platform.release()}; {run('ovs-vswitchd', '--version').stdout.splitlines()[0]}",
@@ -258,6 +271,7 @@ def tables(linux: Sequence[Agreement], switches: Sequence[Agreement], hurt: Sequ
         "ovs": _verdicts_table(switches),
         "exceptions": _exceptions_table([*linux, *switches]),
         "reasons": _reasons_table(linux),
+        **{name: _encap_table(rows) for name, rows in made.items()},
     }
 
 
@@ -278,9 +292,14 @@ def main() -> None:
         linux = [with_linux(rig, receiver, inputs) for receiver in LINUX.values()]
         hurt = [with_linux(rig, receiver, damaged(receiver, inputs, DAMAGED)) for receiver in LINUX.values()]
         switches = [with_ovs(switch, receiver, inputs) for receiver in OVS.values()]
+        made = {
+            "linux-made": [linux_row(rig, setting) for setting in encapsulators.LINUX],
+            "linux-gpe-made": [linux_gpe_row(rig, setting) for setting in encapsulators.LINUX_GPE],
+            "ovs-made": [ovs_row(switch, setting) for setting in encapsulators.OVS],
+        }
     RECORD.write_text(json.dumps(record([*linux, *switches]), indent=0) + "\n", "ascii")
     text = PAGE.read_text("utf-8")
-    for name, table in tables(linux, switches, hurt).items():
+    for name, table in tables(linux, hurt, switches, made).items():
         text = _put(text, name, table)
     PAGE.write_text(text, "utf-8")
 

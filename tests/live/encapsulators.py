@@ -15,7 +15,8 @@ from vxlanpkt import GroupPolicy, LinkType, Tunnel
 from vxlanpkt.tunnel import TunnelOptions
 
 from . import ovs
-from .handmade import KERNEL_IP, KERNEL_IP6, KERNEL_MAC, PEER_IP, PEER_IP6, PEER_MAC, VNI, inner_frame
+from .handmade import KERNEL_IP, KERNEL_IP6, KERNEL_MAC, PEER_IP, PEER_IP6, PEER_MAC, VNI, inner_frame, ipv6
+from .inner_frames import FRAMES, PACKETS
 from .ovs import Switch
 from .rig import UNDERLAY, VXLAN_DEVICE, Rig
 from .wire import Wire, one_processor
@@ -255,3 +256,39 @@ def row_of(
         frame for frame, made in outer.items() if made is None or not is_made_by(tunnel, made, inner[frame], start)
     ]
     return Row(name, len(outer), len(outer) - len(exceptions), exceptions)
+
+
+# The EtherType says IP, and no whole IP header is there: the kernel drops the frame, a recipe drops nothing.
+NOT_SENT_BY_LINUX = (
+    "IPv4, 10 bytes", "IPv4, 19 bytes", "IPv6, 10 bytes", "IPv6, 39 bytes", "tag, IPv4, 10 bytes",
+    "a tag and nothing behind it",
+)  # fmt: skip
+# The version is not that of the EtherType: the switch takes the fields all the same, a recipe takes none.
+NOT_FOLLOWED_OF_OVS = ("IPv4 by EtherType, version 5", "IPv6 by EtherType, version 5", "IPv6 by EtherType, IPv4 inside")
+# The kernel keeps one of the frames from the switch.
+SENT_TO_OVS = {name: frame for name, frame in FRAMES.items() if name != "a tag and nothing behind it"}
+
+
+def linux_row(rig: Rig, setting: Setting) -> Row:
+    """Every inner frame through the kernel's device in this setting."""
+    with linux_ends(rig, setting) as (send, underlay):
+        seen = outer_frames(send, underlay, FRAMES)
+    return row_of(setting.name, setting.linux_tunnel(), FRAMES, seen)
+
+
+def linux_gpe_row(rig: Rig, setting: Setting) -> Row:
+    """Every bare IP packet by a route into the device with the generic protocol extension."""
+    with linux_gpe_ends(rig, setting) as (route, underlay):
+        seen = outer_frames(route, underlay, PACKETS, _fence_packet)
+    return row_of(setting.name, setting.linux_tunnel(), PACKETS, seen, LinkType.RAW)
+
+
+def _fence_packet(token: bytes) -> bytes:
+    return ipv6("fd00::1", "fd00::2", 253, token)
+
+
+def ovs_row(switch: Switch, setting: Setting) -> Row:
+    """Every inner frame that gets there through a tunnel port of Open vSwitch in this setting."""
+    with ovs_ends(switch, setting) as (send, underlay):
+        seen = outer_frames(send, underlay, SENT_TO_OVS)
+    return row_of(setting.name, setting.ovs_tunnel(), SENT_TO_OVS, seen)

@@ -34,6 +34,7 @@ from vxlanpkt import (
     Dissection,
     EncapBatch,
     Ethernet,
+    Explanation,
     FieldError,
     FrameBatch,
     GroupPolicy,
@@ -51,10 +52,12 @@ from vxlanpkt import (
     Reason,
     TruncatedError,
     Tunnel,
+    Verdict,
     decap,
     decap_batch,
     dissect,
     encap_batch,
+    explain,
     flow_hash,
     parse,
 )
@@ -153,6 +156,12 @@ def tunnels(inner: bytes, wire: bytes, payload: bytes, peer: IPv6Address) -> Non
     policy = DecapPolicy(ports=[4789], vnis=range(10), allowed_sources=["192.0.2.0/24"], inner_vlan="strip")
     assert_type(policy.replace(ecn="rfc6040", lengths="snapped"), DecapPolicy)
     assert_type(DecapPolicy.STRICT, DecapPolicy)
+    assert_type(DecapPolicy.presets(), dict[str, DecapPolicy])
+    explanation = explain(payload, {"mine": policy}, start=VXLAN, source=peer)
+    assert_type(explanation, Explanation)
+    assert_type(explanation["mine"], Verdict)
+    reveal_type(explanation["mine"].reason)  # vxlanpkt.errors.Reason
+    reveal_type(explanation["mine"].error)  # vxlanpkt.errors.ParseError | None
     assert_type(flow_hash(inner, symmetric=True), int)
 
 

@@ -15,6 +15,7 @@ import click
 import vxlanpkt
 from vxlanpkt.cli.decapsulate import decapsulate
 from vxlanpkt.cli.encapsulate import encapsulate
+from vxlanpkt.cli.explaining import explaining
 from vxlanpkt.cli.info import info
 from vxlanpkt.cli.options import SOURCE
 from vxlanpkt.cli.show import show
@@ -52,5 +53,5 @@ def app() -> None:
     """Look into VXLAN captures, take the tunnels off, or put packets into one."""
 
 
-for verb in (info, show, decapsulate, encapsulate):
+for verb in (info, show, explaining, decapsulate, encapsulate):
     app.add_command(verb)

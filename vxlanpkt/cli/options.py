@@ -13,33 +13,33 @@ from vxlanpkt.policy import DecapPolicy
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-POLICIES: dict[str, DecapPolicy] = {
-    "default": DecapPolicy(),
-    "rfc7348": DecapPolicy.RFC7348,
-    "strict": DecapPolicy.STRICT,
-    "linux": DecapPolicy.LINUX,
-    "linux-gbp": DecapPolicy.LINUX_GBP,
-}
+POLICIES = DecapPolicy.presets()
 SOURCE = "vxlanpkt.source"
 _GPE_PORT = int(UDPPort.VXLAN_GPE)
 
 
-def _remember(ctx: click.Context, _: click.Parameter, value: str) -> str:
+def _remember(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
     """Keep the input's name where errors are reported."""
-    ctx.meta[SOURCE] = value
+    if value is not None:
+        ctx.meta[SOURCE] = value
     return value
 
 
 def read_option(command: _F) -> _F:
     """-r FILE: the capture to read."""
+    return _read_option(required=True)(command)
+
+
+def perhaps_read_option(command: _F) -> _F:
+    """-r FILE, where there is another way to hand in frames."""
+    return _read_option(required=False)(command)
+
+
+def _read_option(*, required: bool) -> Callable[[_F], _F]:
     return click.option(
-        "-r",
-        "source",
-        metavar="FILE",
-        required=True,
-        callback=_remember,
+        "-r", "source", metavar="FILE", required=required, callback=_remember,
         help="Capture to read: pcap or pcapng, .gz, .zst; - is stdin.",
-    )(command)
+    )  # fmt: skip
 
 
 def write_option(command: _F) -> _F:
@@ -71,14 +71,21 @@ def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def lengths_option(command: _F) -> _F:
+    """--lengths: which length fields are believed."""
+    return click.option(
+        "--lengths", type=click.Choice(["snapped", "strict", "captured"]), default="snapped", show_default=True,
+        help="Which length fields are believed.",
+    )(command)  # fmt: skip
+
+
 def policy_options(command: _F) -> _F:
     """--policy, --gbp, --gpe, --lengths: what is accepted."""
     for option in (
-        click.option("--lengths", type=click.Choice(["snapped", "strict", "captured"]), default="snapped",
-                     show_default=True, help="Which length fields are believed."),
+        lengths_option,
         click.option("--gpe", is_flag=True, help="Understand the generic protocol extension, on port 4790 too."),
         click.option("--gbp", is_flag=True, help="Understand the group policy extension."),
-        click.option("--policy", "policy_name", type=click.Choice(sorted(POLICIES)), default="default",
+        click.option("--policy", "policy_name", type=click.Choice(tuple(POLICIES)), default="default",
                      show_default=True, help="What is accepted as VXLAN."),
     ):  # fmt: skip
         command = option(command)
@@ -88,8 +95,10 @@ def policy_options(command: _F) -> _F:
 def policy_of(policy_name: str, gbp: bool, gpe: bool, lengths: Any, ports: tuple[int, ...]) -> DecapPolicy:
     """The policy that the options ask for."""
     policy = POLICIES[policy_name]
-    chosen = ports or policy.ports + ((_GPE_PORT,) if gpe else ())
-    return policy.replace(ports=chosen, gbp=gbp or policy.gbp, gpe=gpe, lengths=lengths)
+    added = (_GPE_PORT,) if gpe and _GPE_PORT not in policy.ports else ()
+    return policy.replace(
+        ports=ports or policy.ports + added, gbp=gbp or policy.gbp, gpe=policy.gpe or gpe, lengths=lengths
+    )
 
 
 def refuse_same_file(source: str, target: str) -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any
 
 import click
@@ -13,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vxlanpkt.capture import CaptureStats
+from vxlanpkt.capture import CaptureStats, Record
 from vxlanpkt.errors import REASONS, Reason
 
 Report = Callable[[int, "int | None"], None]
 
 
-class _Console(Console):
+class PlainConsole(Console):
     """A console that leaves a closed pipe to the caller."""
 
     def on_broken_pipe(self) -> None:
@@ -29,12 +30,17 @@ class _Console(Console):
 
 def print_json(value: Any, *, to_stderr: bool = False) -> None:
     """One object on a line."""
-    click.echo(json.dumps(value), err=to_stderr)
+    click.echo(as_line(value), err=to_stderr)
+
+
+def as_line(value: Any) -> str:
+    """JSON on one line."""
+    return json.dumps(value)
 
 
 def print_stats(stats: CaptureStats, *, to_stderr: bool = False) -> None:
     """The VNIs with what was in them, and what became of every record."""
-    console = _Console(stderr=to_stderr, highlight=False)
+    console = PlainConsole(stderr=to_stderr, highlight=False)
     vnis = Table("VNI", "packets", "inner bytes", title="VNIs", title_justify="left", title_style="bold")
     _align_right(vnis, 0, 1, 2)
     for vni, seen in sorted(stats.vnis.items()):
@@ -49,6 +55,23 @@ def print_stats(stats: CaptureStats, *, to_stderr: bool = False) -> None:
         console.print(vnis)
     console.print(reasons)
     console.print(f"{stats.records:,} records, {stats.vxlan:,} VXLAN")
+
+
+def headline(number: int, record: Record) -> str:
+    """The number, time and length of a record."""
+    cut = f" of {record.original_length}" if record.original_length != len(record.data) else ""
+    return f"#{number}  {_time(record.timestamp_ns)}  {len(record.data)}{cut} bytes"
+
+
+def _time(timestamp_ns: int | None) -> str:
+    if timestamp_ns is None:
+        return "no time"
+    seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
+    try:
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds}.{nanoseconds:09}"
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{nanoseconds:09} UTC"
 
 
 def meaning(reason: Reason) -> str:

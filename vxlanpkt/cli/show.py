@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 import click
@@ -11,7 +10,7 @@ import vxlanpkt
 from vxlanpkt.capture import Record
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.cli.options import json_option, port_option, read_option, vni_option
-from vxlanpkt.cli.output import print_json
+from vxlanpkt.cli.output import headline, print_json
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.layers.base import Layer
 
@@ -29,9 +28,7 @@ def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int
         for number, record in enumerate(capture, 1):
             start = start_of(record.link_type)
             if start is None:
-                click.echo(
-                    f"{_headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json
-                )
+                click.echo(f"{headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json)
                 continue
             found = dissect(record.frame, start=start, ports=ports or None, original_length=record.frame_length)
             if vnis and not any(_vni(layer) in vnis for layer in found.layers):
@@ -39,7 +36,7 @@ def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int
             if as_json:
                 print_json(_as_dict(number, record, found))
             else:
-                click.echo(f"{_headline(number, record)}\n{found}\n")
+                click.echo(f"{headline(number, record)}\n{found}\n")
             shown += 1
             if shown == count:
                 break
@@ -47,22 +44,6 @@ def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int
 
 def _vni(layer: Layer) -> int | None:
     return getattr(layer, "vni", None) if layer.TUNNEL else None
-
-
-def _headline(number: int, record: Record) -> str:
-    cut = f" of {record.original_length}" if record.original_length != len(record.data) else ""
-    return f"#{number}  {_time(record.timestamp_ns)}  {len(record.data)}{cut} bytes"
-
-
-def _time(timestamp_ns: int | None) -> str:
-    if timestamp_ns is None:
-        return "no time"
-    seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
-    try:
-        moment = datetime.fromtimestamp(seconds, timezone.utc)
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds}.{nanoseconds:09}"
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{nanoseconds:09} UTC"
 
 
 def _as_dict(number: int, record: Record, found: Dissection) -> dict[str, Any]:

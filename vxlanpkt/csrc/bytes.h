@@ -8,11 +8,13 @@
 #define NOINLINE static __declspec(noinline)
 #define COLD NOINLINE
 #define PREFETCH(address) ((void)(address))
+#define LIKELY(condition) (condition)
 #else
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE static __attribute__((noinline))
 #define COLD static __attribute__((noinline, cold))
 #define PREFETCH(address) __builtin_prefetch(address)
+#define LIKELY(condition) __builtin_expect(condition, 1)
 #endif
 
 /* Items of callers' columns: memory views may begin at any address. */
@@ -68,6 +70,14 @@ INLINE uint64_t load64(const uint8_t *at)
 
 INLINE uint64_t load48(const uint8_t *at) { return (uint64_t)load32(at) << 16 | load16(at + 4); }
 
+/* Whether the bits of a mask are these: constants are turned, in place of what is loaded. */
+INLINE bool has_bits(const uint8_t *at, uint32_t mask, uint32_t bits)
+{
+    uint32_t value;
+    memcpy(&value, at, 4);
+    return (value & TURN32(mask)) == TURN32(bits);
+}
+
 INLINE void store16(uint8_t *at, uint32_t value)
 {
     uint16_t turned = TURN16((uint16_t)value);
@@ -80,46 +90,93 @@ INLINE void store32(uint8_t *at, uint32_t value)
     memcpy(at, &turned, 4);
 }
 
+INLINE void store64(uint8_t *at, uint64_t value)
+{
+    uint64_t turned = TURN64(value);
+    memcpy(at, &turned, 8);
+}
+
+/* 32 bytes in one move where registers are that wide: of a memcpy compilers make narrower ones. */
+#if defined(__GNUC__)
+typedef uint64_t chunk __attribute__((vector_size(32), aligned(1), may_alias));
+typedef uint32_t words4 __attribute__((vector_size(16)));
+INLINE void copy32(uint8_t *to, const uint8_t *from) { *(chunk *)to = *(const chunk *)from; }
+#else
+typedef uint32_t words4[4];
+INLINE void copy32(uint8_t *to, const uint8_t *from) { memcpy(to, from, 32); }
+#endif
+
 INLINE uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 INLINE uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
+/* A sum of 32 bits folded to 16. Its halves change places and are added to it: the lower halves carry into the sum of the
+ * upper ones, as one's complement asks. */
+INLINE uint32_t fold32(uint32_t sum) { return (sum + (sum << 16 | sum >> 16)) >> 16; }
+
 /* A sum folded to 16 bits; 0 only if it was 0. */
-INLINE uint32_t fold(uint64_t sum)
+INLINE uint32_t fold(uint64_t sum) { return fold32((uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32)); }
+
+/* Sums are of 32-bit words, of which 64 bits hold those of 16 GiB, in the machine's own order: one's complement sums do not
+ * mind the order of bytes (RFC 1071 section 2 (B)), so only the result is turned. */
+INLINE uint64_t sum_two(const uint8_t *data)
 {
-    sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    return (uint32_t)((sum & 0xFFFF) + (sum >> 16));
+    uint64_t words;
+    memcpy(&words, data, 8);
+    return (words & UINT32_MAX) + (words >> 32);
 }
 
-/* The folded sum of the 16-bit words of some bytes, an odd last one padded with zero.
- *
- * Words are added in the machine's own order, 32 bits at a time (64 bits hold the sum of 16 GiB), and only the result is
- * turned: one's complement sums do not mind the order of bytes (RFC 1071 section 2 (B)). */
+/* The sum of so many times 32 bytes. */
+INLINE uint64_t sum_chunks(const uint8_t *data, uint64_t count)
+{
+#if defined(__GNUC__)
+    chunk sums = {0, 0, 0, 0};
+    for (uint64_t at = 0; at < count; at++) {
+        chunk words = ((const chunk *)data)[at];
+        sums += (words & UINT32_MAX) + (words >> 32);
+    }
+    return sums[0] + sums[1] + sums[2] + sums[3];
+#else
+    uint64_t sum = 0;
+    for (uint64_t at = 0; at < 32 * count; at += 8)
+        sum += sum_two(data + at);
+    return sum;
+#endif
+}
+
+/* The sum of less than 32 bytes, the last word padded with zero. */
+INLINE uint64_t sum_rest(const uint8_t *data, uint64_t size)
+{
+    uint64_t sum = 0;
+    uint8_t last[8] = {0};
+    if (size & 16) {
+        sum += sum_two(data) + sum_two(data + 8);
+        data += 16;
+    }
+    if (size & 8) {
+        sum += sum_two(data);
+        data += 8;
+    }
+    if (size & 7) {
+        for (uint64_t at = 0; at < (size & 7); at++)
+            last[at] = data[at];
+        sum += sum_two(last);
+    }
+    return sum;
+}
+
+/* The folded sum of the 16-bit words of some bytes, an odd last one padded with zero. */
 INLINE uint32_t sum_bytes(const uint8_t *data, uint64_t size)
 {
-    uint64_t words = size / 4, sum = 0;
-    for (uint64_t word = 0; word < words; word++) {
-        uint32_t value;
-        memcpy(&value, data + 4 * word, 4);
-        sum += value;
-    }
-    if (size % 4) {
-        uint8_t last[4] = {0, 0, 0, 0};
-        uint32_t value;
-        for (uint64_t at = 4 * words; at < size; at++)
-            last[at % 4] = data[at];
-        memcpy(&value, last, 4);
-        sum += value;
-    }
-    return TURN16((uint16_t)fold(sum));
+    uint64_t rest = size % 32;
+    return TURN16((uint16_t)fold(sum_chunks(data, size / 32) + sum_rest(data + size - rest, rest)));
 }
 
 #ifdef WIDE
 WIDE static uint32_t sum_bytes_wide(const uint8_t *data, uint64_t size) { return sum_bytes(data, size); }
 #endif
 
+/* The same for those who are not compiled twice. */
 NOINLINE uint32_t ones_complement_sum(const uint8_t *data, uint64_t size)
 {
 #ifdef WIDE

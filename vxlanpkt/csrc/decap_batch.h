@@ -108,16 +108,14 @@ INLINE void put_addresses(uint8_t *src, uint8_t *dst, uint64_t row, const uint8_
 INLINE bool find_plain_inner(const uint8_t *frame, uint64_t length, const struct plain_rules *rules, uint32_t outer_tos,
                              const struct columns *to, uint64_t row, struct plain_block *block, uint64_t at)
 {
-    if (length >= 38 && starts_ipv4(frame)) {
+    if (LIKELY(length >= 38 && starts_ipv4(frame))) {
         uint64_t total_length = load16(frame + 16);
-        uint32_t protocol = fragment_and_protocol(frame);
+        uint32_t protocol = fragment_and_protocol(frame), tos = load32(frame + 12) & 0xFF;
         if (total_length - 24 > length - 38 || !is_tcp_or_udp(protocol)
-            || (rules->inside && !meets_inside(frame, rules->rules, outer_tos, frame[15])))
+            || (rules->inside && !meets_inside(frame, rules->rules, outer_tos, tos)))
             return false;
-        block->inner_family[at] = 4;
-        block->inner_protocol[at] = (uint8_t)protocol;
+        block->inner_kind[at] = 4 | protocol << 8 | (tos & 3) << 16;
         block->inner_ports[at] = load32(frame + 34);
-        block->inner_ecn[at] = frame[15] & 3;
         put_addresses(to->inner_src, to->inner_dst, row, frame + 34, 4);
         return true;
     }
@@ -127,10 +125,8 @@ INLINE bool find_plain_inner(const uint8_t *frame, uint64_t length, const struct
     uint32_t tos = load16(frame + 14) >> 4;
     if (payload_length - 4 > length - 58 || (rules->inside && !meets_inside(frame, rules->rules, outer_tos, tos)))
         return false;
-    block->inner_family[at] = 6;
-    block->inner_protocol[at] = frame[20];
+    block->inner_kind[at] = 6 | (uint32_t)frame[20] << 8 | (tos & 3) << 16;
     block->inner_ports[at] = load32(frame + 54);
-    block->inner_ecn[at] = tos & 3;
     put_addresses(to->inner_src, to->inner_dst, row, frame + 54, 16);
     return true;
 }
@@ -144,18 +140,17 @@ INLINE bool find_plain_row(const uint8_t *frame, struct extent in, const struct 
     if (!offset)
         return false;
     block->inner_offset[at] = in.start + offset;
+    block->outer_family[at] = offset == 50 ? 4 : 6;
     if (!full)
         return true;
-    if (offset == 50) {
+    if (LIKELY(offset == 50)) {
         if (!find_plain_inner(frame + 50, length - 50, rules, frame[15], to, row, block, at))
             return false;
-        block->outer_family[at] = 4;
         put_addresses(to->outer_src, to->outer_dst, row, frame + 34, 4);
         return true;
     }
     if (!find_plain_inner(frame + 70, length - 70, rules, load16(frame + 14) >> 4, to, row, block, at))
         return false;
-    block->outer_family[at] = 6;
     put_addresses(to->outer_src, to->outer_dst, row, frame + 54, 16);
     return true;
 }
@@ -197,8 +192,10 @@ INLINE void put_block(const struct columns *to, uint64_t row, const struct plain
     if (!full)
         return;
     memcpy(to->outer_family + row, block->outer_family, count);
-    memcpy(to->inner_family + row, block->inner_family, count);
-    memcpy(to->inner_protocol + row, block->inner_protocol, count);
+    for (uint64_t at = 0; at < count; at++)
+        to->inner_family[row + at] = (uint8_t)block->inner_kind[at];
+    for (uint64_t at = 0; at < count; at++)
+        to->inner_protocol[row + at] = (uint8_t)(block->inner_kind[at] >> 8);
     for (uint64_t at = 0; at < count; at++)
         to->outer_src_port[row + at] = (uint16_t)(block->datagram[at] >> 48);
     for (uint64_t at = 0; at < count; at++)
@@ -208,15 +205,16 @@ INLINE void put_block(const struct columns *to, uint64_t row, const struct plain
     for (uint64_t at = 0; at < count; at++)
         to->inner_dst_port[row + at] = (uint16_t)block->inner_ports[at];
     for (uint64_t at = 0; at < count; at++)
-        to->inner_ethertype[row + at] = block->inner_family[at] == 4 ? TYPE_IPV4 : TYPE_IPV6;
+        to->inner_ethertype[row + at] = (uint8_t)block->inner_kind[at] == 4 ? TYPE_IPV4 : TYPE_IPV6;
     for (uint64_t at = 0; at < count; at++)
         to->reserved[row + at] = (uint8_t)block->vxlan[at];
     for (uint64_t at = 0; at < count; at++)
         to->ip_checksum[row + at] = block->outer_family[at] == 4 ? states.ip_checksum : CHECKSUM_UNCHECKED;
     for (uint64_t at = 0; at < count; at++)
-        to->udp_checksum[row + at] = block->checksum[at] ? states.udp_checksum : CHECKSUM_ABSENT;
+        to->udp_checksum[row + at] = (uint16_t)block->datagram[at] ? states.udp_checksum : CHECKSUM_ABSENT;
     if (states.ecn)
-        memcpy(to->inner_ecn + row, block->inner_ecn, count);
+        for (uint64_t at = 0; at < count; at++)
+            to->inner_ecn[row + at] = (uint8_t)(block->inner_kind[at] >> 16);
 }
 
 /* Put any row into the columns; returns whether it was accepted. */
@@ -254,23 +252,26 @@ INLINE int64_t decap_rows(const struct vxlanpkt_frames *frames, uint32_t kind, c
     fill_columns(&to, batch.rows, full);
     for (uint64_t first = 0; first < batch.rows; first += BLOCK) {
         uint64_t count = smaller(batch.rows - first, BLOCK);
-        uint32_t odd[BLOCK], odd_count = 0;
+        uint32_t odd = 0;
         for (uint64_t at = 0; at < count; at++) {
             struct extent in;
             if (ahead)
                 prefetch_row(&batch, first + at + PREFETCH_ROWS);
-            if (!plain.possible || !read_row(&batch, first + at, &in) || in.missing
-                || !find_plain_row(batch.data + in.start, in, &plain, &to, first + at, &block, at, full))
-                odd[odd_count++] = (uint32_t)at;
+            if (!LIKELY(plain.possible && read_row(&batch, first + at, &in) && !in.missing
+                        && find_plain_row(batch.data + in.start, in, &plain, &to, first + at, &block, at, full)))
+                odd |= (uint32_t)1 << at;
         }
+        if (rules->verify_udp_checksum)
+            odd |= find_bad_datagrams(batch.data, &block, count, odd);
         /* Most blocks are whole: with a constant count the loops need no remainders. */
         if (count == BLOCK)
             put_block(&to, first, &block, BLOCK, full, states);
         else
             put_block(&to, first, &block, count, full, states);
-        accepted += (int64_t)(count - odd_count);
-        for (uint32_t at = 0; at < odd_count; at++)
-            accepted += decap_any(frames, first + odd[at], kind, rules, out, full);
+        accepted += (int64_t)count;
+        for (uint64_t at = 0; odd && at < count; at++)
+            if (odd >> at & 1)
+                accepted -= !decap_any(frames, first + at, kind, rules, out, full);
     }
     return accepted;
 }

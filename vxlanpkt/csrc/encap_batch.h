@@ -105,7 +105,7 @@ NOINLINE uint32_t encap_odd(const struct vxlanpkt_frames *frames, const struct v
     uint32_t reason = choose(table, index, row, &recipe);
     out->offsets[row] = out->position;
     out->lengths[row] = 0;
-    if (reason == REASON_OK && !read_row(frames, row, &in))
+    if (reason == REASON_OK && !read_kept(frames, row, &in))
         reason = REASON_ROW_OUT_OF_RANGE;
     if (reason == REASON_OK)
         reason = encap_any(frames->data, in, recipe, identification, mode, row, out);
@@ -133,7 +133,7 @@ INLINE int64_t encap_rows(const struct vxlanpkt_frames *frames, const struct vxl
             prefetch_row(&batch, row + PREFETCH_ROWS);
         if (shape == SHAPE_ANY && choose(table, index, row, &recipe) != REASON_OK)
             recipe = &single;
-        bool inside = read_row(&batch, row, &in);
+        bool inside = read_kept(&batch, row, &in);
         if (!inside || (shape == SHAPE_ANY && !recipe->plain)
             || !encap_plain(batch.data, in, recipe, shape, number & 0xFFFF, mode, row, &out)) {
             struct output here = out; /* a copy too: nobody else has the address of the other */
@@ -178,7 +178,7 @@ WIDE static int64_t encap_wide(const struct vxlanpkt_frames *frames, const struc
 
 /* The bytes of all rows that can be sent: not of those too long for any datagram, nor, where all claim more than the
  * buffer holds, of those outside of it. */
-static uint64_t total_length(const struct vxlanpkt_frames *frames)
+INLINE uint64_t sum_lengths(const struct vxlanpkt_frames *frames)
 {
     uint64_t total = 0;
     for (uint64_t row = 0; row < frames->rows; row++) {
@@ -190,10 +190,23 @@ static uint64_t total_length(const struct vxlanpkt_frames *frames)
     total = 0;
     for (uint64_t row = 0; row < frames->rows; row++) {
         struct extent in;
-        if (read_row(frames, row, &in) && in.end - in.start <= LARGEST_IPV6_INNER)
+        if (read_kept(frames, row, &in) && in.end - in.start <= LARGEST_IPV6_INNER)
             total += in.end - in.start;
     }
     return total;
+}
+
+#ifdef WIDE
+WIDE static uint64_t sum_lengths_wide(const struct vxlanpkt_frames *frames) { return sum_lengths(frames); }
+#endif
+
+static uint64_t total_length(const struct vxlanpkt_frames *frames)
+{
+#ifdef WIDE
+    if (HAS_WIDE)
+        return sum_lengths_wide(frames);
+#endif
+    return sum_lengths(frames);
 }
 
 /* The bytes that rows may take behind the columns: the largest header for each, and the frames. */

@@ -113,9 +113,7 @@ INLINE void patch_ipv4(uint8_t *ip, const struct vxlanpkt_recipe *recipe, uint32
     store16(ip + 4, identification);
     store16(ip + 6, flags);
     ip[8] = (uint8_t)ttl;
-    uint32_t sum = recipe->ipv4_sum + tos + length + identification + flags + (ttl << 8);
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    store16(ip + 10, 0xFFFF - ((sum & 0xFFFF) + (sum >> 16)));
+    store16(ip + 10, ~fold32(recipe->ipv4_sum + tos + length + identification + flags + (ttl << 8)));
 }
 
 INLINE void patch_ipv6(uint8_t *ip, uint32_t tos, uint32_t ttl, uint32_t length, uint32_t label)
@@ -125,11 +123,13 @@ INLINE void patch_ipv6(uint8_t *ip, uint32_t tos, uint32_t ttl, uint32_t length,
     ip[7] = (uint8_t)ttl;
 }
 
-/* 50 to 78 bytes as two moves of constant size, which overlap in the middle. */
+/* 50 to 78 bytes as moves of constant size, which overlap. */
 INLINE void copy_header(uint8_t *to, const uint8_t *from, uint32_t length)
 {
-    memcpy(to, from, 48);
-    memcpy(to + length - 32, from + length - 32, 32);
+    copy32(to, from);
+    if (length > 64)
+        copy32(to + 32, from + 32);
+    copy32(to + length - 32, from + length - 32);
 }
 
 /* Write everything that goes before the inner frame to `header`, whose size is the recipe's length, or say why not. */

@@ -7,9 +7,9 @@
  */
 
 /* EtherType, version, IHL and the fragment fields of a plain IPv4 header behind Ethernet; likewise for IPv6. */
-INLINE bool starts_ipv4(const uint8_t *frame) { return (load32(frame + 12) & 0xFFFFFF00) == 0x08004500; }
+INLINE bool starts_ipv4(const uint8_t *frame) { return has_bits(frame + 12, 0xFFFFFF00, 0x08004500); }
 
-INLINE bool starts_ipv6(const uint8_t *frame) { return (load32(frame + 12) & 0xFFFFF000) == 0x86DD6000; }
+INLINE bool starts_ipv6(const uint8_t *frame) { return has_bits(frame + 12, 0xFFFFF000, 0x86DD6000); }
 
 INLINE bool is_tcp_or_udp(uint64_t protocol) { return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP; }
 
@@ -52,18 +52,10 @@ INLINE uint32_t shape_of(const struct vxlanpkt_recipe *recipe)
     return recipe->family == 4 ? SHAPE_IPV4 : SHAPE_IPV6;
 }
 
-/* The IPv4 header checksum for what a frame gives. */
-INLINE uint32_t plain_ipv4_checksum(uint32_t plain_sum, uint32_t tos, uint32_t length, uint32_t identification)
-{
-    uint32_t sum = plain_sum + tos + length + identification;
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    return 0xFFFF - ((sum & 0xFFFF) + (sum >> 16));
-}
-
 /* The UDP checksum over a frame; the length is both in the header and in the pseudo-header. */
 INLINE uint32_t plain_udp_checksum(uint32_t sum, const uint8_t *frame, uint32_t length)
 {
-    uint32_t checksum = 0xFFFF - fold((uint64_t)sum + 2 * (16 + length) + ones_complement_sum(frame, length));
+    uint32_t checksum = 0xFFFF - fold((uint64_t)sum + 2 * (16 + length) + sum_bytes(frame, length));
     return checksum ? checksum : 0xFFFF; /* 0 says "none" (RFC 768) */
 }
 
@@ -73,6 +65,8 @@ INLINE void put_plain_header(uint8_t *header, const struct vxlanpkt_recipe *reci
 {
     uint32_t header_length = shape == SHAPE_ANY ? recipe->length : shape;
     uint32_t tos = recipe->tos | (inner_tos & recipe->tos_mask);
+    if (recipe->ecn == ECN_MODE_LINUX && (tos & 3) == CE)
+        tos ^= CE ^ ECT0;
     uint8_t *ip = header + (shape == SHAPE_ANY ? recipe->ip_offset : 14), *udp = header + header_length - 16;
     if (shape == SHAPE_ANY)
         copy_header(header, recipe->header, header_length);
@@ -81,7 +75,7 @@ INLINE void put_plain_header(uint8_t *header, const struct vxlanpkt_recipe *reci
     if (shape == SHAPE_IPV4 || (shape == SHAPE_ANY && recipe->family == 4)) {
         store32(ip, 0x45000000 | tos << 16 | (36 + length));
         store16(ip + 4, identification);
-        store16(ip + 10, plain_ipv4_checksum(recipe->plain_sum, tos, length, identification));
+        store16(ip + 10, ~fold32(recipe->plain_sum + tos + length + identification));
     } else {
         store32(ip, 0x60000000 | tos << 20 | recipe->flow_label);
         store16(ip + 4, 16 + length);
@@ -119,8 +113,7 @@ INLINE struct plain_rules plain_rules_of(const struct vxlanpkt_rules *rules, uin
         .possible = kind == KIND_ETHERNET && rules->source_count < 0 && rules->gpe != GPE_RULE_LINUX
                     && !(rules->reserved_mask & FLIPPED_I) && (full || !looks_inside(rules)),
         .verify_ip_checksum = rules->verify_ip_checksum,
-        .more = rules->verify_udp_checksum || !rules->zero_checksum6 || rules->vni_count >= 0
-                || rules->check_outer_source,
+        .more = !rules->zero_checksum6 || rules->vni_count >= 0 || rules->check_outer_source,
         .inside = looks_inside(rules),
     };
 }
@@ -134,15 +127,15 @@ struct plain_block {
     uint64_t datagram[BLOCK]; /* the UDP header */
     uint64_t vxlan[BLOCK];    /* the VXLAN header */
     uint32_t inner_ports[BLOCK];
-    uint16_t checksum[BLOCK];
-    uint8_t outer_family[BLOCK], inner_family[BLOCK], inner_protocol[BLOCK], inner_ecn[BLOCK];
+    uint32_t inner_kind[BLOCK]; /* family, protocol and ECN of the inner packet, a byte each */
+    uint8_t outer_family[BLOCK];
 };
 
 /* Whether the sum of a datagram that has a checksum is right. */
-INLINE bool is_good_datagram(const uint8_t *frame, uint32_t udp, uint64_t length, uint32_t address_size)
+INLINE bool is_good_datagram(const uint8_t *datagram, uint64_t length, uint32_t address_size)
 {
     /* The addresses stand in front of it, so that one sum covers the pseudo-header's too. */
-    uint32_t sum = ones_complement_sum(frame + udp - 2 * address_size, 2 * address_size + length);
+    uint32_t sum = sum_bytes(datagram - 2 * address_size, 2 * address_size + length);
     return fold((uint64_t)sum + PROTOCOL_UDP + length) == 0xFFFF;
 }
 
@@ -156,15 +149,26 @@ INLINE bool is_martian_before(const uint8_t *end, uint32_t address_size)
     return is_martian(4, mapped);
 }
 
+/* The rows of a block, as bits, that have a wrong UDP checksum; `odd` are those that are not to be looked at. */
+INLINE uint32_t find_bad_datagrams(const uint8_t *data, const struct plain_block *block, uint64_t count, uint32_t odd)
+{
+    uint32_t bad = 0;
+    for (uint64_t at = 0; at < count; at++) {
+        uint64_t length = block->datagram[at] >> 16 & 0xFFFF, checksum = block->datagram[at] & 0xFFFF;
+        uint32_t address_size = block->outer_family[at] == 4 ? 4 : 16;
+        if (!(odd >> at & 1) && checksum && !is_good_datagram(data + block->inner_offset[at] - 16, length, address_size))
+            bad |= (uint32_t)1 << at;
+    }
+    return bad;
+}
+
 /* Whether a datagram that fills the frame meets what only some rules ask for. */
-INLINE bool meets_more(const uint8_t *frame, uint64_t length, const struct vxlanpkt_rules *rules, uint32_t udp,
-                       uint32_t address_size, uint32_t checksum, uint32_t vni)
+INLINE bool meets_more(const struct vxlanpkt_rules *rules, const uint8_t *udp, uint32_t address_size, uint32_t checksum,
+                       uint32_t vni)
 {
     if (checksum == 0 && address_size == 16 && !rules->zero_checksum6)
         return false;
-    if (checksum && rules->verify_udp_checksum && !is_good_datagram(frame, udp, length - udp, address_size))
-        return false;
-    if (rules->check_outer_source && is_martian_before(frame + udp, address_size))
+    if (rules->check_outer_source && is_martian_before(udp, address_size))
         return false;
     return rules->vni_count < 0 || is_accepted_vni(rules, vni);
 }
@@ -185,14 +189,15 @@ INLINE bool find_plain_datagram(const uint8_t *frame, uint64_t length, const str
 {
     uint64_t datagram = load64(frame + udp), vxlan = load64(frame + udp + 8);
     uint32_t port = datagram >> 32 & 0xFFFF, checksum = datagram & 0xFFFF;
-    block->datagram[at] = datagram;
-    block->vxlan[at] = vxlan;
-    block->checksum[at] = (uint16_t)checksum;
     if ((vxlan ^ FLIPPED_I) & rules->special || (datagram >> 16 & 0xFFFF) != length - udp)
         return false;
-    if (port != rules->usual_port && !is_accepted_port(rules->rules, port))
+    if (!LIKELY(port == rules->usual_port) && !is_accepted_port(rules->rules, port))
         return false;
-    return !rules->more || meets_more(frame, length, rules->rules, udp, address_size, checksum, (uint32_t)vxlan >> 8);
+    if (rules->more && !meets_more(rules->rules, frame + udp, address_size, checksum, (uint32_t)vxlan >> 8))
+        return false;
+    block->datagram[at] = datagram;
+    block->vxlan[at] = vxlan;
+    return true;
 }
 
 /* Find the inner frame of a plain frame that the rules accept: where it begins, or 0. */
@@ -201,7 +206,7 @@ INLINE uint32_t find_plain_tunnel(const uint8_t *frame, uint64_t length, const s
 {
     if (length < 64)
         return 0;
-    if (starts_ipv4(frame)) {
+    if (LIKELY(starts_ipv4(frame))) {
         if (load16(frame + 16) != length - 14 || fragment_and_protocol(frame) != PROTOCOL_UDP
             || (rules->verify_ip_checksum && !is_good_header(frame + 14, 20)))
             return 0;

@@ -6,16 +6,24 @@
  * are copied as a whole the processor sees by itself what comes, and a small buffer is in the cache anyway. */
 enum { PREFETCH_ROWS = 8, PREFETCH_FROM = 1024 * 1024 };
 
-/* A row of a batch: whether it lies in the buffer, and where. */
-INLINE bool read_row(const struct vxlanpkt_frames *frames, uint64_t row, struct extent *in)
+/* A row of a batch as it is there: whether it lies in the buffer, and where. */
+INLINE bool read_kept(const struct vxlanpkt_frames *frames, uint64_t row, struct extent *in)
 {
     uint64_t offset = ((const volatile item64 *)frames->offsets)[row];
     uint32_t length = ((const volatile item32 *)frames->lengths)[row];
-    uint32_t original = length;
-    if (frames->original_lengths)
-        original = ((const volatile item32 *)frames->original_lengths)[row];
-    *in = (struct extent){offset, offset + length, original > length ? original - length : 0};
+    *in = (struct extent){offset, offset + length, 0};
     return offset <= frames->size && length <= frames->size - offset;
+}
+
+/* A row, and what was cut off it. */
+INLINE bool read_row(const struct vxlanpkt_frames *frames, uint64_t row, struct extent *in)
+{
+    bool inside = read_kept(frames, row, in);
+    if (frames->original_lengths) {
+        uint64_t length = in->end - in->start, original = ((const volatile item32 *)frames->original_lengths)[row];
+        in->missing = original > length ? original - length : 0;
+    }
+    return inside;
 }
 
 /* Have the headers of a row that comes later fetched into the cache. Nothing is read: any address will do. */

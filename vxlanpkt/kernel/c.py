@@ -133,7 +133,7 @@ def hold_recipe(recipe: EncapRecipe) -> Held:
     held.length = len(recipe.template)
     held.plain = _is_plain(recipe)
     held.tos = 0 if recipe.inherit_dscp else recipe.dscp << 2
-    held.tos_mask = (0xFC if recipe.inherit_dscp else 0) | (3 if recipe.ecn is ECNMode.RFC6040 else 0)
+    held.tos_mask = (0xFC if recipe.inherit_dscp else 0) | (0 if recipe.ecn is ECNMode.NONE else 3)
     _fill_header(held, recipe)
     return _table(held, 1, len(recipe.template), held)
 
@@ -141,9 +141,8 @@ def hold_recipe(recipe: EncapRecipe) -> Held:
 def _is_plain(recipe: EncapRecipe) -> bool:
     """Whether an inner frame gives the outer header nothing but its length, its flow and bits of its TOS."""
     return not (
-        recipe.raw or recipe.gpe or recipe.symmetric or recipe.inherit_ttl or recipe.ecn is ECNMode.LINUX
-        or recipe.df is DF.INHERIT or recipe.flow_label_mode is not FlowLabel.FIXED
-        or recipe.udp_checksum is UDPChecksum.INNER
+        recipe.raw or recipe.gpe or recipe.symmetric or recipe.inherit_ttl or recipe.df is DF.INHERIT
+        or recipe.flow_label_mode is not FlowLabel.FIXED or recipe.udp_checksum is UDPChecksum.INNER
     )  # fmt: skip
 
 

@@ -1,0 +1,169 @@
+"""What several policies say of the records of a capture: batch by batch, and counted by verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.batch import DecapBatch
+from vxlanpkt.bulk import decap_batch
+from vxlanpkt.capture.links import start_of
+from vxlanpkt.capture.reader import frame_batch
+from vxlanpkt.capture.records import Record
+from vxlanpkt.errors import CaptureError, Reason
+from vxlanpkt.explanation import Explanation, explain
+from vxlanpkt.policy import DecapPolicy
+
+BATCH_ROWS = 256
+_FIRST_NUMBERS = 8
+
+Statuses = tuple[int, ...]
+"""What each policy says of a record, in their order: numbers of `Reason`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBatch:
+    """Records of one link type that follow each other, and what each policy says of them.
+
+    first     the number of the first record, from 1
+    records   the records
+    start     what they begin with; None where the link type is not understood
+    statuses  of each record
+    """
+
+    first: int
+    records: list[Record]
+    start: LinkType | None
+    statuses: list[Statuses]
+
+
+def judged_batches(
+    records: Iterable[Record], policies: Mapping[str, DecapPolicy], rows: int = BATCH_ROWS
+) -> Iterator[JudgedBatch]:
+    """All records in order, judged by each policy, in batches of at most *rows*.
+
+    A fault of the capture is raised when everything before it was handed out.
+    """
+    chosen = tuple(policies.values())
+    results: dict[int, DecapBatch] = {}
+    taken: list[Record] = []
+    first, fault = 1, None
+    try:
+        for record in records:
+            if taken and (len(taken) >= rows or record.link_type != taken[0].link_type):
+                yield _judged(first, taken, chosen, results)
+                first, taken = first + len(taken), []
+            taken.append(record)
+            if rows == 1:
+                yield _judged(first, taken, chosen, results)
+                first, taken = first + 1, []
+    except CaptureError as error:
+        fault = error
+    if taken:
+        yield _judged(first, taken, chosen, results)
+    if fault is not None:
+        raise fault
+
+
+def _judged(
+    first: int, records: list[Record], policies: tuple[DecapPolicy, ...], results: dict[int, DecapBatch]
+) -> JudgedBatch:
+    """Judge one batch; *results* holds those of the batch before, whose columns are written again."""
+    start = start_of(records[0].link_type)
+    if start is None:
+        return JudgedBatch(first, records, None, [(int(Reason.NOT_VXLAN),) * len(policies)] * len(records))
+    frames = frame_batch(records)
+    columns = []
+    for index, policy in enumerate(policies):
+        held = results.get(index)
+        again = held if held is not None and len(held) == len(records) else None
+        results[index] = decap_batch(frames, policy=policy, start=start, out=again)
+        columns.append(bytes(results[index].status))
+    return JudgedBatch(first, records, start, list(zip(*columns, strict=True)))
+
+
+@dataclass
+class VerdictGroup:
+    """Records of which each policy says the same.
+
+    reasons  by the names of the policies
+    record   the first of them
+    start    what it begins with
+    numbers  the numbers of the first few, from 1
+    count    how many there are
+    """
+
+    policies: Mapping[str, DecapPolicy] = field(repr=False)
+    reasons: dict[str, Reason]
+    record: Record
+    start: LinkType
+    numbers: list[int] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def is_vxlan(self) -> bool:
+        """Whether any policy finds a tunnel in them."""
+        return any(reason is not Reason.NOT_VXLAN for reason in self.reasons.values())
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """The first of them, explained."""
+        return explained(self.record, self.policies, self.start)
+
+
+@dataclass
+class VerdictCounts:
+    """A pass over a capture: how many records met which verdicts.
+
+    policies                by their names
+    records                 how many there were
+    groups                  by what the policies say, in the order in which they were met
+    unsupported_link_types  records that are NOT_VXLAN as nothing is known of what they begin with; they are in no group
+    """
+
+    policies: Mapping[str, DecapPolicy]
+    records: int = 0
+    groups: dict[Statuses, VerdictGroup] = field(default_factory=dict)
+    unsupported_link_types: Counter[int] = field(default_factory=Counter)
+
+    def add(self, batch: JudgedBatch) -> None:
+        """Count a batch."""
+        self.records += len(batch.records)
+        if batch.start is None:
+            self.unsupported_link_types[batch.records[0].link_type] += len(batch.records)
+            return
+        for statuses, count in Counter(batch.statuses).items():
+            group = self.groups.get(statuses)
+            if group is None:
+                group = self.groups[statuses] = self._new_group(statuses, batch, batch.start)
+            group.count += count
+            if len(group.numbers) < _FIRST_NUMBERS:
+                same = (number for number, other in enumerate(batch.statuses, batch.first) if other == statuses)
+                group.numbers += islice(same, _FIRST_NUMBERS - len(group.numbers))
+
+    def _new_group(self, statuses: Statuses, batch: JudgedBatch, start: LinkType) -> VerdictGroup:
+        reasons = dict(zip(self.policies, map(Reason, statuses), strict=True))
+        return VerdictGroup(self.policies, reasons, batch.records[batch.statuses.index(statuses)], start)
+
+    @property
+    def accepted(self) -> dict[str, int]:
+        """How many records each policy accepts."""
+        return {
+            name: sum(group.count for group in self.groups.values() if group.reasons[name] is Reason.OK)
+            for name in self.policies
+        }
+
+    @property
+    def not_vxlan(self) -> int:
+        """How many records are NOT_VXLAN by every policy."""
+        groups = sum(group.count for group in self.groups.values() if not group.is_vxlan)
+        return groups + sum(self.unsupported_link_types.values())
+
+
+def explained(record: Record, policies: Mapping[str, DecapPolicy], start: LinkType) -> Explanation:
+    """What the policies say of one record, in full."""
+    return explain(record.frame, policies, start=start, original_length=record.frame_length)
