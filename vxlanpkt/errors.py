@@ -280,7 +280,7 @@ REASONS: Mapping[Reason, ReasonInfo] = MappingProxyType(
             (Reason.INNER_VLAN, _D, "Dot1Q", "an inner VLAN tag is not accepted"),
             (Reason.INNER_SOURCE, _D, "Ethernet", "the inner source address is zero or multicast"),
             (Reason.INNER_OWN_MAC, _D, "Ethernet", "the inner source address is our own"),
-            (Reason.INNER_LENGTH, _D, "Ethernet", "the inner IP header is cut"),
+            (Reason.INNER_LENGTH, _D, "Ethernet", "the inner IP header or VLAN tag is cut"),
             (Reason.ECN_CONGESTION, _D, "IP", "congestion was marked on a flow that cannot be told"),
             (Reason.TCP_CHECKSUM, _C, "TCP", "the checksum is wrong"),
             (Reason.ICMP_CHECKSUM, _C, "ICMP", "the checksum is wrong"),

@@ -36,9 +36,16 @@ _GBP_BITS = 0x8048FFFF_00000000  # G, D, A and the group policy ID
 _GBP_IGNORED = 0x80FFFFFF_00000000
 _GPE_BITS = 0x340000FF_00000000  # version, P and the next protocol
 _P_BIT = 0x04000000_00000000
+_SWITCH = (False, True)
 _CHOICES: dict[str, tuple[str | bool, ...]] = {
-    "gpe": (False, True, "linux", "ovs"),
-    "check_inner_length": (False, True, "linux"),
+    "gbp": _SWITCH,
+    "gpe": (*_SWITCH, "linux", "ovs"),
+    "verify_ip_checksum": _SWITCH,
+    "verify_udp_checksum": _SWITCH,
+    "zero_checksum6": _SWITCH,
+    "check_inner_source": _SWITCH,
+    "check_inner_length": (*_SWITCH, "linux"),
+    "check_outer_source": _SWITCH,
     "fragments": ("drop", "atomic"),
     "ip_options": ("accept", "drop", "host", "ovs"),
     "udp_length": ("check", "jumbo", "ignore", "overrun"),
@@ -165,27 +172,24 @@ class DecapPolicy:
             "vnis": None if vnis is None else frozenset(_check_int("vnis", vni, 24) for vni in _iterate("vnis", vnis)),
             "allowed_sources": None if allowed_sources is None else _networks(allowed_sources),
             "reserved_mask": _check_int("reserved_mask", reserved_mask, 64),
-            "gbp": bool(gbp),
-            "gpe": gpe if isinstance(gpe, str) else bool(gpe),
-            "verify_ip_checksum": bool(verify_ip_checksum),
-            "verify_udp_checksum": bool(verify_udp_checksum),
-            "zero_checksum6": bool(zero_checksum6),
+            "gbp": gbp,
+            "gpe": gpe,
+            "verify_ip_checksum": verify_ip_checksum,
+            "verify_udp_checksum": verify_udp_checksum,
+            "zero_checksum6": zero_checksum6,
             "fragments": fragments,
             "ip_options": ip_options,
             "inner_vlan": inner_vlan,
-            "check_inner_source": bool(check_inner_source),
-            "check_inner_length": check_inner_length
-            if isinstance(check_inner_length, str)
-            else bool(check_inner_length),
+            "check_inner_source": check_inner_source,
+            "check_inner_length": check_inner_length,
             "own_macs": tuple(as_mac("DecapPolicy", "own_macs", mac) for mac in _iterate("own_macs", own_macs)),
             "ecn": ecn,
             "lengths": lengths,
-            "check_outer_source": bool(check_outer_source),
+            "check_outer_source": check_outer_source,
             "udp_length": udp_length,
         }
         for name, choices in _CHOICES.items():
-            if values[name] not in choices:
-                raise _refused(name, values[name], f"one of {', '.join(map(str, choices))}")
+            values[name] = _choice(name, values[name], choices)
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -254,8 +258,15 @@ def _iterate(name: str, values: Iterable[_T]) -> Iterable[_T]:
     return values
 
 
+def _choice(name: str, value: object, choices: tuple[str | bool, ...]) -> str | bool:
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise _refused(name, value, f"one of {', '.join(map(str, choices))}")
+
+
 def _check_int(name: str, value: int, bits: int) -> int:
-    if not isinstance(value, int) or value >> bits:
+    if not isinstance(value, int) or isinstance(value, bool) or value >> bits:
         raise _refused(name, value, f"a number of {bits} bits", bits)
     return value
 
@@ -289,10 +300,12 @@ DecapPolicy.STRICT = DecapPolicy(
     verify_ip_checksum=True,
     verify_udp_checksum=True,
     zero_checksum6=False,
+    ip_options="host",
     inner_vlan="drop",
     check_inner_source=True,
     check_inner_length=True,
     ecn="rfc6040",
+    check_outer_source=True,
 )
 # What the kernel's vxlan device does (drivers/net/vxlan) and the stack below it, as far as a policy can know it, with
 # the device's default settings. One with "nolearning" does not check inner sources, one with "udp6zerocsumrx" takes

@@ -50,9 +50,13 @@ NIGHTLY = EXAMPLES >= 100_000
 # Of so many rows one is taken, under each policy another one; of so many where a frame is read by itself, which takes
 # ten times as long; and of so many frames one, beside one of each shape. With sanitizers all takes four times as long.
 # The rows are not always of the same bit: a byte has eight.
-STEP, LONG_STEP, FRAME_STEP = (
-    (1, 1, 1) if NIGHTLY else (3, 23, 4) if EXAMPLES >= 1_000 else (17, 401, 32) if EXAMPLES >= 100 else (67, 1601, 200)
-)
+STEP, LONG_STEP, FRAME_STEP = 67, 1601, 200
+if EXAMPLES >= 100:
+    STEP, LONG_STEP, FRAME_STEP = 17, 401, 32
+if EXAMPLES >= 1_000:
+    STEP, LONG_STEP, FRAME_STEP = 3, 23, 16
+if NIGHTLY:
+    STEP, LONG_STEP, FRAME_STEP = 1, 1, 1
 
 NAMES = tuple(POLICIES)
 every_policy = pytest.mark.parametrize("name", POLICIES)

@@ -23,7 +23,7 @@ from . import encapsulators, ovs
 from .drops import watched
 from .encapsulators import Row, linux_gpe_row, linux_row, ovs_row
 from .namespaces import run
-from .odd_inputs import Input, mutated
+from .odd_inputs import Input, every_option, mutated
 from .odd_inputs import listed as read_inputs
 from .ovs import Switch
 from .receivers import LINUX, OVS, Receiver, linux_ends, ovs_ends, verdicts
@@ -260,6 +260,7 @@ def record(found: Iterable[Agreement]) -> dict[str, dict[str, dict[str, str]]]:
 def tables(
     linux: Sequence[Agreement],
     hurt: Sequence[Agreement],
+    options: Sequence[Agreement],
     switches: Sequence[Agreement],
     made: Mapping[str, Sequence[Row]],
 ) -> dict[str, str]:
@@ -268,6 +269,7 @@ def tables(
         "versions": f"Linux {platform.release()}; {run('ovs-vswitchd', '--version').stdout.splitlines()[0]}",
         "linux": _verdicts_table(linux),
         "damaged": _verdicts_table(hurt),
+        "options": _verdicts_table(options),
         "ovs": _verdicts_table(switches),
         "exceptions": _exceptions_table([*linux, *switches]),
         "reasons": _reasons_table(linux),
@@ -291,6 +293,7 @@ def main() -> None:
     with closing(Rig()) as rig, closing(Switch()) as switch:
         linux = [with_linux(rig, receiver, inputs) for receiver in LINUX.values()]
         hurt = [with_linux(rig, receiver, damaged(receiver, inputs, DAMAGED)) for receiver in LINUX.values()]
+        options = [with_linux(rig, LINUX[name], [*every_option()]) for name in ("default", "ipv6")]
         switches = [with_ovs(switch, receiver, inputs) for receiver in OVS.values()]
         made = {
             "linux-made": [linux_row(rig, setting) for setting in encapsulators.LINUX],
@@ -299,7 +302,7 @@ def main() -> None:
         }
     RECORD.write_text(json.dumps(record([*linux, *switches]), indent=0) + "\n", "ascii")
     text = PAGE.read_text("utf-8")
-    for name, table in tables(linux, hurt, switches, made).items():
+    for name, table in tables(linux, hurt, options, switches, made).items():
         text = _put(text, name, table)
     PAGE.write_text(text, "utf-8")
 

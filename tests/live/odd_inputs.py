@@ -312,6 +312,8 @@ def outer_ipv4() -> Iterator[Input]:
         ("loose-source-route-done", b"\x83\x07\x08\xc0\0\2\3\0"),
         ("strict-source-route", b"\x89\x07\x04\xc0\0\2\3\0"),
         ("unknown", b"\x5e\x04\0\0"),
+        ("cipso", b"\x86\x0a\0\0\0\1\1\4\0\0\1\1"),
+        ("cipso-of-4", b"\x86\x04\0\0"),
         ("security", b"\x82\x0b\0\0\0\0\0\0\0\0\0\0"),
         ("length-0", b"\x07\x00\x04\0"),
         ("length-1", b"\x5e\x01\0\0"),
@@ -588,6 +590,10 @@ def outer_ipv6() -> Iterator[Input]:
         ("destination-then-hop-by-hop", [(60, pad), (0, pad)]),
         ("hop-by-hop-and-destination", [(0, pad), (60, pad)]),
         ("hop-by-hop-router-alert-of-1", [(0, b"\0\5\1\0\1\1\0")]),
+        ("hop-by-hop-calipso", [(0, b"\1\7\x08\0\0\0\1\0\0\0\0\1\2\0\0")]),
+        ("hop-by-hop-calipso-of-4", [(0, b"\0\7\4\0\0\0\0")]),
+        ("hop-by-hop-ioam-misaligned", [(0, b"\0\x31\2\0\0\1\0")]),
+        ("hop-by-hop-ioam-aligned", [(0, b"\0\1\0\x31\2\0\0")]),
         ("hop-by-hop-jumbo", [(0, b"\0\xc2\4\0\1\0\0")]),
         ("hop-by-hop-pads-of-8", [(0, b"\1\1\0\1\0\1\0\1\0\1\0\1\0\1\0")]),
         ("hop-by-hop-pad1-7", [(0, b"\1" + bytes(7) + b"\x1e\0\x1e\0\x1e\1\0")]),
@@ -649,7 +655,36 @@ def outer_ipv6() -> Iterator[Input]:
     yield Input("ip6-source-own", about, 6, over6(PLAIN, src=KERNEL_IP6), "the receiver's own address", known)
     yield Input("ip6-destination-other", about, 6, over6(PLAIN, dst="2001:db8::99"), "for another host", known)
     yield Input("ip6-destination-all-nodes", about, 6, over6(PLAIN, dst="ff02::1"), "for all nodes", known)
+    yield Input(
+        "ip6-routing-done-to-all-nodes", about, 6,
+        over6(PLAIN, dst="ff02::1", extensions=[(43, b"\2\0\0\0\0\0\0" + ip_bytes(KERNEL_IP6))]),
+        "a finished source route to a group",
+    )  # fmt: skip
     yield Input("ip6-destination-loopback", about, 6, over6(PLAIN, dst="::1"), "for the loopback address", known)
+
+
+def every_option() -> Iterator[Input]:
+    """Every IPv4 option and every IPv6 hop-by-hop and destination option, in several lengths and at every alignment.
+
+    Too many to be listed. Values are zero, and one, as some options have a meaning only then.
+    """
+    for kind in range(256):
+        for size in (2, 3, 4, 6, 8, 12):
+            for value in (0, 1):
+                option = bytes([kind, size]) + bytes([value]) * (size - 2)
+                options = option + bytes(-size % 4)
+                yield Input(f"option-{kind}-of-{size}-with-{value}", (), 4, over4(PLAIN, options=options), "")
+        for header, name in ((0, "hop-by-hop"), (60, "destination")):
+            for size, before in ((2, 0), (3, 1), (4, 2), (6, 0), (6, 2), (8, 3), (12, 0), (12, 2)):
+                option = _pad6(before) + bytes([kind, size - 2]) + bytes(size - 2)
+                body = option + _pad6(-(2 + len(option)) % 8)
+                extension = (header, bytes([(len(body) + 2) // 8 - 1]) + body)
+                frame = over6(PLAIN, extensions=[extension])
+                yield Input(f"{name}-option-{kind}-of-{size}-behind-{before}", (), 6, frame, "")
+
+
+def _pad6(size: int) -> bytes:
+    return b"\0" * size if size < 2 else bytes([1, size - 2]) + bytes(size - 2)
 
 
 def mutated(one: Input, chance: Random) -> Input:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from .agreement import DAMAGED, KERNEL_REASONS, Agreement, damaged, with_linux, with_ovs
-from .odd_inputs import everything, listed
+from .odd_inputs import every_option, everything, listed
 from .ovs import Switch
 from .receivers import LINUX, OVS, Receiver
 from .rig import Rig
@@ -59,6 +59,18 @@ def test_linux_on_damaged_inputs(rig: Rig, receiver: Receiver) -> None:
     assert not [(case.input.name, case.reason.name, case.input.frame.hex()) for case in found.differ]
     assert not found.excepted
     assert len(found.accepted) + len(found.refused) == DAMAGED
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("name", ["default", "ipv6"])
+def test_linux_on_every_option(rig: Rig, name: str) -> None:
+    """Every option there can be, in several lengths and at every alignment."""
+    options = [*every_option()]
+    found = with_linux(rig, LINUX[name], options)
+    assert not [(case.input.name, case.reason.name) for case in found.differ]
+    assert len(found.accepted) + len(found.refused) == sum(one.ip_version == LINUX[name].ip_version for one in options)
+    assert found.accepted
+    assert found.refused
 
 
 @pytest.mark.live

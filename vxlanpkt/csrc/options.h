@@ -4,9 +4,10 @@
  */
 
 enum { OPTION_END = 0, OPTION_NOP = 1, RECORD_ROUTE = 7, TIMESTAMP = 68, ROUTER_ALERT = 148 };
-enum { LOOSE_SOURCE_ROUTE = 131, STRICT_SOURCE_ROUTE = 137 };
+enum { LOOSE_SOURCE_ROUTE = 131, LABEL = 134, STRICT_SOURCE_ROUTE = 137 };
 enum { WITH_ADDRESSES = 1, PRESPECIFIED = 3, OVERFLOWED = 15 };
-enum { PAD1 = 0, PADN = 1, ROUTER_ALERT6 = 5, MOST_PADDING = 7, MOST_OPTIONS = 8 };
+enum { PAD1 = 0, PADN = 1, ROUTER_ALERT6 = 5, LABEL6 = 7, TRACE = 49, MULTICAST = 0xFF };
+enum { MOST_PADDING = 7, MOST_OPTIONS = 8 };
 
 /* Whether the pointer of a recording option is behind its header, and leads to a whole slot or to the end. */
 COLD bool has_room(const uint8_t *option, uint64_t length, uint32_t kind)
@@ -31,7 +32,9 @@ COLD bool are_sound_options(const uint8_t *options, uint64_t size)
             continue;
         }
         uint64_t length = size - at >= 2 ? options[at + 1] : 0;
-        if (length < 2 || length > size - at || kind == LOOSE_SOURCE_ROUTE || kind == STRICT_SOURCE_ROUTE)
+        if (length < 2 || length > size - at)
+            return false;
+        if (kind == LOOSE_SOURCE_ROUTE || kind == STRICT_SOURCE_ROUTE || kind == LABEL)
             return false;
         if (kind == ROUTER_ALERT && length < 4)
             return false;
@@ -55,7 +58,16 @@ COLD bool is_zero(const uint8_t *bytes, uint64_t size)
 }
 
 /* RFC 8200 section 4.2: the two high bits of an unknown option say what becomes of the packet. */
-COLD bool are_sound_options6(const uint8_t *options, uint64_t size, uint32_t key)
+COLD bool is_sound_option6(uint32_t kind, uint64_t length, uint64_t offset, bool hop_by_hop)
+{
+    if (hop_by_hop && kind == ROUTER_ALERT6)
+        return length == 4;
+    if (hop_by_hop && kind == TRACE)
+        return offset % 4 == 0;
+    return !(kind >> 6) && !(hop_by_hop && kind == LABEL6);
+}
+
+COLD bool are_sound_options6(const uint8_t *options, uint64_t size, bool hop_by_hop)
 {
     uint64_t count = 0, padding = 0;
     for (uint64_t at = 0; at < size;) {
@@ -70,8 +82,8 @@ COLD bool are_sound_options6(const uint8_t *options, uint64_t size, uint32_t key
                 return false;
         } else {
             padding = 0;
-            bool is_alert = kind == ROUTER_ALERT6 && key == HOP_BY_HOP;
-            if (++count > MOST_OPTIONS || kind >> 6 || (is_alert && length != 4))
+            /* The options begin two bytes into their header. */
+            if (++count > MOST_OPTIONS || !is_sound_option6(kind, length, at + 2, hop_by_hop))
                 return false;
         }
         at += length;
@@ -105,9 +117,11 @@ COLD bool are_sound_extensions(const uint8_t *header, uint64_t size)
         uint64_t length = extension_length(key, extension[1]);
         if (length > size - at || key == MOBILITY || key == HIP || key == SHIM6)
             return false;
-        if (key == ROUTING && (extension[3] || extension[2] == RPL_ROUTING || extension[2] == SEGMENT_ROUTING))
+        bool for_routers = extension[2] == RPL_ROUTING || extension[2] == SEGMENT_ROUTING || header[24] == MULTICAST;
+        if (key == ROUTING && (extension[3] || for_routers))
             return false;
-        if ((key == HOP_BY_HOP || key == DESTINATION) && !are_sound_options6(extension + 2, length - 2, key))
+        bool has_options = key == HOP_BY_HOP || key == DESTINATION;
+        if (has_options && !are_sound_options6(extension + 2, length - 2, key == HOP_BY_HOP))
             return false;
         key = extension[0];
         at += length;

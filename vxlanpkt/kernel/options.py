@@ -1,7 +1,8 @@
 """Outer IPv4 options and IPv6 extension headers, judged one by one as a host judges them.
 
 Refused are source routes, what is malformed, and what asks to be dropped by a host that does not know it. The host is
-Linux with its default settings. What a security association or a label database would decide passes.
+Linux with its default settings: labels that its empty label database does not know are refused. What a security
+association would decide passes.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from vxlanpkt.kernel.spans import Buffer
 
 # RFC 791 section 3.1, RFC 2113.
 _END, _NOP, _RECORD_ROUTE, _TIMESTAMP, _ROUTER_ALERT = 0, 1, 7, 68, 148
-_SOURCE_ROUTES = (131, 137)
+_SOURCE_ROUTES, _LABEL = (131, 137), 134
 _TIMESTAMPS_ONLY, _WITH_ADDRESSES, _PRESPECIFIED, _OVERFLOWED = 0, 1, 3, 15
 
-# RFC 8200 section 4.2, RFC 2711; routing headers of RFC 6554 and RFC 8754.
-_PAD1, _PADN, _ROUTER_ALERT6 = 0, 1, 5
+# RFC 8200 section 4.2, RFC 2711, RFC 5570, RFC 9486; routing headers of RFC 6554 and RFC 8754.
+_PAD1, _PADN, _ROUTER_ALERT6, _LABEL6, _TRACE = 0, 1, 5, 7, 49
 _ROUTES_FOR_ROUTERS = (3, 4)
 _UNKNOWN_TO_HOSTS = (MOBILITY, HIP, SHIM6)
+_MULTICAST = 0xFF
 _MOST_PADDING, _MOST_OPTIONS = 7, 8
 
 
@@ -29,7 +31,7 @@ def are_sound_options(buf: Buffer, at: int, end: int) -> bool:
         if kind == _NOP:
             at += 1
             continue
-        if end - at < 2 or not 2 <= buf[at + 1] <= end - at or kind in _SOURCE_ROUTES:
+        if end - at < 2 or not 2 <= buf[at + 1] <= end - at or kind in _SOURCE_ROUTES or kind == _LABEL:
             return False
         length = buf[at + 1]
         if kind == _ROUTER_ALERT and length < 4:
@@ -60,9 +62,9 @@ def are_sound_extensions(buf: Buffer, start: int, header_end: int) -> bool:
         following = at + extension_length(key, buf[at + 1])
         if key in _UNKNOWN_TO_HOSTS:
             return False
-        if key == ROUTING and (buf[at + 3] or buf[at + 2] in _ROUTES_FOR_ROUTERS):
+        if key == ROUTING and (buf[at + 3] or buf[at + 2] in _ROUTES_FOR_ROUTERS or buf[start + 24] == _MULTICAST):
             return False
-        if key in (HOP_BY_HOP, DESTINATION) and not _are_sound_options6(buf, at + 2, following, key):
+        if key in (HOP_BY_HOP, DESTINATION) and not _are_sound_options6(buf, at + 2, following, key == HOP_BY_HOP):
             return False
         key, at = buf[at], following
     return True
@@ -81,9 +83,9 @@ def are_known_extensions(buf: Buffer, start: int, header_end: int) -> bool:
     return True
 
 
-def _are_sound_options6(buf: Buffer, at: int, end: int, key: int) -> bool:
-    """RFC 8200 section 4.2: the two high bits of an unknown option say what becomes of the packet."""
+def _are_sound_options6(buf: Buffer, at: int, end: int, hop_by_hop: bool) -> bool:
     options = padding = 0
+    start = at - 2
     while at < end:
         kind = buf[at]
         length = 1 if kind == _PAD1 else buf[at + 1] + 2 if end - at >= 2 else end - at + 1
@@ -95,8 +97,16 @@ def _are_sound_options6(buf: Buffer, at: int, end: int, key: int) -> bool:
                 return False
         else:
             options, padding = options + 1, 0
-            is_alert = kind == _ROUTER_ALERT6 and key == HOP_BY_HOP
-            if options > _MOST_OPTIONS or kind >> 6 or (is_alert and length != 4):
+            if options > _MOST_OPTIONS or not _is_sound_option6(kind, length, at - start, hop_by_hop):
                 return False
         at += length
     return True
+
+
+def _is_sound_option6(kind: int, length: int, offset: int, hop_by_hop: bool) -> bool:
+    """RFC 8200 section 4.2: the two high bits of an unknown option say what becomes of the packet."""
+    if hop_by_hop and kind == _ROUTER_ALERT6:
+        return length == 4
+    if hop_by_hop and kind == _TRACE:
+        return offset % 4 == 0
+    return not kind >> 6 and not (hop_by_hop and kind == _LABEL6)
