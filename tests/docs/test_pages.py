@@ -56,6 +56,14 @@ def test_every_reason_has_a_row() -> None:
     assert set(vxlanpkt.REASONS) == set(vxlanpkt.Reason) - {vxlanpkt.Reason.OK}
 
 
+def test_every_file_in_c_has_its_coverage() -> None:
+    """The table has a row for `_fast.c` and for each header, and nothing that is gone."""
+    text = (DOCS / "fuzzing.md").read_text(encoding="utf-8").partition("\n## Coverage\n")[2]
+    package = ROOT / "vxlanpkt"
+    headers = {f"csrc/{header.name}" for header in (package / "csrc").glob("*.h")} - {"csrc/contract.h"}
+    assert set(re.findall(r"^\| `([\w./]+)` \|", text, re.MULTILINE)) == {"_fast.c", *headers}
+
+
 def test_the_pages_build(tmp_path: Path) -> None:
     """Sphinx has nothing to complain of, and every reason is in what it made."""
     for module in ("sphinx", "myst_parser", "furo"):
