@@ -96,7 +96,8 @@ class DecapPolicy:
     zero_checksum6       accept a UDP checksum of zero over IPv6 (RFC 6935)
     fragments            "drop" all outer fragments, or all but "atomic" ones (RFC 6946)
     ip_options           "accept" or "drop" outer IPv4 options and IPv6 extension headers, or judge them as a "host":
-                         source routes, malformed ones, and those that ask for it are dropped (RFC 791, RFC 8200);
+                         source routes, labels, malformed ones, and those that ask for it are dropped (RFC 791,
+                         RFC 8200);
                          "ovs" drops IPv4 options, and reads no extension header
     inner_vlan           "keep" the inner tag, "strip" it, or "drop" the frame (RFC 7348 section 6.1)
     check_inner_source   refuse an inner source address that is zero or multicast
