@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -224,7 +224,10 @@ class Explanation(Mapping[str, Verdict]):
         Where nobody chose the policies, GPE_P_FLAG does not count: the one for nothing but the generic protocol
         extension would disagree with all others on every plain frame.
         """
-        return disagreement((verdict.reason for verdict in self.values()), of_presets=self._of_presets)
+        counted = (
+            verdict for verdict in self.values() if not (self._of_presets and verdict.reason is Reason.GPE_P_FLAG)
+        )
+        return len({verdict.accepted for verdict in counted}) > 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _explanation, (dict(self._verdicts), self._of_presets)
@@ -240,11 +243,6 @@ class Explanation(Mapping[str, Verdict]):
 
 def _explanation(verdicts: Mapping[str, Verdict], of_presets: bool) -> Explanation:
     return Explanation(verdicts, of_presets=of_presets)
-
-
-def disagreement(reasons: Iterable[Reason], *, of_presets: bool) -> bool:
-    """Whether some of *reasons* accept and others refuse; GPE_P_FLAG does not count among all presets."""
-    return len({reason is Reason.OK for reason in reasons if not (of_presets and reason is Reason.GPE_P_FLAG)}) > 1
 
 
 def explain(
@@ -317,11 +315,11 @@ def _value(change: Change, policy: DecapPolicy, error: ParseError) -> Any:
     """What to change a parameter to; as it is if the frame has nothing that could be added."""
     if not isinstance(change.value, OfFrame):
         return change.value
-    port = udp_port(error)
+    port = _udp_port(error)
     return change.value if port is None else (*policy.ports, port)
 
 
-def udp_port(error: ParseError) -> int | None:
+def _udp_port(error: ParseError) -> int | None:
     """The destination port of a frame that is no VXLAN; None if it is no UDP datagram, either."""
     header = None if error.packet is None else error.packet.get(UDP)
     return None if header is None else header.dst_port
