@@ -22,6 +22,7 @@ from vxlanpkt import (
     FieldError,
     FrameBatch,
     LinkType,
+    OfFrame,
     ParseError,
     Reason,
     Tunnel,
@@ -31,7 +32,6 @@ from vxlanpkt import (
     explain,
 )
 from vxlanpkt.bindings import Start
-from vxlanpkt.explanation import SEEN
 from vxlanpkt.strategies import frames, hostile_frames, mutated, policies, vxlan_frames
 
 from .live.odd_inputs import Input, listed
@@ -76,7 +76,7 @@ def alone(frame: bytes, policy: DecapPolicy, reason: Reason) -> Iterator[bool]:
     """For each change that is listed for a reason: whether it takes the reason away, made alone."""
     for change in REMEDIES[reason].changes:
         value = change.value
-        if value is SEEN:
+        if value is OfFrame.UDP_PORT:
             value = (*policy.ports, ODD_PORT)
         after = refused(frame, policy.replace(**{change.parameter: value}))
         yield after is None or after.reason is not reason
@@ -219,6 +219,46 @@ def test_another_port() -> None:
     assert explain(arp)["default"].changes == {}
 
 
+def marked(first_word: int) -> bytes:
+    """A plain frame with another first word of the VXLAN header."""
+    return PLAIN[:42] + first_word.to_bytes(4, "big") + PLAIN[46:]
+
+
+@pytest.mark.parametrize(
+    ("first_word", "policy", "changes"),
+    [
+        (0x8800_1234, DecapPolicy.LINUX, {"gbp": True}),
+        (0x8848_1234, DecapPolicy.STRICT, {"gbp": True}),
+        (0x8800_1234, DecapPolicy.OVS, {"gbp": True}),
+        (0x0C00_0003, DecapPolicy.LINUX, {"gpe": True}),
+        (0x0801_0000, DecapPolicy.LINUX, {"reserved_mask": 0}),
+        (0x8801_1234, DecapPolicy.LINUX, {"reserved_mask": 0}),
+        (0x0800_0000, DecapPolicy.LINUX_GPE, {"gpe": False}),
+        (0x8800_1234, DecapPolicy.LINUX_GPE, {"gbp": True, "gpe": False}),
+    ],
+)
+def test_extensions(first_word: int, policy: DecapPolicy, changes: dict[str, Any]) -> None:
+    """Reserved bits that are those of an extension need it, and no more; others need the mask."""
+    verdict = explain(marked(first_word), {"one": policy})["one"]
+    assert verdict.reason is not Reason.OK
+    assert verdict.changes == changes
+
+
+def test_remedies_are_plain() -> None:
+    """Each change has a parameter that there is and a value that can be printed; hints stand alone."""
+    for reason, (changes, hint) in REMEDIES.items():
+        assert not hint.startswith(("that ", "this helps"))
+        for change in changes:
+            assert change.value is not ...
+            assert "..." not in str(change)
+            if isinstance(change.value, OfFrame):
+                assert (reason, change) == (Reason.NOT_VXLAN, ("ports", OfFrame.UDP_PORT))
+            else:
+                DecapPolicy().replace(**{change.parameter: change.value})
+        if "Open vSwitch" in hint:
+            assert "user-space datapath" in hint
+
+
 def test_every_reason_of_decapsulation_is_listed() -> None:
     """What `decap` can raise has a row; what only encapsulation, `parse` or inner layers say has none."""
     others = {
@@ -243,7 +283,7 @@ def test_an_explanation() -> None:
     assert linux.text == str(linux.error) == "UDP at byte 54: no checksum over IPv6"
     assert linux.changes == {"zero_checksum6": True}
     assert explanation["ovs"].changes == {}
-    assert explanation["linux-gpe"].changes == {"zero_checksum6": True, "gpe": True}
+    assert explanation["linux-gpe"].changes == {"zero_checksum6": True, "gpe": False}
     assert explanation.accepted_by == ("default", "rfc7348", "ovs", "vpp")
     assert explanation.disagree
     assert str(explanation).splitlines()[2:4] == [
@@ -257,12 +297,15 @@ def test_an_explanation() -> None:
 
 
 def test_disagreement() -> None:
-    """A policy for nothing but GPE has no say in plain VXLAN; two refusals for different reasons are no quarrel."""
+    """Among all presets, the one for nothing but GPE does not count; two refusals for different reasons are none."""
     assert not explain(PLAIN).disagree
     assert explain(PLAIN)["linux-gpe"].reason is Reason.GPE_P_FLAG
     assert not explain(PLAIN, {"a": DecapPolicy(vnis=()), "b": DecapPolicy(ports=())}).disagree
     assert explain(PLAIN, {"a": DecapPolicy(vnis=()), "b": DecapPolicy()}).disagree
     assert not explain(PLAIN, {}).disagree
+    assert explain(PLAIN, {"a": DecapPolicy.LINUX, "b": DecapPolicy.LINUX_GPE}).disagree
+    assert explain(PLAIN, PRESETS).disagree
+    assert not pickle.loads(pickle.dumps(explain(PLAIN))).disagree
 
 
 def test_explanations_are_values() -> None:
@@ -293,6 +336,7 @@ def test_bare_payloads() -> None:
     [
         ("text", None, {}),
         (PLAIN, [DecapPolicy()], {}),
+        (PLAIN, {"a": "linux"}, {}),
         (PLAIN, None, {"source": "192.0.2.1"}),
         (PLAIN, None, {"start": "vxlan"}),
         (PLAIN, None, {"original_length": -1}),

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from vxlanpkt.explanation import REMEDIES as REMEDIES
     from vxlanpkt.explanation import Change as Change
     from vxlanpkt.explanation import Explanation as Explanation
+    from vxlanpkt.explanation import OfFrame as OfFrame
     from vxlanpkt.explanation import Remedy as Remedy
     from vxlanpkt.explanation import Verdict as Verdict
     from vxlanpkt.explanation import explain as explain
@@ -140,7 +141,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "REASONS", "BuildError", "CaptureError", "ChecksumError", "DecapError", "FieldError", "LayerNotFound",
         "MalformedError", "PacketError", "ParseError", "Reason", "TruncatedError",
     ),
-    "explanation": ("REMEDIES", "Change", "Explanation", "Remedy", "Verdict", "explain"),
+    "explanation": ("REMEDIES", "Change", "Explanation", "OfFrame", "Remedy", "Verdict", "explain"),
     "kernel": ("backend",),
     "kernel.contract": ("ChecksumState", "Note"),
     "kernel.spans": ("Fault", "Span"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,7 +18,12 @@ from vxlanpkt.layers.udp import UDP
 from vxlanpkt.policy import DecapPolicy
 
 _PRESETS = DecapPolicy.presets()
-SEEN = ...  # in a `Change`: what the frame has, added to what the policy accepts
+
+
+class OfFrame(Enum):
+    """In a `Change`: a value that the frame has, added to those that the policy accepts."""
+
+    UDP_PORT = "the UDP destination port of the frame"
 
 
 class Change(NamedTuple):
@@ -27,7 +33,11 @@ class Change(NamedTuple):
     value: Any
 
     def __str__(self) -> str:
-        return f"{self.parameter}={'(..., its own)' if self.value is SEEN else repr(self.value)}"
+        return (
+            f"{self.parameter}: {self.value.value}"
+            if isinstance(self.value, OfFrame)
+            else f"{self.parameter}={self.value!r}"
+        )
 
 
 class Remedy(NamedTuple):
@@ -47,15 +57,19 @@ def _remedy(hint: str = "", *changes: Change, **change: Any) -> Remedy:
 
 _IGNORE_LENGTH = Change("udp_length", "ignore")
 _OFFLOAD = "a length of 0 is left to the network card: capture on the wire, or switch offload off"
+_OVS = "Open vSwitch's user-space datapath"
+_SHORT = "to ignore the UDP length helps where it says less than there is, not where the frame ends"
 _NOBODY = "no policy accepts it"
 _HEADER = "a header has to be there whole, whatever the capture cut: no policy accepts it"
 _LIE = "it says more than the frame had on the wire: no policy accepts it"
 
 REMEDIES: Mapping[Reason, Remedy] = MappingProxyType({
-    Reason.NOT_VXLAN: _remedy("only whoever set a tunnel up knows that another port carries VXLAN", ports=SEEN),
+    Reason.NOT_VXLAN: _remedy(
+        "of a UDP datagram, only whoever set a tunnel up knows whether its port carries VXLAN", ports=OfFrame.UDP_PORT
+    ),
     Reason.FRAGMENT: _remedy(
-        "that is for IPv6 fragment headers on whole packets; a host puts other fragments together, no policy can: "
-        "raise the underlay's MTU, or lower the overlay's",
+        "a policy can accept a whole packet with an IPv6 fragment header; other fragments are put together by hosts, "
+        "by no policy: raise the underlay's MTU, or lower the overlay's",
         fragments="atomic",
     ),
     Reason.CAPTURE_CUT: _remedy("capture with a longer snap length", lengths="snapped"),
@@ -79,14 +93,14 @@ REMEDIES: Mapping[Reason, Remedy] = MappingProxyType({
     Reason.IP_VERSION: _remedy(_NOBODY),
     Reason.UDP_HEADER_TRUNCATED: _remedy(_OFFLOAD, lengths="captured"),
     Reason.UDP_LENGTH: _remedy(_OFFLOAD, _IGNORE_LENGTH, lengths="captured"),
-    Reason.UDP_TRUNCATED: _remedy("Open vSwitch does not look at this field", _IGNORE_LENGTH),
-    Reason.VXLAN_TRUNCATED: _remedy("that helps where the UDP length says less than there is", _IGNORE_LENGTH),
+    Reason.UDP_TRUNCATED: _remedy(f"{_OVS} does not look at this field", _IGNORE_LENGTH),
+    Reason.VXLAN_TRUNCATED: _remedy(_SHORT, _IGNORE_LENGTH),
     Reason.IPV4_OPTIONS: _remedy("the sender would have to leave them out", ip_options="accept"),
     Reason.IPV6_OPTIONS: _remedy("the sender would have to leave them out", ip_options="accept"),
     Reason.IPV4_CHECKSUM: _remedy("on the sending host it may be left to the network card", verify_ip_checksum=False),
     Reason.UDP_CHECKSUM: _remedy(
-        "on the sending host it may be left to the network card: capture on the wire, or switch offload off; Open "
-        "vSwitch has padding and IPv6 extension headers count, too",
+        "on the sending host it may be left to the network card: capture on the wire, or switch offload off; "
+        f"{_OVS} has padding and IPv6 extension headers count, too",
         verify_udp_checksum=False,
     ),
     Reason.UDP_CHECKSUM_ZERO: _remedy(
@@ -95,21 +109,26 @@ REMEDIES: Mapping[Reason, Remedy] = MappingProxyType({
     ),
     Reason.VXLAN_I_FLAG: _remedy("no policy accepts a header that says that it has no VNI"),
     Reason.VXLAN_RESERVED: _remedy(
-        "if the bits are those of an extension, sender and receiver have to agree on it: gbp=True, gpe=True; Linux: a "
-        "device with gbp, with gpe",
+        "the bits may be those of one extension, group policy or the generic protocol extension, and sender and "
+        "receiver have to agree on which; Linux: a device with gbp, or one with gpe",
+        gbp=True,
+        gpe=True,
         reserved_mask=0,
     ),
     Reason.GBP_WITH_GPE: _remedy("the sender has to decide for one of the two", gbp=False, gpe=False),
-    Reason.GPE_VERSION: _remedy("Open vSwitch takes any version", Change("gpe", False), gpe="ovs"),
+    Reason.GPE_VERSION: _remedy(f"{_OVS} takes any version", Change("gpe", False), gpe="ovs"),
     Reason.GPE_OAM: _remedy("such packets are for the tunnel's end itself", gpe=False),
     Reason.GPE_NEXT_PROTOCOL: _remedy(
-        "Open vSwitch takes Ethernet alone, Linux what has a number from 1 to 5", Change("gpe", False), gpe=True
+        f"{_OVS} takes Ethernet alone, Linux what has a number from 1 to 5", Change("gpe", False), gpe=True
     ),
-    Reason.GPE_P_FLAG: _remedy("this is plain VXLAN, or group policy", Change("gpe", False), gpe=True),
+    Reason.GPE_P_FLAG: _remedy(
+        "this receiver takes only the generic protocol extension; plain VXLAN needs another", Change("gpe", True),
+        gpe=False,
+    ),
     Reason.VNI_REFUSED: _remedy("the receiver has no such network", vnis=None),
     Reason.SOURCE_REFUSED: _remedy("the receiver does not know this sender", allowed_sources=None),
     Reason.OUTER_SOURCE: _remedy("a host drops it before a tunnel sees it", check_outer_source=False),
-    Reason.INNER_TRUNCATED: _remedy("that helps where the UDP length says less than there is", _IGNORE_LENGTH),
+    Reason.INNER_TRUNCATED: _remedy(_SHORT, _IGNORE_LENGTH),
     Reason.INNER_VLAN: _remedy("RFC 7348 section 6.1 asks for it, unless it is configured otherwise",
                                Change("inner_vlan", "strip"), inner_vlan="keep"),
     Reason.INNER_SOURCE: _remedy("Linux: a device with nolearning accepts it", check_inner_source=False),
@@ -178,10 +197,11 @@ class Verdict:
 class Explanation(Mapping[str, Verdict]):
     """The verdicts on one frame, by the names of the policies; `print` shows a line for each."""
 
-    __slots__ = ("_verdicts",)
+    __slots__ = ("_of_presets", "_verdicts")
 
-    def __init__(self, verdicts: Mapping[str, Verdict]) -> None:
+    def __init__(self, verdicts: Mapping[str, Verdict], *, of_presets: bool = False) -> None:
         self._verdicts = MappingProxyType(dict(verdicts))
+        self._of_presets = of_presets
 
     def __getitem__(self, name: str) -> Verdict:
         return self._verdicts[name]
@@ -201,12 +221,16 @@ class Explanation(Mapping[str, Verdict]):
     def disagree(self) -> bool:
         """Whether some policies accept what others refuse.
 
-        GPE_P_FLAG does not count: a policy for nothing but the generic protocol extension has no say in the rest.
+        Where nobody chose the policies, GPE_P_FLAG does not count: the one for nothing but the generic protocol
+        extension would disagree with all others on every plain frame.
         """
-        return len({verdict.accepted for verdict in self.values() if verdict.reason is not Reason.GPE_P_FLAG}) > 1
+        counted = (
+            verdict for verdict in self.values() if not (self._of_presets and verdict.reason is Reason.GPE_P_FLAG)
+        )
+        return len({verdict.accepted for verdict in counted}) > 1
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (dict(self._verdicts),)
+        return _explanation, (dict(self._verdicts), self._of_presets)
 
     def __str__(self) -> str:
         width = max(map(len, self), default=0)
@@ -215,6 +239,10 @@ class Explanation(Mapping[str, Verdict]):
     def __repr__(self) -> str:
         said = ", ".join(f"{name}: {verdict.reason.name}" for name, verdict in self.items())
         return f"<Explanation {said}>"
+
+
+def _explanation(verdicts: Mapping[str, Verdict], of_presets: bool) -> Explanation:
+    return Explanation(verdicts, of_presets=of_presets)
 
 
 def explain(
@@ -233,6 +261,7 @@ def explain(
 
     Raises no `ParseError`: they are what is explained. Raises `FieldError` as `decap` does.
     """
+    of_presets = policies is None
     if policies is None:
         policies = _PRESETS
     elif not isinstance(policies, Mapping):
@@ -240,9 +269,15 @@ def explain(
             f"policies: {policies!r} is not a mapping of names to policies",
             layer="explain", field="policies", value=policies, bits=None,
         )  # fmt: skip
+    for name, policy in policies.items():
+        if not isinstance(policy, DecapPolicy):
+            raise FieldError(
+                f"policies: {name!r}: {policy!r} is not a DecapPolicy",
+                layer="explain", field="policies", value=policy, bits=None,
+            )  # fmt: skip
     copied = data if type(data) is bytes else as_bytes("explain", "data", data)
     frame = _Frame(copied, start, source, tos, original_length)
-    return Explanation({name: _verdict(frame, policy) for name, policy in policies.items()})
+    return Explanation({name: _verdict(frame, policy) for name, policy in policies.items()}, of_presets=of_presets)
 
 
 def _verdict(frame: _Frame, policy: DecapPolicy) -> Verdict:
@@ -264,7 +299,7 @@ def _changes(
         return {}
     for change in REMEDIES[error.reason].changes:
         value = _value(change, policy, error)
-        if change.parameter in tried or value is SEEN:
+        if change.parameter in tried or isinstance(value, OfFrame):
             continue
         changed = policy.replace(**{change.parameter: value})
         after = frame.error(changed)
@@ -277,8 +312,14 @@ def _changes(
 
 
 def _value(change: Change, policy: DecapPolicy, error: ParseError) -> Any:
-    """What to change a parameter to; SEEN if the frame has nothing that could be added."""
-    if change.value is not SEEN or error.packet is None:
+    """What to change a parameter to; as it is if the frame has nothing that could be added."""
+    if not isinstance(change.value, OfFrame):
         return change.value
-    header = error.packet.get(UDP)
-    return SEEN if header is None else (*policy.ports, header.dst_port)
+    port = _udp_port(error)
+    return change.value if port is None else (*policy.ports, port)
+
+
+def _udp_port(error: ParseError) -> int | None:
+    """The destination port of a frame that is no VXLAN; None if it is no UDP datagram, either."""
+    header = None if error.packet is None else error.packet.get(UDP)
+    return None if header is None else header.dst_port

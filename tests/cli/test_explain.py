@@ -136,7 +136,7 @@ def test_one_frame_of_a_capture() -> None:
     text = said("-r", ODD, "--frame", "9")
     assert text.startswith("#9  2025-01-01 00:00:00.008000000 UTC  110 bytes  gbp-id: group policy fields\n")
     assert "VXLAN at byte 42: a bit is set that has to be zero: bits 0x8000123400000000 of the header" in text
-    assert "accepted with reserved_mask=0" in text
+    assert "accepted with gbp=True" in text
     assert "default, rfc7348, linux-gbp" in text
 
 
@@ -160,13 +160,15 @@ def test_the_table() -> None:
 
 
 def test_narrow_terminal() -> None:
-    """Less than 80 columns are used as well as may be, and nothing is cut off without a sign."""
-    for columns in ("48", "60"):
+    """Where the names of the policies have no room, each has a line of its own, and nothing is cut off."""
+    for columns in ("40", "48", "60"):
         text = said("-r", ODD, COLUMNS=columns)
         assert "42 packets" in text
         assert max(map(len, text.splitlines())) <= int(columns)
-        first = next(line for line in text.splitlines() if line.lstrip().startswith("5 1"))
-        assert first.split()[-8:] == ["ok", "ok", "ok", "ok", "ok", "66", "ok", "ok"]
+        lines = text.splitlines()
+        assert lines[0] == "5 packets: 1 2 3 24 42"
+        verdicts = ["ok", "ok", "ok", "ok", "ok", "GPE_P_FLAG", "ok", "ok"]
+        assert [line.split() for line in lines[1:9]] == [list(pair) for pair in zip(PRESETS, verdicts, strict=True)]
 
 
 @pytest.mark.parametrize(("environment", "coloured"), [({}, False), ({"FORCE_COLOR": "1"}, True)])
@@ -204,6 +206,47 @@ def test_policies() -> None:
     assert objects("-r", DATA / "basic_v4_port_odd.pcap")[0]["accepted"]["linux"] == 0
     (strict,) = objects("-r", DATA / "snap96.pcap", "--policy", "default", "--lengths", "strict")
     assert strict["reasons"]["CAPTURE_CUT"]["parameters"] == ["lengths"]
+
+
+def test_policies_that_were_chosen() -> None:
+    """The one for GPE alone counts where it is named; what is left out is counted; names are as Python writes them."""
+    source = DATA / "gbp_v4.pcap"
+    pair = ("--policy", "LINUX", "--policy", "Linux_GPE", "--only-differing")
+    (found,) = objects("-r", source, *pair)
+    assert list(found["accepted"]) == ["linux", "linux-gpe"]
+    assert sum(group["count"] for group in found["groups"]) == 46
+    text = said("-r", source, *pair)
+    assert "16 not listed, as the policies agree on them" in text
+    assert "3 not listed, as they are VXLAN to no policy" in text
+    assert "19 not listed, as the policies agree on them" in said("-r", source, *pair, "--all")
+
+
+def test_no_vxlan() -> None:
+    """The commonest ports are named if a capture has no VXLAN; single frames have a hint if they are datagrams."""
+    source = DATA / "basic_v4_port_odd.pcap"
+    assert "UDP destination ports are 51820 (30)" in said("-r", source)
+    assert "commonest" not in said("-r", ODD)
+    assert "--port N: of a UDP datagram" in said("-r", source, "--all")
+    arp = "ffffffffffff 020000000001 0806" + "00" * 28
+    assert "carries VXLAN" not in said("--hex", arp)
+    assert "carries VXLAN" in said("--hex", TUNNEL.replace(dst_port=999).encap(INNER).hex())
+
+
+def test_cut_frames_are_counted() -> None:
+    """What is accepted by its lengths alone has a line."""
+    (found,) = objects("-r", DATA / "snap96.pcap")
+    assert found["cut"] == 74
+    assert "74 accepted though the capture cut them" in said("-r", DATA / "snap96.pcap")
+    assert objects("-r", ODD)[0]["cut"] == 0
+
+
+def test_ip_taken_for_ethernet() -> None:
+    """tcpdump -x leaves the link layer out."""
+    plain = Tunnel(vni=5, src="192.0.2.1", dst="192.0.2.2").encap(INNER)
+    for frame in (WIRE, plain):
+        assert "--link-type raw" in said("--hex", frame[14:].hex())
+        assert "--link-type raw" not in said("--hex", frame.hex())
+        assert "--link-type raw" not in said("--hex", frame[14:].hex(), "--link-type", "raw")
 
 
 def test_a_part() -> None:
@@ -306,7 +349,8 @@ def test_hex(frame: bytes, link_type: str | None) -> None:
     (found,) = objects("--hex", frame.hex(), *options)
     starts: dict[str | None, Any] = {None: 1, "ethernet": 1, "raw": 101, "ipv6": 229, "vxlan": vxlanpkt.VXLAN}
     check_verdicts(found["verdicts"], explain(frame, SNAPPED, start=starts[link_type]))
-    assert (found["number"], found["timestamp_ns"], found["link_type"]) == (1, None, None)
+    assert (found["number"], found["timestamp_ns"]) == (1, None)
+    assert found["link_type"] == (None if link_type == "vxlan" else starts[link_type])
     assert objects("--hex", "-", *options, given=frame.hex(":").encode()) == [found]
     text = said("--hex", frame.hex(" "), *options)
     assert text.startswith(f"{len(frame)} bytes\n")
@@ -324,6 +368,14 @@ def test_hex(frame: bytes, link_type: str | None) -> None:
         (("--hex", ""), "no bytes"),
         (("--hex", "00", "--each"), "--hex is one frame"),
         (("--hex", "00", "--frame", "1"), "--hex is one frame"),
+        (("--hex", "00", "-c", "1"), "-c is for"),
+        (("--hex", "00", "--all"), "--all is for"),
+        (("--hex", "00", "--only-differing"), "--only-differing is for"),
+        (("-r", ODD, "--frame", "1", "--each"), "--each is for"),
+        (("-r", ODD, "--frame", "1", "-c", "1"), "-c is for"),
+        (("-r", ODD, "--frame", "1", "--all"), "--all is for"),
+        (("-r", ODD, "--frame", "1", "--only-differing"), "--only-differing is for"),
+        (("-r", ODD, "--policy", "linux", "--only-differing"), "one policy alone"),
         (("-r", ODD, "--link-type", "raw"), "--link-type"),
         (("-r", ODD, "--frame", "43"), "there is no packet 43: the capture has 42"),
         (("-r", ODD, "--frame", "0"), "--frame"),

@@ -14,12 +14,14 @@ from vxlanpkt.bulk import decap_batch
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.reader import frame_batch
 from vxlanpkt.capture.records import Record
-from vxlanpkt.errors import CaptureError, Reason
+from vxlanpkt.errors import CaptureError, ParseError, Reason
 from vxlanpkt.explanation import Explanation, explain
+from vxlanpkt.layers.udp import UDP
 from vxlanpkt.policy import DecapPolicy
 
 BATCH_ROWS = 256
 _FIRST_NUMBERS = 8
+_PORTS_ASKED = 4096  # of how many records that are no VXLAN the ports are looked at, as that takes its time
 
 Statuses = tuple[int, ...]
 """What each policy says of a record, in their order: numbers of `Reason`."""
@@ -90,11 +92,12 @@ def _judged(
 class VerdictGroup:
     """Records of which each policy says the same.
 
-    reasons  by the names of the policies
-    record   the first of them
-    start    what it begins with
-    numbers  the numbers of the first few, from 1
-    count    how many there are
+    reasons     by the names of the policies
+    record      the first of them
+    start       what it begins with
+    numbers     the numbers of the first few, from 1
+    count       how many there are
+    of_presets  whether nobody chose the policies
     """
 
     policies: Mapping[str, DecapPolicy] = field(repr=False)
@@ -103,6 +106,12 @@ class VerdictGroup:
     start: LinkType
     numbers: list[int] = field(default_factory=list)
     count: int = 0
+    of_presets: bool = False
+
+    @property
+    def disagree(self) -> bool:
+        """Whether some policies accept them and others refuse them, as `Explanation.disagree` counts it."""
+        return self.explanation.disagree
 
     @property
     def is_vxlan(self) -> bool:
@@ -112,7 +121,7 @@ class VerdictGroup:
     @cached_property
     def explanation(self) -> Explanation:
         """The first of them, explained."""
-        return explained(self.record, self.policies, self.start)
+        return Explanation(explained(self.record, self.policies, self.start), of_presets=self.of_presets)
 
 
 @dataclass
@@ -123,12 +132,19 @@ class VerdictCounts:
     records                 how many there were
     groups                  by what the policies say, in the order in which they were met
     unsupported_link_types  records that are NOT_VXLAN as nothing is known of what they begin with; they are in no group
+    of_presets              whether nobody chose the policies
+    cut                     records that some policy accepts, but of which the capture holds a part
+    udp_ports               the destination ports of UDP datagrams that are VXLAN to no policy, of the first few
+                            thousand records, while none is VXLAN
     """
 
     policies: Mapping[str, DecapPolicy]
     records: int = 0
     groups: dict[Statuses, VerdictGroup] = field(default_factory=dict)
     unsupported_link_types: Counter[int] = field(default_factory=Counter)
+    of_presets: bool = False
+    cut: int = 0
+    udp_ports: Counter[int] = field(default_factory=Counter)
 
     def add(self, batch: JudgedBatch) -> None:
         """Count a batch."""
@@ -144,10 +160,29 @@ class VerdictCounts:
             if len(group.numbers) < _FIRST_NUMBERS:
                 same = (number for number, other in enumerate(batch.statuses, batch.first) if other == statuses)
                 group.numbers += islice(same, _FIRST_NUMBERS - len(group.numbers))
+        for record, statuses in zip(batch.records, batch.statuses, strict=True):
+            if len(record.data) < record.original_length and Reason.OK in statuses:
+                self.cut += 1
+        if self.records <= _PORTS_ASKED and not self.any_vxlan:
+            self._count_ports(batch.records, batch.start)
+
+    def _count_ports(self, records: list[Record], start: LinkType) -> None:
+        one = dict(islice(self.policies.items(), 1))
+        for record in records:
+            error = next(iter(explained(record, one, start).values())).error
+            port = udp_port(error)
+            if port is not None:
+                self.udp_ports[port] += 1
+
+    @property
+    def any_vxlan(self) -> bool:
+        """Whether a record is VXLAN to some policy."""
+        return any(group.is_vxlan for group in self.groups.values())
 
     def _new_group(self, statuses: Statuses, batch: JudgedBatch, start: LinkType) -> VerdictGroup:
         reasons = dict(zip(self.policies, map(Reason, statuses), strict=True))
-        return VerdictGroup(self.policies, reasons, batch.records[batch.statuses.index(statuses)], start)
+        return VerdictGroup(self.policies, reasons, batch.records[batch.statuses.index(statuses)], start,
+                            of_presets=self.of_presets)  # fmt: skip
 
     @property
     def accepted(self) -> dict[str, int]:
@@ -167,3 +202,9 @@ class VerdictCounts:
 def explained(record: Record, policies: Mapping[str, DecapPolicy], start: LinkType) -> Explanation:
     """What the policies say of one record, in full."""
     return explain(record.frame, policies, start=start, original_length=record.frame_length)
+
+
+def udp_port(error: ParseError | None) -> int | None:
+    """The destination port of a frame that is no VXLAN; None if it is no UDP datagram, either."""
+    header = None if error is None or error.packet is None else error.packet.get(UDP)
+    return None if header is None else header.dst_port

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import vxlanpkt
-from vxlanpkt.assigned import LinkType
+from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.capture import Capture, Record
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.verdicts import (
@@ -26,6 +26,7 @@ from vxlanpkt.capture.verdicts import (
 from vxlanpkt.cli.hexdump import HexError, frame_of
 from vxlanpkt.cli.options import (
     POLICIES,
+    POLICY_NAME,
     json_option,
     lengths_option,
     perhaps_read_option,
@@ -65,16 +66,17 @@ class _Request:
     only_differing: bool
     as_json: bool
     count: int | None
+    of_presets: bool
     counts: VerdictCounts = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", VerdictCounts(self.policies))
+        object.__setattr__(self, "counts", VerdictCounts(self.policies, of_presets=self.of_presets))
 
     def wants(self, group: VerdictGroup) -> bool:
         """Whether a group is listed."""
         if not (group.is_vxlan or self.everything):
             return False
-        return group.explanation.disagree or not self.only_differing
+        return group.disagree or not self.only_differing
 
     def records(self, capture: Capture) -> Iterator[Record]:
         """The records, as many as were asked for."""
@@ -93,6 +95,20 @@ class _Request:
             group.count for group in self.counts.groups.values() if not group.is_vxlan
         )  # fmt: skip
 
+    @property
+    def agreed(self) -> int:
+        """How many records are not listed for being the same to all policies."""
+        listed = sum(group.count for group in self.groups)
+        return sum(group.count for group in self.counts.groups.values()) - listed - self.hidden
+
+    def refuse(self, option: str, **others: object) -> None:
+        """Refuse the options that *option* leaves nothing to do for."""
+        own = {"-c": self.count, "--only-differing": self.only_differing, "--all": self.everything}
+        for name, given in {**{f"--{other}": value for other, value in others.items()}, **own}.items():
+            if given:
+                what = "is one frame" if option == "--hex" else "names the packets"
+                raise click.UsageError(f"{name} is for whole captures: {option} {what}")
+
 
 @click.command("explain")
 @perhaps_read_option
@@ -103,7 +119,7 @@ class _Request:
 )  # fmt: skip
 @click.option("--link-type", type=click.Choice(tuple(_STARTS)), help="What --hex begins with.  [default: ethernet]")
 @click.option(
-    "--policy", "names", type=click.Choice(tuple(POLICIES)), multiple=True,
+    "--policy", "names", type=POLICY_NAME, multiple=True,
     help="Only this policy; may be repeated.  [default: all]",
 )  # fmt: skip
 @port_option
@@ -128,19 +144,26 @@ def explaining(
     each: bool,
     **how: Any,
 ) -> None:
-    """Say which policies accept a frame, which drop it, and why."""
+    """Say which policies accept a frame, which drop it, and why.
+
+    The policy ovs is the user-space datapath of Open vSwitch; with the kernel's, Open vSwitch decapsulates through a
+    device of Linux, for which linux is nearest.
+    """
     policies = {name: _policy(name, ports, vnis, lengths) for name in names or POLICIES}
-    request = _Request(policies=policies, **how)
+    request = _Request(policies=policies, of_presets=not names, **how)
     if (source is None) == (text is None):
         raise click.UsageError("-r FILE or --hex TEXT: one of them is wanted")
     if text is not None:
-        if wanted or each:
-            raise click.UsageError("--frame and --each are for captures: --hex is one frame")
+        request.refuse("--hex", frame=wanted, each=each)
         _explain_text(request, text, _STARTS[link_type or "ethernet"])
         return
     assert source is not None
     if link_type is not None:
         raise click.UsageError("--link-type is for --hex: a capture says its own")
+    if wanted:
+        request.refuse("--frame", each=each)
+    if request.only_differing and len(policies) == 1:
+        raise click.UsageError("--only-differing: one policy alone has none to differ from")
     with vxlanpkt.open(source) as capture:
         if wanted:
             _explain_frames(request, capture, set(wanted))
@@ -162,9 +185,21 @@ def _explain_text(request: _Request, text: str, start: LinkType | type[VXLAN]) -
         raise click.UsageError(f"--hex: {error}") from error
     explanation = explain(frame, request.policies, start=start)
     if request.as_json:
-        print_json(record_as_dict(1, None, explanation, changes=True))
-    else:
-        print_explanation(f"{len(frame)} bytes", explanation)
+        print_json(record_as_dict(1, None, explanation, changes=True, start=start))
+        return
+    print_explanation(f"{len(frame)} bytes", explanation)
+    if start is LinkType.ETHERNET and _is_bare_ip(frame):
+        click.echo("the first byte begins an IP header, as tcpdump -x prints it: --link-type raw")
+
+
+def _is_bare_ip(frame: bytes) -> bool:
+    """Whether what was taken for Ethernet has an EtherType that nobody knows, and is a whole IP packet."""
+    if len(frame) < 20 or EtherType.name_of(int.from_bytes(frame[12:14], "big")) is not None:
+        return False
+    if frame[0] >> 4 == 6:
+        return 40 + int.from_bytes(frame[4:6], "big") == len(frame)
+    size = 4 * (frame[0] & 15)
+    return frame[0] >> 4 == 4 and 20 <= size <= int.from_bytes(frame[2:4], "big") <= len(frame)
 
 
 def _standard_input() -> str:
@@ -219,7 +254,7 @@ def _explain_groups(request: _Request, capture: Capture) -> None:
         if request.as_json:
             print_json(counts_as_dict(request.counts, request.groups, fault))
         else:
-            print_groups(request.counts, request.groups, request.hidden)
+            print_groups(request.counts, request.groups, request.hidden, request.agreed)
 
     with _late_fault(capture, report), progress_bar("explaining") as progress:
         batches = judged_batches(request.records(capture), request.policies)
@@ -290,4 +325,4 @@ class _Listing:
         met = {reason for group in self._request.groups for reason in group.reasons.values()}
         print_reasons(met, self._lines.named)
         click.echo()
-        print_totals(self._request.counts, self._request.hidden)
+        print_totals(self._request.counts, self._request.hidden, self._request.agreed)

@@ -15,6 +15,19 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 POLICIES = DecapPolicy.presets()
 SOURCE = "vxlanpkt.source"
+
+
+class _PolicyName(click.Choice[str]):
+    """The name of a preset, also as Python writes it: LINUX_GBP."""
+
+    def __init__(self) -> None:
+        super().__init__(tuple(POLICIES))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(str(value).lower().replace("_", "-"), param, ctx)
+
+
+POLICY_NAME = _PolicyName()
 _GPE_PORT = int(UDPPort.VXLAN_GPE)
 
 
@@ -85,7 +98,7 @@ def policy_options(command: _F) -> _F:
         lengths_option,
         click.option("--gpe", is_flag=True, help="Understand the generic protocol extension, on port 4790 too."),
         click.option("--gbp", is_flag=True, help="Understand the group policy extension."),
-        click.option("--policy", "policy_name", type=click.Choice(tuple(POLICIES)), default="default",
+        click.option("--policy", "policy_name", type=POLICY_NAME, default="default",
                      show_default=True, help="What is accepted as VXLAN."),
     ):  # fmt: skip
         command = option(command)

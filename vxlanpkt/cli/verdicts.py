@@ -13,11 +13,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture import Record
-from vxlanpkt.capture.verdicts import VerdictCounts, VerdictGroup
+from vxlanpkt.capture.verdicts import VerdictCounts, VerdictGroup, udp_port
 from vxlanpkt.cli.output import PlainConsole, headline, meaning
 from vxlanpkt.errors import REASONS, Reason
-from vxlanpkt.explanation import REMEDIES, Explanation, Verdict
+from vxlanpkt.explanation import REMEDIES, Change, Explanation, OfFrame, Verdict
 from vxlanpkt.policy import DecapPolicy
 
 _ENDLESS = 100_000  # columns of what is no terminal: nothing is wrapped or shortened there
@@ -47,15 +48,20 @@ def _print(console: PlainConsole, *parts: RenderableType) -> None:
 # -- by groups
 
 
-def print_groups(counts: VerdictCounts, groups: Sequence[VerdictGroup], hidden: int) -> None:
+def print_groups(counts: VerdictCounts, groups: Sequence[VerdictGroup], hidden: int, agreed: int) -> None:
     """A line for each group of records of which every policy says the same; then what the reasons mean."""
     console = _console()
     if groups:
         named = _width_with_names(counts, groups) <= console.width
-        _print(console, _group_table(console, counts, groups, named))
+        table = _group_table(console, counts, groups, named)
+        if table is None:
+            _print_stacked(groups)
+        else:
+            _print(console, table)
+        named = named or table is None
         print_reasons((reason for group in groups for reason in group.reasons.values()), named)
         click.echo()
-    print_totals(counts, hidden)
+    print_totals(counts, hidden, agreed)
 
 
 def _width_with_names(counts: VerdictCounts, groups: Sequence[VerdictGroup]) -> int:
@@ -66,7 +72,8 @@ def _width_with_names(counts: VerdictCounts, groups: Sequence[VerdictGroup]) -> 
 
 def _group_table(
     console: PlainConsole, counts: VerdictCounts, groups: Sequence[VerdictGroup], named: Style
-) -> Table:  # fmt: skip
+) -> Table | None:  # fmt: skip
+    """The verdicts side by side; None where the names of the policies have no room for that."""
     gap = 2 if named else 1
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
     table.add_column("packets", justify="right", no_wrap=True)
@@ -76,15 +83,23 @@ def _group_table(
     numbers = [_numbers(group, room) for group in groups]
     table.add_column("first", no_wrap=True)
     left += max(5, *map(len, numbers)) + gap
-    # Where there is less room than the names of the policies take, all are folded alike, and none is left out.
-    widest = max((console.width - left) // len(counts.policies) - gap, 2)
-    tight = left + policies - gap > console.width
+    if not named and left + policies - gap > console.width:
+        return None
     for name in counts.policies:
-        table.add_column(name, overflow="fold", width=min(len(name), widest) if tight and not named else None)
+        table.add_column(name)
     for group, first in zip(groups, numbers, strict=True):
         cells = (_cell(reason, named) for reason in group.reasons.values())
         table.add_row(f"{group.count:,}", first, *cells)
     return table
+
+
+def _print_stacked(groups: Sequence[VerdictGroup]) -> None:
+    """A policy a line, for narrow terminals."""
+    for group in groups:
+        click.echo(f"{group.count:,} packets: {_numbers(group, 20)}")
+        width = max(map(len, group.reasons))
+        for name, reason in group.reasons.items():
+            click.echo(f"  {name:{width}}  {_word(reason, True)}")
 
 
 def _numbers(group: VerdictGroup, room: int) -> str:
@@ -131,10 +146,14 @@ def _lines(first: str, *others: str) -> Group:
 def decided_by(reason: Reason) -> str:
     """The parameter that decides a reason, and what else is known to help."""
     changes, hint = REMEDIES[reason]
-    return ": ".join(part for part in (" or ".join(f"DecapPolicy({change})" for change in changes), hint) if part)
+    return ": ".join(part for part in (" or ".join(map(_as_call, changes)), hint) if part)
 
 
-def print_totals(counts: VerdictCounts, hidden: int) -> None:
+def _as_call(change: Change) -> str:
+    return "--port N" if isinstance(change.value, OfFrame) else f"DecapPolicy({change})"
+
+
+def print_totals(counts: VerdictCounts, hidden: int, agreed: int) -> None:
     """How many records there were, and how many of them each policy accepts."""
     console = _console()
     # No line is broken between a name and its number.
@@ -142,6 +161,13 @@ def print_totals(counts: VerdictCounts, hidden: int) -> None:
     lines = [f"{counts.records:,} packets; accepted by {', '.join(items)}"]
     if hidden:
         lines.append(f"{hidden:,} not listed, as they are VXLAN to no policy: see --all")
+    if agreed:
+        lines.append(f"{agreed:,} not listed, as the policies agree on them: --only-differing")
+    if counts.cut:
+        lines.append(f"{counts.cut:,} accepted though the capture cut them: their checksums cannot be verified")
+    if counts.udp_ports and not counts.any_vxlan:
+        ports = ", ".join(f"{port} ({count:,})" for port, count in counts.udp_ports.most_common(3))
+        lines.append(f"no packet is VXLAN; the commonest UDP destination ports are {ports}: if one carries it, --port")
     lines += [
         f"{count:,} of link type {number}, which is not understood"
         for number, count in sorted(counts.unsupported_link_types.items())
@@ -191,7 +217,7 @@ def print_explanation(title: str, explanation: Explanation) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column()
-    hinted: set[Reason] = set()
+    hinted: set[Reason] = {Reason.NOT_VXLAN} if not any(map(_is_datagram, explanation.values())) else set()
     for (reason, text, changes), names in alike.items():
         hint = "" if reason is Reason.OK or reason in hinted else REMEDIES[reason].hint
         hinted.add(reason)
@@ -200,6 +226,10 @@ def print_explanation(title: str, explanation: Explanation) -> None:
             _cell(reason, True), Group(Text(", ".join(names), "bold"), *(Text(line, overflow="fold") for line in lines))
         )
     _print(_console(), Text(title), table)
+
+
+def _is_datagram(verdict: Verdict) -> bool:
+    return udp_port(verdict.error) is not None
 
 
 def _with_changes(verdict: Verdict) -> str:
@@ -222,7 +252,7 @@ def group_as_dict(group: VerdictGroup) -> dict[str, Any]:
         "count": group.count,
         "first": group.numbers,
         "vxlan": group.is_vxlan,
-        "disagree": group.explanation.disagree,
+        "disagree": group.disagree,
         "verdicts": verdicts_as_dict(group.explanation, changes=True),
     }
 
@@ -234,6 +264,7 @@ def counts_as_dict(counts: VerdictCounts, groups: Sequence[VerdictGroup], fault:
         "records": counts.records,
         "not_vxlan": counts.not_vxlan,
         "unsupported_link_types": {str(number): count for number, count in counts.unsupported_link_types.items()},
+        "cut": counts.cut,
         "accepted": counts.accepted,
         "groups": [group_as_dict(group) for group in groups],
         "reasons": {reason.name: _reason_as_dict(reason) for reason in met},
@@ -252,13 +283,13 @@ def _reason_as_dict(reason: Reason) -> dict[str, Any]:
 
 
 def record_as_dict(
-    number: int, record: Record | None, explanation: Explanation | None, *, changes: bool
+    number: int, record: Record | None, explanation: Explanation | None, *, changes: bool, start: object = None
 ) -> dict[str, Any]:  # fmt: skip
     """One record; without verdicts if nothing is known of its link type."""
     return {
         "number": number,
         "timestamp_ns": None if record is None else record.timestamp_ns,
-        "link_type": None if record is None else record.link_type,
+        "link_type": record.link_type if record is not None else int(start) if isinstance(start, LinkType) else None,
         "verdicts": None if explanation is None else verdicts_as_dict(explanation, changes=changes),
     }
 
