@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,7 +17,13 @@ POLICIES = DecapPolicy.presets()
 SOURCE = "vxlanpkt.source"
 
 
-class _PolicyName(click.Choice[str]):
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # takes no type before click 8.2
+
+
+class _PolicyName(_Choice):
     """The name of a preset, also as Python writes it: LINUX_GBP."""
 
     def __init__(self) -> None:
