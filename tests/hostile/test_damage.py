@@ -104,10 +104,11 @@ def test_both_kernels_agree(name: str) -> None:
 @pytest.mark.skipif(not NIGHTLY, reason="for the night: HYPOTHESIS_PROFILE=nightly")
 @every_policy
 def test_both_kernels_agree_on_every_frame(name: str) -> None:
-    """Every frame, cut everywhere, and with every bit of its headers turned."""
+    """Every frame, cut everywhere, and with every bit of its headers turned and every byte at its edges."""
     c, policy = c_kernel(), POLICIES[name]
     for frame in frames():
-        for batch in damaged(frame, bits(frame, end=reach(frame))):
+        end = reach(frame)
+        for batch in damaged(frame, chain(bits(frame, end=end), byte_values(frame, EDGES, end=end))):
             assert_agreement(c, batch, frame, policy)
 
 
