@@ -249,9 +249,9 @@ def refusal(
     data: bytes, reason: Reason, policy: DecapPolicy, start: Start, original_length: int | None
 ) -> ParseError:  # fmt: skip
     """The full error for a frame that a kernel refused with *reason*."""
-    found = read(data, policy, start, original_length)
-    if reason in _UDP_REASONS:  # a length that the policy does not excuse; the reading may have
-        found = read(data, policy.replace(udp_length="check"), start, original_length)
+    # A length that the policy does not excuse: the reading is not to excuse it either.
+    reading = policy.replace(udp_length="check") if reason in _UDP_REASONS else policy
+    found = read(data, reading, start, original_length)
     packet = Packet.from_dissection(found)
     error = found.error
     if error is not None and error.reason is reason:

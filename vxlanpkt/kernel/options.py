@@ -7,7 +7,7 @@ association would decide passes.
 
 from __future__ import annotations
 
-from vxlanpkt.kernel.scanning import DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6, extension_length
+from vxlanpkt.kernel.scanning import DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6, extensions
 from vxlanpkt.kernel.spans import Buffer
 
 # RFC 791 section 3.1, RFC 2113.
@@ -57,16 +57,13 @@ def _has_room(option: bytes, kind: int) -> bool:
 
 def are_sound_extensions(buf: Buffer, start: int, header_end: int) -> bool:
     """Whether a host accepts the extension headers of the sound IPv6 packet at *start* (RFC 8200 section 4)."""
-    key, at = buf[start + 6], start + 40
-    while at < header_end:
-        following = at + extension_length(key, buf[at + 1])
-        if key in _UNKNOWN_TO_HOSTS:
+    for kind, at, end in extensions(buf, start, header_end):
+        if kind in _UNKNOWN_TO_HOSTS:
             return False
-        if key == ROUTING and (buf[at + 3] or buf[at + 2] in _ROUTES_FOR_ROUTERS or buf[start + 24] == _MULTICAST):
+        if kind == ROUTING and (buf[at + 3] or buf[at + 2] in _ROUTES_FOR_ROUTERS or buf[start + 24] == _MULTICAST):
             return False
-        if key in (HOP_BY_HOP, DESTINATION) and not _are_sound_options6(buf, at + 2, following, key == HOP_BY_HOP):
+        if kind in (HOP_BY_HOP, DESTINATION) and not _are_sound_options6(buf, at + 2, end, kind == HOP_BY_HOP):
             return False
-        key, at = buf[at], following
     return True
 
 
@@ -75,12 +72,10 @@ def are_known_extensions(buf: Buffer, start: int, header_end: int) -> bool:
 
     To it only a fragment header without any bit set is that of an atomic fragment.
     """
-    key, at = buf[start + 6], start + 40
-    while at < header_end:
-        if key in _UNKNOWN_TO_HOSTS or (key == FRAGMENT and (buf[at + 2] or buf[at + 3])):
-            return False
-        key, at = buf[at], at + extension_length(key, buf[at + 1])
-    return True
+    return not any(
+        kind in _UNKNOWN_TO_HOSTS or (kind == FRAGMENT and (buf[at + 2] or buf[at + 3]))
+        for kind, at, _ in extensions(buf, start, header_end)
+    )
 
 
 def _are_sound_options6(buf: Buffer, at: int, end: int, hop_by_hop: bool) -> bool:

@@ -17,7 +17,7 @@ from vxlanpkt.kernel.contract import (
     Underlay,
 )
 from vxlanpkt.kernel.options import are_known_extensions, are_sound_extensions, are_sound_options
-from vxlanpkt.kernel.scanning import FOLLOWS, FRAGMENT, ROUTING, SCANS, extension_length, scan_ipv4, scan_ipv6, scan_udp
+from vxlanpkt.kernel.scanning import FOLLOWS, FRAGMENT, ROUTING, SCANS, extensions, scan_ipv4, scan_ipv6, scan_udp
 from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind
 
 MAPPED = bytes(10) + b"\xff\xff"
@@ -145,27 +145,19 @@ def _accepts_extensions(rules: DecapRules, buf: Buffer, start: int, end: int, ot
 
 def _chain(buf: Buffer, start: int, header_end: int) -> tuple[bool, bool]:
     """Whether there is a fragment header among the extension headers, and whether there are others."""
-    fragmented = others = False
-    key, at = buf[start + 6], start + 40
-    while at < header_end:
-        fragmented |= key == FRAGMENT
-        others |= key != FRAGMENT
-        key, at = buf[at], at + extension_length(key, buf[at + 1])
-    return fragmented, others
+    fragments = [kind == FRAGMENT for kind, _, _ in extensions(buf, start, header_end)]
+    return any(fragments), not all(fragments)
 
 
 def _final_destination(buf: Buffer, start: int, header_end: int) -> bytes | None:
     """Where a routing header still leads, which is what checksums are made for (RFC 8200 section 8.1)."""
-    key, at = buf[start + 6], start + 40
     found = None
-    while at < header_end:
-        following = at + extension_length(key, buf[at + 1])
-        if key == ROUTING and buf[at + 3] and following - at >= 24:
+    for kind, at, end in extensions(buf, start, header_end):
+        if kind == ROUTING and buf[at + 3] and end - at >= 24:
             if buf[at + 2] == _SEGMENT_ROUTING:
                 found = bytes(buf[at + 8 : at + 24])
             elif buf[at + 2] in _SOURCE_ROUTING:
-                found = bytes(buf[following - 16 : following])
-        key, at = buf[at], following
+                found = bytes(buf[end - 16 : end])
     return found
 
 

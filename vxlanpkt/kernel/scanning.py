@@ -7,7 +7,7 @@ bytes beyond `end` are known to have existed: a length field may claim them, a h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from vxlanpkt.errors import Reason
@@ -160,6 +160,15 @@ def extension_length(kind: int, length_field: int) -> int:
     if kind == AUTHENTICATION:
         return (length_field + 2) * 4
     return (length_field + 1) * 8
+
+
+def extensions(buf: Buffer, start: int, header_end: int) -> Iterator[tuple[int, int, int]]:
+    """Kind, start and end of each extension header of the sound IPv6 header at *start*."""
+    kind, at = buf[start + 6], start + 40
+    while at < header_end:
+        following = at + extension_length(kind, buf[at + 1])
+        yield kind, at, following
+        kind, at = buf[at], following
 
 
 def scan_udp(buf: Buffer, start: int, end: int, missing: int = 0, rule: int = 0) -> Row | Fault:
