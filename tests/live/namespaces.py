@@ -59,6 +59,12 @@ class Namespace:
         path = "/proc/sys/" + key.replace(".", "/")
         self.call(lambda: Path(path).write_text(f"{value}\n"))
 
+    def quieten(self) -> None:
+        """No router solicitations or listener reports of devices yet to come between the frames under test."""
+        self.sysctl("net.ipv6.conf.default.router_solicitations", 0)
+        self.sysctl("net.ipv6.conf.default.accept_ra", 0)
+        self.sysctl("net.ipv6.conf.default.addr_gen_mode", 1)
+
     def call(self, function: Callable[[], _T]) -> _T:
         """Run *function* in a thread that has entered this namespace: the process's own stays as it is.
 

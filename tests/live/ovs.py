@@ -47,10 +47,7 @@ class Switch:
             self.switch, self.peer = Namespace(), Namespace()
             for namespace in (self.switch, self.peer):
                 self._undo.callback(namespace.delete)
-                # No router solicitations or listener reports of our own making between the frames under test.
-                namespace.sysctl("net.ipv6.conf.default.router_solicitations", 0)
-                namespace.sysctl("net.ipv6.conf.default.accept_ra", 0)
-                namespace.sysctl("net.ipv6.conf.default.addr_gen_mode", 1)
+                namespace.quieten()
             for device in (UNDERLAY, INNER):
                 self._add_veth(device)
             self._start()
