@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -33,6 +34,24 @@ def run(*command: str, check: bool = True, seconds: float = _COMMAND_SECONDS) ->
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done
+
+
+def killed_run(code: str) -> list[str]:
+    """What a Python process printed that ran *code* and then ended as a crash ends one, with nothing cleaned up.
+
+    *code* finds this package under its name.
+    """
+    root = str(Path(__file__).parents[__package__.count(".") + 1])
+    killed = subprocess.run(
+        [sys.executable, "-c", f"import os, signal; {code}; os.kill(os.getpid(), signal.SIGKILL)"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert killed.stdout, killed.stderr
+    return killed.stdout.split()
 
 
 class Namespace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -109,22 +108,11 @@ def test_bad_checksum_is_dropped(switch: Switch) -> None:
 
 def test_nothing_is_left_of_a_killed_run(switch: Switch) -> None:
     """The daemons die with the process that started them; the next run removes the rest, but not that of the living."""
-    code = (
-        f"import os, signal; from {__package__}.ovs import Switch; s = Switch(); "
-        "print(s.directory, *(path.read_text().strip() for path in s.directory.glob('*.pid')), flush=True); "
-        "os.kill(os.getpid(), signal.SIGKILL)"
+    directory, *daemons = namespaces.killed_run(
+        f"from {__package__}.ovs import Switch; s = Switch(); "
+        "print(s.directory, *(path.read_text().strip() for path in s.directory.glob('*.pid')), flush=True)"
     )
-    root = str(Path(__file__).parents[__package__.count(".") + 1])
-    killed = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-        env={**os.environ, "PYTHONPATH": root},
-    )
-    directory, *daemons = killed.stdout.split()
-    assert len(daemons) == 2, killed.stderr
+    assert len(daemons) == 2
     deadline = time.monotonic() + 5.0
     while (alive := [pid for pid in daemons if Path("/proc", pid, "exe").exists()]) and time.monotonic() < deadline:
         time.sleep(0.01)

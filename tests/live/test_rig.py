@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from .handmade import Outer, inner_frame, inner_ipv4, tagged
-from .namespaces import sweep
+from .namespaces import killed_run, sweep
 from .rig import UNDERLAY, VXLAN_DEVICE, Rig
 
 pytestmark = pytest.mark.live
@@ -81,21 +78,8 @@ def test_bad_checksum_is_dropped(rig: Rig) -> None:
 
 def test_stale_namespaces_are_swept(rig: Rig) -> None:
     """A run that is killed leaves its namespaces behind, and the next one removes them, but not those of the living."""
-    code = (
-        f"import os, signal; from {__package__}.namespaces import Namespace; n = Namespace(); print(n.name, "
-        "flush=True); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    root = str(Path(__file__).parents[__package__.count(".") + 1])
-    killed = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-        env={**os.environ, "PYTHONPATH": root},
-    )
-    name = killed.stdout.strip()
-    assert Path("/run/netns", name).exists(), killed.stderr
+    (name,) = killed_run(f"from {__package__}.namespaces import Namespace; n = Namespace(); print(n.name, flush=True)")
+    assert Path("/run/netns", name).exists()
     assert name in sweep()
     assert not Path("/run/netns", name).exists()
     assert Path("/run/netns", rig.kernel.name).exists()
