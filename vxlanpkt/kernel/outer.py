@@ -114,7 +114,7 @@ def _ipv6(
         return Reason.NOT_VXLAN, Underlay()
     if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
-    fragmented, others = _chain(buf, start, header_end)
+    fragmented, others = _chain(buf, start, header_end) if header_end - start > 40 else (False, False)
     if not _accepts_extensions(rules, buf, start, header_end, others):
         return Reason.IPV6_OPTIONS, Underlay()
     src, dst = bytes(buf[start + 8 : start + 24]), bytes(buf[start + 24 : start + 40])
