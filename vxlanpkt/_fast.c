@@ -24,6 +24,7 @@
 #include "csrc/rows.h"
 #include "csrc/decap_batch.h"
 #include "csrc/encap_batch.h"
+#include "csrc/records.h"
 
 /* -- decapsulation */
 
@@ -138,3 +139,11 @@ uint32_t vxlanpkt_flow_hash(const uint8_t *data, uint64_t size, uint32_t symmetr
 }
 
 uint32_t vxlanpkt_sum(const uint8_t *data, uint64_t size) { return ones_complement_sum(data, size); }
+
+/* -- capture files */
+
+struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begin, uint64_t end,
+                                              const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows)
+{
+    return read_records(data, smaller(begin, end), end, section, out, rows);
+}

@@ -320,10 +320,10 @@ class DecapBatch:
     inner_dst: AddressColumn
     frames: FrameBatch
     policy: DecapPolicy
-    start: Start
+    start: Start | None
 
     def __init__(
-        self, rows: int, brief: bool, buffer: Any, frames: FrameBatch, policy: DecapPolicy, start: Start
+        self, rows: int, brief: bool, buffer: Any, frames: FrameBatch, policy: DecapPolicy, start: Start | None
     ) -> None:
         """*buffer* is what a kernel wrote: the columns, all or brief."""
         self._rows = rows
@@ -331,7 +331,7 @@ class DecapBatch:
         self._buffer = buffer
         self._written(frames, policy, start)
 
-    def _written(self, frames: FrameBatch, policy: DecapPolicy, start: Start) -> DecapBatch:
+    def _written(self, frames: FrameBatch, policy: DecapPolicy, start: Start | None) -> DecapBatch:
         """This result, after a kernel wrote it again."""
         self.frames = frames
         self.policy = policy
@@ -402,6 +402,8 @@ class DecapBatch:
             return None
         if reason is Reason.ROW_OUT_OF_RANGE:
             return _out_of_range(self.frames, row)
+        if self.start is None:
+            return _of_no_known_link()
         originals = self.frames.original_lengths
         return refusal(
             bytes(self.frames[row]), reason, self.policy, self.start, None if originals is None else originals[row]
@@ -493,6 +495,14 @@ def _out_of_range(frames: FrameBatch, row: int) -> ParseError:
             needed=length, available=max(len(frames.data) - offset, 0), limited_by="buffer",
         )  # fmt: skip
     raise PacketError(f"row {row} is inside the buffer now: it was changed after the call")
+
+
+def _of_no_known_link() -> ParseError:
+    info: Any = REASONS[Reason.NOT_VXLAN]
+    return info.exception(  # type: ignore[no-any-return]
+        f"{info.text}: nothing is known of what the frame begins with",
+        reason=Reason.NOT_VXLAN, layer=info.layer or "batch", offset=0, packet=None,
+    )  # fmt: skip
 
 
 def _refused(name: str, value: object, expected: str) -> FieldError:

@@ -34,14 +34,15 @@ def decap_batch(
     batch: FrameBatch,
     *,
     policy: DecapPolicy = _DEFAULT_POLICY,
-    start: Start = LinkType.ETHERNET,
+    start: Start | None = LinkType.ETHERNET,
     out: DecapBatch | None = None,
     columns: Literal["all", "brief"] = "all",
 ) -> DecapBatch:
     """Decapsulate every row; copies nothing, refuses no batch for what a row holds.
 
     policy   what is accepted
-    start    what every row begins with; `VXLAN` for payloads of UDP datagrams
+    start    what every row begins with; `VXLAN` for payloads of UDP datagrams. None where nobody knows: every row is
+             NOT_VXLAN
     out      a result of as many rows and the same columns, which are written again
     columns  "all", or "brief": status, notes, vni, flags, inner_offset, inner_length and inner_original_length
 
@@ -53,7 +54,7 @@ def decap_batch(
     rows = batch._rows
     kind = _ETHERNET_KIND
     if start is not _ETHERNET:
-        kind = outer_kind(start)
+        kind = Kind.NOTHING if start is None else outer_kind(start)
         if policy.allowed_sources is not None and start in (VXLAN, VXLANGPE):
             raise _refused("policy", "allowed_sources", "something that bare payloads can be judged by")
     brief = columns != "all"

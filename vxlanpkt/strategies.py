@@ -14,12 +14,13 @@ What is valid        `frames` and `vxlan_frames` give `Packet` values whose leng
                      None, to be derived, and `parse(packet.build()) == packet.resolve()`.
 What is not          `damaged`, `mutated` and `truncated` take strategies of packets or bytes and give bytes that were
                      damaged; `hostile_frames` gives bytes with the lies that break parsers.
-What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`.
+What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` gives files of records.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -31,6 +32,7 @@ from hypothesis import strategies as st
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import FrameBatch
+from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter, Record
 from vxlanpkt.dissection import dissect
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Layer
@@ -677,3 +679,65 @@ def batches(
     if originals and draw(st.booleans()):
         known = [min(length + draw(st.sampled_from((0, 0, 1, 20, 1000))), (1 << 32) - 1) for length in lengths]
     return FrameBatch(data, [offset for offset, _ in places], lengths, known, headroom=headroom)
+
+
+@_shared
+def _options() -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
+    flags = st.tuples(st.just(2), st.binary(min_size=4, max_size=4))
+    return st.lists(flags | st.tuples(st.integers(1, 0xFFFF), st.binary(max_size=9)), max_size=3).map(tuple)
+
+
+def _interfaces(tsresols: st.SearchStrategy[int]) -> st.SearchStrategy[Interface]:
+    return st.builds(
+        Interface,
+        link_type=st.sampled_from((1, 1, 1, 101, 113, 276, 105)),
+        snaplen=st.sampled_from((0, 0, 64, 262144)),
+        tsresol=tsresols,
+        tsoffset=st.sampled_from((0, 0, 3600, -3600, 2**62, -(2**63))),
+        fcslen=st.sampled_from((0, 0, 0, 4)),
+    )
+
+
+@st.composite
+def _records(draw: st.DrawFn, frames: st.SearchStrategy[bytes], interfaces: Sequence[Interface]) -> Record:
+    """A record of one of these interfaces, with a timestamp that its container can say."""
+    number = draw(st.integers(0, len(interfaces) - 1))
+    interface, data = interfaces[number], draw(frames)
+    raw = draw(st.integers(0, 2**32 * interface.units_per_second - 1).map(lambda raw: raw & (1 << 64) - 1))
+    kept = draw(st.integers(0, len(data)) | st.just(len(data)))
+    return Record(
+        interface.to_nanoseconds(raw), data[:kept], len(data), interface.link_type, number, raw
+    )  # fmt: skip
+
+
+@st.composite
+def _pcap_files(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
+    interface = replace(draw(_interfaces(st.sampled_from((6, 9)))), tsoffset=0)
+    file = io.BytesIO()
+    with PcapWriter(file, interface, nanoseconds=interface.tsresol == 9, byteorder=draw(_BYTEORDERS)) as writer:
+        for record in draw(st.lists(_records(frames, [interface]), max_size=6)):
+            writer.write(record)
+    return file.getvalue()
+
+
+@st.composite
+def _pcapng_sections(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
+    interfaces = draw(st.lists(_interfaces(st.integers(0, 255)), min_size=1, max_size=3))
+    file = io.BytesIO()
+    with PcapngWriter(file, interfaces, byteorder=draw(_BYTEORDERS)) as writer:
+        for record in draw(st.lists(_records(frames, interfaces), max_size=6)):
+            timed = draw(st.integers(0, 7))
+            writer.write(replace(record, options=draw(_options())) if timed else replace(record, timestamp_ns=None))
+    return file.getvalue()
+
+
+_BYTEORDERS: Any = st.sampled_from(("little", "big"))
+
+
+def captures(frames: st.SearchStrategy[bytes] | None = None) -> st.SearchStrategy[bytes]:
+    """Capture files of records with these frames as data: pcap, and pcapng of several sections and interfaces.
+
+    Their numbers are in either byte order, their timestamps of any resolution; some records are cut.
+    """
+    data = _any_frames() if frames is None else frames
+    return _pcap_files(data) | st.lists(_pcapng_sections(data), min_size=1, max_size=3).map(b"".join)

@@ -23,7 +23,7 @@ def reader_for(source: Source) -> Reader:
         raise CaptureError("the modified pcap format (magic a1b2cd34) is not supported", offset=0)
     if len(magic) < 4:
         if not magic:
-            source.check_end(0)
+            source.check_end()
             raise CaptureError("the capture is empty", offset=0, needed=4, available=0)
-        raise source.cut("magic number", 0, 4, len(magic))
+        raise source.cut("magic number", 4)
     raise CaptureError(f"neither pcap nor pcapng: the file starts with 0x{magic.hex()}", offset=0)

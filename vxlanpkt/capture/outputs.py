@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vxlanpkt.assigned import EtherType, LinkType
+from vxlanpkt.capture.options import EPB_FLAGS, EPB_HASH
 from vxlanpkt.capture.pcap import PcapWriter
-from vxlanpkt.capture.pcapng import EPB_FLAGS, EPB_HASH, PcapngWriter
+from vxlanpkt.capture.pcapng import PcapngWriter
 from vxlanpkt.capture.records import Interface, Options, Record, copyable_options
 from vxlanpkt.capture.sources import File
 from vxlanpkt.errors import CaptureError

@@ -13,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, RecordDraft
+from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.capture.records import NANOSECONDS, Interface, Record
 from vxlanpkt.capture.sinks import Sink
-from vxlanpkt.capture.sources import CHUNK, File, Source
+from vxlanpkt.capture.sources import File, Source
+from vxlanpkt.capture.stretches import Stretches, section_interface
 from vxlanpkt.errors import CaptureError, FieldError
+from vxlanpkt.kernel.contract import Section, Stop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -57,7 +60,7 @@ def is_modified_pcap(magic: bytes) -> bool:
 
 
 class PcapReader:
-    """The records of a pcap file; iterated once.
+    """The records of a pcap file; iterated once, in batches.
 
     `interfaces`: the one interface that the file header describes.
     Raises CaptureError if the file breaks off or says what cannot be, after all the whole records before.
@@ -67,45 +70,37 @@ class PcapReader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._prefix, tsresol = _MAGICS[source.magic]
-        rest = source.read(_HEADER_SIZE - 4)
-        if len(rest) < _HEADER_SIZE - 4:
-            raise source.cut("file header", 0, _HEADER_SIZE, 4 + len(rest))
-        major, minor, _zone, _accuracy, snaplen, network = Struct(self._prefix + _HEADER).unpack(rest)
+        prefix, tsresol = _MAGICS[source.magic]
+        if not source.require(_HEADER_SIZE):
+            raise source.cut("file header", _HEADER_SIZE)
+        header = source.take(_HEADER_SIZE)
+        major, minor, _zone, _accuracy, snaplen, network = Struct(prefix + _HEADER).unpack_from(header, 4)
         if (major, minor) != (2, 4):
             raise CaptureError(f"pcap version {major}.{minor} is not 2.4", offset=4)
         if network & _RESERVED_BITS:
             raise CaptureError(f"reserved bits are set in the link type field, 0x{network:08x}", offset=20)
         self.interfaces = [Interface(network & 0xFFFF, snaplen, tsresol, fcslen=_fcs_length(network))]
+        self._limit = max(snaplen, MAX_CAPTURED) if snaplen <= MAX_SNAPLEN else MAX_CAPTURED
+        self._unpack = Struct(prefix + _RECORD).unpack
+        interface = section_interface(self.interfaces[0])
+        self._stretches = Stretches(source, Section(False, prefix == ">", (interface,), limit=self._limit))
 
-    def __iter__(self) -> Iterator[Record]:
-        source, interface = self._source, self.interfaces[0]
-        read, unpack, draft = source.read, Struct(self._prefix + _RECORD).unpack, RecordDraft
-        limit = max(interface.snaplen, MAX_CAPTURED) if interface.snaplen <= MAX_SNAPLEN else MAX_CAPTURED
-        link_type, fcslen = interface.link_type, interface.fcslen
-        units = interface.units_per_second
-        scale = NANOSECONDS // units
-        offset = _HEADER_SIZE
-        while True:
-            header = read(_RECORD_SIZE)
-            if len(header) < _RECORD_SIZE:
-                break
-            seconds, fraction, captured, original = unpack(header)
-            if captured > limit:
-                raise CaptureError(
-                    f"the record at byte {offset} claims {captured} captured bytes; {limit} is the most", offset=offset
-                )
-            data = read(captured) if captured <= CHUNK else source.read_long(captured)
-            if len(data) < captured:
-                raise source.cut("record", offset, _RECORD_SIZE + captured, _RECORD_SIZE + len(data))
-            offset += _RECORD_SIZE + captured
-            raw = seconds * units + fraction
-            record: Any = draft(raw * scale, data, original, link_type, 0, raw, fcslen, ())
-            record.__class__ = Record
-            yield record
-        if header:
-            raise source.cut("record", offset, _RECORD_SIZE, len(header))
-        source.check_end(offset)
+    def __iter__(self) -> Iterator[RecordBatch]:
+        source, stretches = self._source, self._stretches
+        yield from stretches.batches(self.interfaces)
+        if stretches.stop is Stop.LOOK:
+            raise self._too_long()
+        if source.available:
+            raise source.cut("record", stretches.needed)
+        source.check_end()
+
+    def _too_long(self) -> CaptureError:
+        """Why no record was read here: there is but one thing that it cannot say."""
+        offset = self._source.offset
+        _, _, captured, _ = self._unpack(self._source.take(_RECORD_SIZE))
+        return CaptureError(
+            f"the record at byte {offset} claims {captured} captured bytes; {self._limit} is the most", offset=offset
+        )
 
 
 class PcapWriter:

@@ -13,16 +13,20 @@ below the captured one, and what options say, but for those that the meaning of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.capture.options import PACKET_NUMBERS, read_options, turned
 from vxlanpkt.capture.pcap import Byteorder
-from vxlanpkt.capture.records import NANOSECONDS, Interface, Options, Record, RecordDraft
+from vxlanpkt.capture.records import Interface, Options, Record
 from vxlanpkt.capture.sinks import Sink
-from vxlanpkt.capture.sources import CHUNK, File, Source
+from vxlanpkt.capture.sources import File, Source
+from vxlanpkt.capture.stretches import Stretches, section_interface
 from vxlanpkt.errors import CaptureError
+from vxlanpkt.kernel.contract import Section, Stop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,30 +41,14 @@ _SECTION = 0x0A0D0D0A
 _HEAD_SIZE, _MIN_SIZE = 12, {_SECTION: 28, _INTERFACE: 20, _OBSOLETE: 32, _SIMPLE: 16, _ENHANCED: 32}
 _PACKET_DATA, _SIMPLE_DATA = 28, 12
 
-OPT_END = 0
-EPB_FLAGS, EPB_HASH = 2, 3
 _IF_TSRESOL, _IF_FCSLEN, _IF_TSOFFSET = 9, 13, 14
 # Options that are numbers, and their widths: in the byte order of their section.
 _INTERFACE_NUMBERS = {8: 8, 10: 4, 16: 8, 17: 8}
-_PACKET_NUMBERS = {EPB_FLAGS: 4, 4: 8, 5: 8, 6: 4}
-_CUSTOM_OPTIONS = frozenset({2988, 2989, 19372, 19373})  # these start with a number of 4 bytes
 
 
 def is_pcapng(magic: bytes) -> bool:
     """Whether *magic* starts a pcapng file."""
     return magic == SECTION_HEADER
-
-
-class _Clock(NamedTuple):
-    """What a packet block needs to know of its interface; nanoseconds are raw * multiplier // divisor + offset."""
-
-    number: int
-    link_type: int
-    snaplen: int
-    fcslen: int
-    multiplier: int
-    divisor: int
-    offset: int
 
 
 class _Layout:
@@ -82,7 +70,7 @@ _LAYOUTS = {prefix: _Layout(prefix) for prefix in "<>"}
 
 
 class PcapngReader:
-    """The records of a pcapng file; iterated once.
+    """The records of a pcapng file; iterated once, in batches.
 
     `interfaces`: those of all sections, in the order in which they came so far; `Record.interface` counts them through.
     Raises CaptureError if the file breaks off or says what cannot be, after all the whole records before.
@@ -93,45 +81,45 @@ class PcapngReader:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._layout = _LAYOUTS["<"]
-        self._section: list[_Clock] = []
+        self._first = 0  # the number of the section's first interface
         self.interfaces: list[Interface] = []
+        self._stretches = Stretches(source, Section(True, False, ()))
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[RecordBatch]:
+        source, stretches = self._source, self._stretches
+        while True:
+            yield from stretches.batches(self.interfaces)
+            if stretches.stop is not Stop.LOOK:
+                break
+            self._look()
+        if source.available:
+            raise source.cut("block", stretches.needed)
+        source.check_end()
+
+    def _look(self) -> None:
+        """Take in a block that is no packet; CaptureError for one that is not as it has to be."""
         source = self._source
-        read = source.read
-        packets: Mapping[int, Callable[[bytes, int], Record]] = {
-            _ENHANCED: self._enhanced, _SIMPLE: self._simple, _OBSOLETE: self._obsolete
-        }  # fmt: skip
-        offset = 0
-        head = source.magic + read(_HEAD_SIZE - 4)
-        while len(head) == _HEAD_SIZE:
-            if head[:4] == SECTION_HEADER:
-                self._set_byte_order(head, offset)
-            layout = self._layout
-            kind, size, _ = layout.head.unpack(head)
-            _check_size(kind, size, offset)
-            rest = size - _HEAD_SIZE
-            block = head + (read(rest) if rest <= CHUNK else source.read_long(rest))
-            if len(block) < size:
-                raise source.cut("block", offset, size, len(block))
-            (trailing,) = layout.word.unpack_from(block, size - 4)
-            if trailing != size:
-                raise CaptureError(
-                    f"the block at byte {offset} is {size} bytes long at its start and {trailing} at its end",
-                    offset=offset + size - 4,
-                )
-            packet = packets.get(kind)
-            if packet is not None:
-                yield packet(block, offset)
-            elif kind == _INTERFACE:
-                self._add_interface(block, offset)
-            elif kind == _SECTION:
-                self._start_section(block, offset)
-            offset += size
-            head = read(_HEAD_SIZE)
-        if head:
-            raise source.cut("block", offset, _HEAD_SIZE, len(head))
-        source.check_end(offset)
+        offset = source.offset
+        head = bytes(source.view[source.begin : source.begin + _HEAD_SIZE])
+        if head[:4] == SECTION_HEADER:
+            self._set_byte_order(head, offset)
+        kind, size, _ = self._layout.head.unpack(head)
+        _check_size(kind, size, offset)
+        if not source.require(size):
+            raise source.cut("block", size)
+        block = source.take(size)
+        (trailing,) = self._layout.word.unpack_from(block, size - 4)
+        if trailing != size:
+            raise CaptureError(
+                f"the block at byte {offset} is {size} bytes long at its start and {trailing} at its end",
+                offset=offset + size - 4,
+            )
+        if kind == _SECTION:
+            self._start_section(block, offset)
+        elif kind == _INTERFACE:
+            self._add_interface(block, offset)
+        else:
+            raise self._unsound(kind, block, offset)
 
     def _set_byte_order(self, head: bytes, offset: int) -> None:
         prefix = _BYTE_ORDERS.get(head[8:12])
@@ -143,80 +131,44 @@ class PcapngReader:
         major, minor = self._layout.version.unpack_from(block, 12)
         if major != 1:
             raise CaptureError(f"pcapng version {major}.{minor} is not 1.x", offset=offset + 12)
-        self._options(block, 24, offset, {})
-        self._section = []
+        read_options(block, 24, offset, self._layout.prefix, {})
+        self._first = len(self.interfaces)
+        self._read_on()
 
     def _add_interface(self, block: bytes, offset: int) -> None:
         link_type, _, snaplen = self._layout.interface.unpack_from(block, 8)
-        options = self._options(block, 16, offset, _INTERFACE_NUMBERS)
-        interface = _interface(link_type, snaplen, options, self._layout, offset)
-        units = interface.units_per_second
-        multiplier, divisor = (NANOSECONDS // units, 1) if NANOSECONDS % units == 0 else (NANOSECONDS, units)
-        self._section.append(_Clock(
-            len(self.interfaces), link_type, snaplen, interface.fcslen, multiplier, divisor,
-            interface.tsoffset * NANOSECONDS,
-        ))  # fmt: skip
-        self.interfaces.append(interface)
+        options = read_options(block, 16, offset, self._layout.prefix, _INTERFACE_NUMBERS)
+        self.interfaces.append(_interface(link_type, snaplen, options, self._layout, offset))
+        self._read_on()
 
-    def _enhanced(self, block: bytes, offset: int) -> Record:
-        index, high, low, captured, original = self._layout.packet.unpack_from(block, 8)
-        return self._packet(block, offset, index, high << 32 | low, captured, original)
+    def _read_on(self) -> None:
+        """Read what follows by the interfaces of this section."""
+        interfaces = tuple(map(section_interface, self.interfaces[self._first :]))
+        self._stretches.use(Section(True, self._layout.prefix == ">", interfaces, self._first))
 
-    def _obsolete(self, block: bytes, offset: int) -> Record:
-        index, _drops, high, low, captured, original = self._layout.obsolete.unpack_from(block, 8)
-        return self._packet(block, offset, index, high << 32 | low, captured, original)
-
-    def _packet(self, block: bytes, offset: int, index: int, raw: int, captured: int, original: int) -> Record:
-        clock = self._clock(index, offset)
-        end = _PACKET_DATA + captured
-        if end > len(block) - 4:
-            raise _beyond(offset, captured, len(block) - 4 - _PACKET_DATA)
-        fcslen = clock.fcslen
-        options: Options = ()
-        if len(block) - end >= 8:
-            options = self._options(block, end + 3 & ~3, offset, _PACKET_NUMBERS)
-            fcslen = _fcs_from_flags(options) or fcslen
-        timestamp = raw * clock.multiplier // clock.divisor + clock.offset
-        record: Any = RecordDraft(
-            timestamp, block[_PACKET_DATA:end], original, clock.link_type, clock.number, raw, fcslen, options
-        )
-        record.__class__ = Record
-        return record  # type: ignore[no-any-return]
-
-    def _simple(self, block: bytes, offset: int) -> Record:
-        clock = self._clock(0, offset)
-        (original,) = self._layout.word.unpack_from(block, 8)
-        captured = min(original, clock.snaplen) if clock.snaplen else original
-        end = _SIMPLE_DATA + captured
-        if end > len(block) - 4:
-            raise _beyond(offset, captured, len(block) - 4 - _SIMPLE_DATA)
-        data = block[_SIMPLE_DATA:end]
-        return Record(None, data, original, clock.link_type, clock.number, fcs_length=clock.fcslen)
-
-    def _clock(self, index: int, offset: int) -> _Clock:
-        if index >= len(self._section):
-            raise CaptureError(
-                f"the packet at byte {offset} names interface {index} of {len(self._section)}", offset=offset
+    def _unsound(self, kind: int, block: bytes, offset: int) -> CaptureError:
+        """Why the packet in a block cannot be read."""
+        index = captured = 0
+        data, interfaces = _PACKET_DATA, self.interfaces[self._first :]
+        if kind == _ENHANCED:
+            index, _, _, captured, _ = self._layout.packet.unpack_from(block, 8)
+        elif kind == _OBSOLETE:
+            index, _, _, _, captured, _ = self._layout.obsolete.unpack_from(block, 8)
+        if index >= len(interfaces):
+            return CaptureError(
+                f"the packet at byte {offset} names interface {index} of {len(interfaces)}", offset=offset
             )
-        return self._section[index]
-
-    def _options(self, block: bytes, start: int, offset: int, numbers: Mapping[int, int]) -> Options:
-        """The options of *block*, which is at byte *offset*, from *start* in it on."""
-        end = len(block) - 4
-        found = []
-        while start < end:
-            code, length = self._layout.option.unpack_from(block, start)
-            if code == OPT_END:
-                break
-            if start + 4 + length > end:
-                raise CaptureError(
-                    f"the option at byte {offset + start} is {length} bytes long, {end - start - 4} are there",
-                    offset=offset + start,
-                )
-            value = block[start + 4 : start + 4 + length]
-            found.append((code, _turned(code, value, numbers) if self._layout.prefix == ">" else value))
-            start += 4 + (length + 3 & ~3)
-        return tuple(found)
+        if kind == _SIMPLE:
+            (captured,) = self._layout.word.unpack_from(block, 8)
+            captured, data = min(captured, interfaces[0].snaplen or captured), _SIMPLE_DATA
+        room = len(block) - 4 - data
+        if captured > room:
+            return CaptureError(
+                f"the packet at byte {offset} claims {captured} captured bytes in a block with room for {room}",
+                offset=offset,
+            )
+        read_options(block, data + (captured + 3 & ~3), offset, self._layout.prefix, {})
+        raise AssertionError(f"the packet at byte {offset} is sound")  # or else it would have been read
 
 
 class PcapngWriter:
@@ -277,7 +229,7 @@ class PcapngWriter:
         head = self._layout.packet.pack(
             record.interface, raw >> 32, raw & 0xFFFFFFFF, len(record.data), record.original_length
         )
-        options = self._packed_options(record.options, _PACKET_NUMBERS)
+        options = self._packed_options(record.options, PACKET_NUMBERS)
         self.sink.write(self._block(_ENHANCED, head + _padded(record.data) + options))
 
     def _block(self, kind: int, body: bytes) -> bytes:
@@ -291,7 +243,7 @@ class PcapngWriter:
         """The end marker closes the list; without options there is none. *own* are in the file's byte order."""
         pairs = list(own)
         for code, value in options:
-            pairs.append((code, _turned(code, value, numbers) if self._layout.prefix == ">" else value))
+            pairs.append((code, turned(code, value, numbers) if self._layout.prefix == ">" else value))
         if not pairs:
             return b""
         pack = self._layout.option.pack
@@ -333,14 +285,6 @@ def _interface(link_type: int, snaplen: int, options: Options, layout: _Layout, 
     return Interface(link_type, snaplen, numbers[_IF_TSRESOL], numbers[_IF_TSOFFSET], numbers[_IF_FCSLEN], others)
 
 
-def _fcs_from_flags(options: Options) -> int:
-    """Bytes of frame check sequence by the packet's own flags; 0 if they do not say."""
-    for code, value in options:
-        if code == EPB_FLAGS and len(value) == 4:
-            return value[0] >> 5 | (value[1] & 1) << 3
-    return 0
-
-
 def _raw_timestamp(record: Record, interface: Interface) -> int:
     timestamp, raw = record.timestamp_ns, record.raw_timestamp
     if timestamp is None:
@@ -359,20 +303,5 @@ def _fits_simple(record: Record, interface: Interface) -> bool:
     return len(record.data) == captured
 
 
-def _turned(code: int, value: bytes, numbers: Mapping[int, int]) -> bytes:
-    """An option's value with the number in it, if there is one, in the other byte order."""
-    if numbers.get(code) == len(value):
-        return value[::-1]
-    if code in _CUSTOM_OPTIONS:
-        return value[3::-1] + value[4:]
-    return value
-
-
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
-
-
-def _beyond(offset: int, captured: int, room: int) -> CaptureError:
-    return CaptureError(
-        f"the packet at byte {offset} claims {captured} captured bytes in a block with room for {room}", offset=offset
-    )

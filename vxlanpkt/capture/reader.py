@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import DecapBatch, FrameBatch
+from vxlanpkt.batch import DecapBatch
 from vxlanpkt.bulk import decap_batch
+from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.records import Interface, Record
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 FILE_POLICY = DecapPolicy(lengths="snapped")
 """What captures are judged by if nothing else is said: RFC 7348, inner tags kept, cut packets accepted."""
-
-_BATCH_ROWS = 256
 
 
 class DecapsulatedRecord:
@@ -70,6 +69,7 @@ class DecapsulatedRecord:
     def outer(self) -> Packet:
         """The outer headers, down to the tunnel header, read when asked for."""
         record = self.record
+        assert self._start is not None  # or else it would not have been accepted
         return decap(
             record.frame, policy=self._policy, start=self._start, original_length=record.frame_length
         ).outer  # fmt: skip
@@ -82,12 +82,12 @@ class DecapsulatedRecord:
 class CaptureBatch:
     """Records of one link type that follow each other, and what decapsulation says of each: row i is record i.
 
-    `start`: what they begin with.
+    `start`: what they begin with; None where nothing is known of their link type, and all of them are NOT_VXLAN.
     """
 
-    records: list[Record]
+    records: RecordBatch
     result: DecapBatch
-    start: LinkType
+    start: LinkType | None
 
 
 class Capture:
@@ -107,7 +107,16 @@ class Capture:
         self._closed = False
 
     def __iter__(self) -> Iterator[Record]:
-        yield from self._records(*self._open_pass())
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[RecordBatch]:
+        """All records in order, in batches of one link type; from a pipe, what is there of them."""
+        source, reader = self._open_pass()
+        try:
+            yield from reader
+        finally:
+            source.close()
 
     def decap(
         self, policy: DecapPolicy | None = None, vni: int | Iterable[int] | None = None
@@ -123,28 +132,14 @@ class Capture:
     def decap_batches(
         self, policy: DecapPolicy | None = None, vni: int | Iterable[int] | None = None
     ) -> Iterator[CaptureBatch]:
-        """The same in bulk: all records in order, in batches of one link type; of one record each if it is a pipe.
-
-        Records of unsupported link types are in no batch; `stats` counts them.
-        """
+        """The same in bulk: all records in order, with what decapsulation says of each, in batches of one link type."""
         chosen = with_vnis(self.policy if policy is None else policy, vni)
         stats = CaptureStats()
-        rows = _BATCH_ROWS if self._origin.seekable else 1
-        records: list[Record] = []
-        link_type = -1
-        opened = self._records(*self._open_pass())
         try:
-            for record in opened:
-                if record.link_type != link_type or len(records) == rows:
-                    yield from _judge(records, chosen, stats)
-                    records, link_type = [], record.link_type
-                records.append(record)
-                if rows == 1:
-                    yield from _judge(records, chosen, stats)
-                    records = []
+            for records in self.batches():
+                yield _judged(records, chosen, stats)
         except CaptureError as error:
             stats.error = error
-        yield from _judge(records, chosen, stats)
         self._stats = stats
         if stats.error is not None:
             raise stats.error
@@ -183,13 +178,6 @@ class Capture:
         """Start no more passes. One that is under way may be finished, but for a pipe."""
         self._closed = True
         self._origin.close()
-
-    @staticmethod
-    def _records(source: Source, reader: Reader) -> Iterator[Record]:
-        try:
-            yield from reader
-        finally:
-            source.close()
 
     def _open_pass(self) -> tuple[Source, Reader]:
         if self._closed:
@@ -239,26 +227,11 @@ def with_vnis(policy: DecapPolicy, vni: int | Iterable[int] | None) -> DecapPoli
     return wanted if policy.vnis is None else policy.replace(vnis=policy.vnis & wanted.vnis)
 
 
-def frame_batch(records: list[Record]) -> FrameBatch:
-    """The frames of *records*, without frame check sequences, with their lengths on the wire."""
-    return FrameBatch.from_frames(
-        [record.frame for record in records], original_lengths=[record.frame_length for record in records]
-    )
-
-
-def _judge(records: list[Record], policy: DecapPolicy, stats: CaptureStats) -> Iterator[CaptureBatch]:
-    """Decapsulate *records*, all of one link type, and count them."""
-    if not records:
-        return
-    stats.records += len(records)
-    start = start_of(records[0].link_type)
+def _judged(records: RecordBatch, policy: DecapPolicy, stats: CaptureStats) -> CaptureBatch:
+    """Decapsulate *records*, and count them."""
+    start = start_of(records.link_type)
+    result = decap_batch(records.frames, policy=policy, start=start)
+    stats.count(result)
     if start is None:
-        stats.reasons[Reason.NOT_VXLAN] += len(records)
-        stats.unsupported_link_types[records[0].link_type] += len(records)
-        return
-    result = decap_batch(frame_batch(records), policy=policy, start=start)
-    stats.reasons.update(result.counts())
-    inner = result.inner
-    for row in result.accepted:
-        stats.count_inner(result.vni[row], inner.lengths[row])
-    yield CaptureBatch(records, result, start)
+        stats.unsupported_link_types[records.link_type] += len(records)
+    return CaptureBatch(records, result, start)

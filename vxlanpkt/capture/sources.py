@@ -16,11 +16,13 @@ from typing import IO, Any, TypeAlias
 
 from vxlanpkt.capture.decompress import Inflated, decoder_for
 from vxlanpkt.errors import CaptureError
+from vxlanpkt.kernel import new_buffer, view
 
 File: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 """A path, "-" for standard input or output, or a binary file object."""
 
-CHUNK = 1 << 18
+CHUNK = 1 << 20
+"""Bytes that are read at a time, and looked at together: the packets in them stay in the processor's cache."""
 
 
 class _Tap(io.RawIOBase):
@@ -34,11 +36,10 @@ class _Tap(io.RawIOBase):
         self.consumed = 0
         self._file = source
         self._start = start
-        partial = hasattr(source, "read1") or isinstance(source, io.RawIOBase)
+        self._raw = isinstance(source, io.RawIOBase)
         self._read: Callable[[int], bytes | None] = source.read1 if hasattr(source, "read1") else source.read
-        # Where `read` may wait until it has all it was asked for, a buffer of 1 makes it be asked for no more than
-        # is needed.
-        self.chunk = CHUNK if partial or start is not None else 1
+        # A `read` that may wait until it has all it was asked for is to be asked for no more than is needed.
+        self.waits = not (self._raw or hasattr(source, "read1") or start is not None)
 
     def readable(self) -> bool:
         return True
@@ -46,64 +47,116 @@ class _Tap(io.RawIOBase):
     def readinto(self, into: Any) -> int:
         if self._start is not None:
             self._file.seek(self._start + self.consumed)
-        data = self._read(len(into))
-        if data is None:
+        if self._raw:
+            count = self._file.readinto(into)
+        else:
+            data = self._read(len(into))
+            count = None if data is None else len(data)
+            into[:count] = data or b""
+        if count is None:
             raise CaptureError("the input does not block and has no bytes yet", offset=None)
-        into[: len(data)] = data
-        self.consumed += len(data)
-        return len(data)
+        self.consumed += count
+        return int(count)
 
 
 class Source:
-    """The uncompressed bytes of one capture, from its start to its end, once.
+    """The uncompressed bytes of one capture, from its start to its end, once: as a window that moves on over them.
 
-    `magic`: the first 4 bytes, already read. `read(n)`: the next n bytes, or fewer at the end of the input.
+    `buffer[begin:end]` are the bytes that are there and were not yet taken; the first of them is byte `offset` of the
+    capture. A buffer is never written to where it has been read: what a view of it shows does not change.
     """
 
-    __slots__ = ("_inflated", "_owned", "_tap", "magic", "read")
+    __slots__ = ("_inflated", "_input", "_owned", "_tap", "_waits", "begin", "buffer", "end", "offset", "view")
 
     def __init__(self, file: IO[bytes], *, owned: bool, start: int | None) -> None:
         """Read *file*, from its position *start* if it can seek; close it in the end if it is *owned*."""
         self._tap = _Tap(file, start)
         self._owned = file if owned else None
         self._inflated: Inflated | None = None
-        buffered: Any = io.BufferedReader(self._tap, self._tap.chunk)
-        magic = buffered.read(4)
-        decoder = decoder_for(magic)
+        self._input: _Tap | Inflated = self._tap
+        self._waits = self._tap.waits
+        self.begin = self.end = self.offset = 0
+        self.view = memoryview(b"")
+        self._renew(CHUNK)
+        self._read_magic()
+        decoder = decoder_for(self.magic)
         if decoder is not None:
-            self._inflated = Inflated(buffered, magic, decoder)
-            buffered = io.BufferedReader(self._inflated, CHUNK)
-            magic = buffered.read(4)
-        self.magic = magic
-        self.read: Callable[[int], bytes] = buffered.read
+            compressed = io.BufferedReader(self._tap, 1 if self._waits else CHUNK)
+            self._inflated = self._input = Inflated(compressed, bytes(self.view[: self.end]), decoder)
+            self._waits = False
+            self.end = 0
+            self._read_magic()
+
+    def _read_magic(self) -> None:
+        """Read 4 bytes and no more: what they are tells who is to read the others."""
+        count = 1
+        while count and self.end < 4:
+            count = self._input.readinto(self.view[self.end : 4])
+            self.end += count
+
+    @property
+    def magic(self) -> bytes:
+        """The next 4 bytes, or what there is of them."""
+        return bytes(self.view[self.begin : min(self.begin + 4, self.end)])
+
+    @property
+    def available(self) -> int:
+        """How many bytes are there."""
+        return self.end - self.begin
+
+    def take(self, size: int) -> bytes:
+        """The next *size* bytes, which have to be there."""
+        self.begin += size
+        self.offset += size
+        return bytes(self.view[self.begin - size : self.begin])
+
+    def move_to(self, position: int) -> None:
+        """Have taken what is in front of *position* in the buffer."""
+        self.offset += position - self.begin
+        self.begin = position
+
+    def require(self, size: int) -> bool:
+        """Read on until *size* bytes are there; False if the input ends before."""
+        while self.available < size:
+            if not self.read_on(size):
+                return False
+        return True
+
+    def read_on(self, size: int) -> bool:
+        """Read some of what is missing of *size* bytes, and what comes with it; False if the input has ended."""
+        if self.end == len(self.view):
+            # What is claimed is not to be believed before the bytes are there: a buffer grows by what was read.
+            self._renew(max(CHUNK, min(size, 2 * self.available)))
+        upto = self.begin + size if self._waits else len(self.view)
+        count = self._input.readinto(self.view[self.end : upto])
+        self.end += count
+        return bool(count)
+
+    def _renew(self, size: int) -> None:
+        """Go on in another buffer, with what is there."""
+        left = self.available
+        buffer = new_buffer(size)
+        fresh = view(buffer)
+        if left:
+            fresh[:left] = self.view[self.begin : self.end]
+        self.buffer, self.view, self.begin, self.end = buffer, fresh, 0, left
 
     @property
     def consumed(self) -> int:
         """Bytes taken from the input so far, compressed ones if it is compressed."""
         return self._tap.consumed
 
-    def read_long(self, size: int) -> bytes:
-        """As `read`, for a *size* that is not to be believed before the bytes are there."""
-        pieces = []
-        while size:
-            piece = self.read(min(size, CHUNK))
-            if not piece:
-                break
-            pieces.append(piece)
-            size -= len(piece)
-        return b"".join(pieces)
-
-    def check_end(self, offset: int) -> None:
-        """Raise CaptureError if the input ends here, *offset* bytes in, only because its compression breaks off."""
+    def check_end(self) -> None:
+        """Raise CaptureError if the input ends here only because its compression breaks off."""
         if self._inflated is not None and self._inflated.fault is not None:
-            raise CaptureError(f"{self._inflated.fault}, after byte {offset} of the capture", offset=offset)
+            raise CaptureError(f"{self._inflated.fault}, after byte {self.offset} of the capture", offset=self.offset)
 
-    def cut(self, what: str, offset: int, needed: int, available: int) -> CaptureError:
-        """The error for *what*, at byte *offset*, of which only *available* bytes out of *needed* are there."""
-        text = f"the {what} at byte {offset} is cut: {needed} bytes needed, {available} available"
+    def cut(self, what: str, needed: int) -> CaptureError:
+        """The error for *what*, of which only so many bytes out of *needed* are there."""
+        text = f"the {what} at byte {self.offset} is cut: {needed} bytes needed, {self.available} available"
         if self._inflated is not None and self._inflated.fault is not None:
             text += f" ({self._inflated.fault})"
-        return CaptureError(text, offset=offset, needed=needed, available=available)
+        return CaptureError(text, offset=self.offset, needed=needed, available=self.available)
 
     def close(self) -> None:
         """Close what was opened for this source."""

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from vxlanpkt.batch import DecapBatch
 from vxlanpkt.errors import CaptureError, Reason
 
 
@@ -32,6 +33,13 @@ class CaptureStats:
     reasons: Counter[Reason] = field(default_factory=Counter)
     unsupported_link_types: Counter[int] = field(default_factory=Counter)
     error: CaptureError | None = None
+
+    def count(self, result: DecapBatch) -> None:
+        """Count the records of a batch."""
+        self.records += len(result)
+        self.reasons.update(result.counts())
+        for row in result.accepted:
+            self.count_inner(result.vni[row], result.inner_length[row])
 
     def count_inner(self, vni: int, length: int) -> None:
         """Count one accepted record."""

@@ -9,10 +9,9 @@ from functools import cached_property
 from itertools import islice
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batch import DecapBatch, FrameBatch
 from vxlanpkt.bulk import decap_batch
 from vxlanpkt.capture.links import start_of
-from vxlanpkt.capture.reader import frame_batch
 from vxlanpkt.capture.records import Record
 from vxlanpkt.errors import CaptureError, ParseError, Reason
 from vxlanpkt.explanation import Explanation, explain
@@ -78,7 +77,9 @@ def _judged(
     start = start_of(records[0].link_type)
     if start is None:
         return JudgedBatch(first, records, None, [(int(Reason.NOT_VXLAN),) * len(policies)] * len(records))
-    frames = frame_batch(records)
+    frames = FrameBatch.from_frames(
+        [record.frame for record in records], original_lengths=[record.frame_length for record in records]
+    )
     columns = []
     for index, policy in enumerate(policies):
         held = results.get(index)

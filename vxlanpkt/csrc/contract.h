@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x1B659986
+#define VXLANPKT_CONTRACT 0xCAAF5263
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -296,6 +296,37 @@ struct vxlanpkt_header {
     uint8_t bytes[80];
 };
 
+/* contract.Section: what the records of a capture file are read by. `units` are timestamp units in a second, 0 where they
+ * are too fine; `first` is the number in the file of the first interface here; `limit`, the most bytes that a record may
+ * claim to hold, is pcap's. */
+struct vxlanpkt_interface {
+    uint64_t units;
+    int64_t offset;
+    uint32_t link_type;
+    uint32_t snaplen;
+    uint32_t fcslen;
+};
+
+struct vxlanpkt_section {
+    const struct vxlanpkt_interface *interfaces;
+    uint64_t count;
+    uint32_t first;
+    uint32_t limit;
+    uint8_t pcapng;
+    uint8_t big_endian;
+};
+
+/* contract.Stretch: how many records were read, up to where, and why no more. */
+enum vxlanpkt_stop { STOP_CUT = 0, STOP_FULL = 1, STOP_LOOK = 2 };
+
+struct vxlanpkt_stretch {
+    uint64_t rows;
+    uint64_t position;
+    uint64_t needed;
+    uint32_t stop;
+    uint32_t link_type;
+};
+
 /* Entry points. Those over batches return the count of rows that are OK, or one of these. They never allocate, and
  * write every element of every column.
  *
@@ -321,3 +352,5 @@ struct vxlanpkt_walk vxlanpkt_scan(const uint8_t *data, uint64_t start, uint64_t
                                    uint32_t kind, uint32_t reading);
 uint32_t vxlanpkt_flow_hash(const uint8_t *data, uint64_t size, uint32_t symmetric, uint32_t raw);
 uint32_t vxlanpkt_sum(const uint8_t *data, uint64_t size);
+struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begin, uint64_t end,
+                                              const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows);

@@ -245,6 +245,8 @@ INLINE bool scan_link(uint32_t kind, const uint8_t *buf, struct extent in, struc
 INLINE uint32_t decap_outer(const struct job *job, struct extent in, uint32_t kind, struct extent *content,
                             struct underlay *underlay)
 {
+    if (kind == KIND_NOTHING)
+        return REASON_NOT_VXLAN;
     while (kind != KIND_IPV4 && kind != KIND_IPV6) {
         if (kind == KIND_RAW && in.start < in.end && (job->buf[in.start] >> 4 == 4 || job->buf[in.start] >> 4 == 6)) {
             kind = job->buf[in.start] >> 4 == 4 ? KIND_IPV4 : KIND_IPV6;

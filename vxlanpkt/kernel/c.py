@@ -16,12 +16,16 @@ from vxlanpkt.kernel.contract import (
     ADDRESS,
     DECAP_COLUMNS,
     DF,
+    FINEST_UNITS,
+    RECORD_LAYOUT,
     DecapRecord,
     DecapRules,
     ECNMode,
     EncapMode,
     EncapRecipe,
     FlowLabel,
+    Section,
+    Stretch,
     UDPChecksum,
     Underlay,
 )
@@ -197,6 +201,20 @@ def hold_ports(ports: Mapping[int, int]) -> Any:
     return held
 
 
+def hold_section(section: Section) -> Held:
+    """What the records of a capture file are read by, held."""
+    held = ffi.new("struct vxlanpkt_section *")
+    interfaces = ffi.new("struct vxlanpkt_interface[]", len(section.interfaces))
+    for to, interface in zip(interfaces, section.interfaces, strict=True):
+        to.units = interface.units if interface.units <= FINEST_UNITS else 0
+        to.offset, to.link_type = interface.offset, interface.link_type
+        to.snaplen, to.fcslen = interface.snaplen, interface.fcslen
+    held.interfaces, held.count = interfaces, len(interfaces)
+    held.first, held.limit = section.first, section.limit
+    held.pcapng, held.big_endian = section.pcapng, section.big_endian
+    return Held(held, interfaces)
+
+
 # -- one frame
 
 
@@ -323,3 +341,14 @@ def encap(
     return _encap(  # type: ignore[no-any-return]
         frames[0], table[0], _NULL if index is None else index, first, mode, out, len(out)
     )
+
+
+# -- capture files
+
+
+def read_records(buffer: Any, begin: int, end: int, section: Held, out: Any) -> Stretch:
+    """Read the records in `buffer[begin:end]` into columns, as many as *out* has room for."""
+    found = lib.vxlanpkt_read_records(
+        buffer, begin, min(end, len(buffer)), section[0], out, len(out) // RECORD_LAYOUT.row_size
+    )
+    return Stretch(found.rows, found.position, found.needed, found.stop, found.link_type)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0x1B659986  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0xCAAF5263  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -163,7 +163,22 @@ BRIEF_COLUMNS: Mapping[str, str] = {
 }
 # The columns of an encapsulated batch; the bytes of the rows lie behind them.
 ENCAP_COLUMNS: Mapping[str, str] = {"offsets": "Q", "lengths": "I", "status": "B"}
-WIDTHS: Mapping[str, int] = {"Q": 8, ADDRESS: 16, "I": 4, "H": 2, "B": 1}
+# The columns of records of a capture: where the data of each lies in the buffer, its times, and its lengths: with the
+# frame check sequence as the file says them, and `length` and `frame_length` of the frame alone, captured and sent.
+RECORD_COLUMNS: Mapping[str, str] = {
+    "offset": "Q",
+    "raw_timestamp": "Q",
+    "timestamp_ns": "q",
+    "captured_length": "I",
+    "original_length": "I",
+    "length": "I",
+    "frame_length": "I",
+    "interface": "I",
+    "options_length": "I",
+    "fcs_length": "B",
+    "timed": "B",
+}
+WIDTHS: Mapping[str, int] = {"Q": 8, "q": 8, ADDRESS: 16, "I": 4, "H": 2, "B": 1}
 
 
 class Layout:
@@ -189,6 +204,11 @@ class Layout:
 
 
 DECAP_LAYOUT, BRIEF_LAYOUT, ENCAP_LAYOUT = Layout(DECAP_COLUMNS), Layout(BRIEF_COLUMNS), Layout(ENCAP_COLUMNS)
+RECORD_LAYOUT = Layout(RECORD_COLUMNS)
+
+# In a column of nanoseconds: there is no timestamp, or none that 64 bits hold.
+NO_TIMESTAMP = -(1 << 63)
+FINEST_UNITS = 10**18  # a second of finer units has no place in a column of nanoseconds
 
 # What functions over batches return in place of a count: the output is too small, or overlaps the input.
 NO_SPACE, OVERLAP = -1, -2
@@ -321,3 +341,41 @@ class EncapRecipe:
     gpe: bool
     raw: bool
     inner_ip: InnerIP
+
+
+class SectionInterface(NamedTuple):
+    """What the records of an interface are read by."""
+
+    link_type: int
+    snaplen: int
+    fcslen: int
+    units: int  # of timestamps in a second
+    offset: int  # seconds to be added to them
+
+
+class Section(NamedTuple):
+    """What the records of a capture file are read by: a pcap file as a whole, or a section of a pcapng file."""
+
+    pcapng: bool
+    big_endian: bool
+    interfaces: Sequence[SectionInterface]
+    first: int = 0  # the number in the file of the first of these interfaces
+    limit: int = 0  # of pcap: the most bytes that a record may claim to hold
+
+
+class Stop(IntEnum):
+    """Why no more records were read."""
+
+    CUT = 0  # the bytes end before the next one does
+    FULL = 1  # there is no room for more, or the next one is of another link type
+    LOOK = 2  # what follows is no whole packet, or nothing that is read here: the caller is to look at it
+
+
+class Stretch(NamedTuple):
+    """Records that were read: how many, up to where in the buffer, and why no more."""
+
+    rows: int
+    position: int
+    needed: int  # how many bytes the next one takes from there on
+    stop: int
+    link_type: int  # of all of them

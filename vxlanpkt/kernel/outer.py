@@ -26,6 +26,7 @@ _SOURCE_ROUTING, _SEGMENT_ROUTING = (0, 2), 4
 
 # As plain numbers: looking up and comparing members of enums takes longer than the checks themselves.
 _DOT1Q, _IPV4, _IPV6, _RAW = int(Kind.DOT1Q), int(Kind.IPV4), int(Kind.IPV6), int(Kind.RAW)
+_NOTHING = int(Kind.NOTHING)
 _IP = (_IPV4, _IPV6)
 _TAG_OR_IP = (_DOT1Q, _IPV4, _IPV6)
 _ACCEPT, _HOST, _OVS_OPTIONS = IPOptions.ACCEPT, IPOptions.HOST, IPOptions.OVS
@@ -49,6 +50,8 @@ def decap_outer(
     buf: Buffer, start: int, end: int, missing: int, kind: int, rules: DecapRules, record: DecapRecord
 ) -> tuple[Extent | Reason, Underlay]:
     """Find the payload of a UDP datagram to one of the rules' ports."""
+    if kind == _NOTHING:
+        return Reason.NOT_VXLAN, Underlay()
     while kind not in _IP:
         if kind == _RAW and start < end and buf[start] >> 4 in (4, 6):
             kind = _IPV4 if buf[start] >> 4 == 4 else _IPV6

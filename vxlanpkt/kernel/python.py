@@ -31,9 +31,11 @@ from vxlanpkt.kernel.contract import (
     EncapMode,
     EncapRecipe,
     Frames,
+    Section,
     Underlay,
 )
 from vxlanpkt.kernel.decapsulation import decap_row
+from vxlanpkt.kernel.records import read_records as read_records
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk
 
@@ -84,6 +86,11 @@ def hold_index(index: Sequence[int]) -> Sequence[int]:
 def hold_ports(ports: Mapping[int, int]) -> Mapping[int, int]:
     """The kinds behind UDP destination ports, held."""
     return ports
+
+
+def hold_section(section: Section) -> Section:
+    """What the records of a capture file are read by, held."""
+    return section
 
 
 # -- one frame

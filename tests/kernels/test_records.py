@@ -1,0 +1,144 @@
+"""Records of capture files: both kernels read the same out of the same bytes, sound or not, and times are exact."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vxlanpkt import CaptureError
+from vxlanpkt.capture import Interface, Record
+from vxlanpkt.capture import open as open_capture
+from vxlanpkt.kernel import python
+from vxlanpkt.kernel.contract import (
+    FINEST_UNITS,
+    NO_TIMESTAMP,
+    RECORD_COLUMNS,
+    RECORD_LAYOUT,
+    Section,
+    SectionInterface,
+    Stop,
+)
+from vxlanpkt.strategies import captures, damaged, mutated
+
+CAPTURES = Path(__file__).parent.parent / "data"
+c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")
+INTERFACES = st.builds(
+    SectionInterface,
+    link_type=st.sampled_from((1, 101)),
+    snaplen=st.sampled_from((0, 40, 2**32 - 1)),
+    fcslen=st.sampled_from((0, 4, 255)),
+    units=st.sampled_from((1, 1000, 10**6, 10**9, 2**20, 10**18, 2**59, 10**18 + 1, 2**80)),
+    offset=st.sampled_from((0, 1, -1, 2**33, -(2**33), 2**63 - 1, -(2**63))),
+)
+
+
+def read(kernel: Any, data: bytes, begin: int, section: Section, rows: int) -> Any:
+    """A stretch, and the rows of its columns that were written."""
+    buffer, out = kernel.new_buffer(len(data)), kernel.new_buffer(rows * RECORD_LAYOUT.row_size)
+    kernel.view(buffer)[:] = data
+    found = kernel.read_records(buffer, begin, len(data), kernel.hold_section(section), out)
+    columns = {name: RECORD_LAYOUT.column(name, rows, kernel.view(out)) for name in RECORD_COLUMNS}
+    return found, {name: list(column[: found.rows]) for name, column in columns.items()}
+
+
+@given(
+    data=st.one_of(captures(), mutated(captures()), damaged(captures()), st.binary(max_size=200)),
+    interfaces=st.lists(INTERFACES, min_size=1, max_size=3),
+    pcapng=st.booleans(),
+    big_endian=st.booleans(),
+    begin=st.integers(0, 200),
+    rows=st.integers(0, 8),
+    limit=st.sampled_from((100, 262144, 2**32 - 1)),
+)
+def test_the_kernels_agree(data: bytes, interfaces: Any, begin: int, rows: int, **how: Any) -> None:
+    section = Section(interfaces=interfaces, first=7, **how)
+    begin = min(begin, len(data))
+    in_python, in_c = read(python, data, begin, section, rows), read(c, data, begin, section, rows)
+    assert in_c == in_python
+    found, columns = in_c
+    assert begin <= found.position <= len(data)
+    for offset, captured in zip(columns["offset"], columns["captured_length"], strict=True):
+        assert begin <= offset <= offset + captured <= found.position
+
+
+@given(captures())
+def test_a_sound_file_is_read_to_its_end(data: bytes) -> None:
+    list(open_capture(io.BytesIO(data)))
+
+
+@given(data=mutated(captures()), pieces=st.lists(st.integers(1, 300), max_size=30))
+def test_how_the_bytes_arrive_makes_no_difference(data: bytes, pieces: list[int]) -> None:
+    whole, in_pieces = outcome(io.BytesIO(data)), outcome(Pieces(data, pieces))
+    assert in_pieces == whole
+
+
+class Pieces(io.RawIOBase):
+    """A pipe that hands out so many bytes at a time, and the rest at once."""
+
+    def __init__(self, data: bytes, pieces: list[int]) -> None:
+        self._data, self._pieces = data, list(pieces)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        size = min(len(into), self._pieces.pop() if self._pieces else len(self._data))
+        piece, self._data = self._data[:size], self._data[size:]
+        into[: len(piece)] = piece
+        return len(piece)
+
+
+def outcome(source: Any) -> tuple[list[Record], str]:
+    records: list[Record] = []
+    try:
+        for record in open_capture(source):
+            records.append(record)
+    except CaptureError as error:
+        return records, str(error)
+    return records, ""
+
+
+@given(
+    raw=st.integers(0, 2**64 - 1) | st.integers(0, 2**33),
+    tsresol=st.integers(0, 255),
+    tsoffset=st.integers(-(2**63), 2**63 - 1) | st.integers(-(2**34), 2**34),
+)
+def test_nanoseconds(raw: int, tsresol: int, tsoffset: int) -> None:
+    """The column says what exact arithmetic does, wherever it says anything."""
+    interface = Interface(tsresol=tsresol, tsoffset=tsoffset)
+    units = interface.units_per_second
+    section = Section(True, False, (SectionInterface(1, 0, 0, units, tsoffset),))
+    data = block(raw)
+    for one in (python, c):
+        _, columns = read(one, data, 0, section, 1)
+        (found,), exact = columns["timestamp_ns"], interface.to_nanoseconds(raw)
+        fits = abs(raw // units + tsoffset) < (2**63 - 1) // 10**9 and units <= FINEST_UNITS
+        assert found == (exact if fits else NO_TIMESTAMP)
+
+
+def block(raw: int) -> bytes:
+    words = (6, 32, 0, raw >> 32, raw & 0xFFFFFFFF, 0, 0, 32)
+    return b"".join(word.to_bytes(4, "little") for word in words)
+
+
+@pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.pcap")), ids=lambda path: path.name)
+def test_all_rows_of_a_real_capture_at_once_or_one_by_one(path: Any) -> None:
+    data = path.read_bytes()
+    order = ">" if data[0] == 0xA1 else "<"
+    section = Section(False, order == ">", (SectionInterface(1, 0, 0, 10**6, 0),), limit=262144)
+    rows = len(data) // 16
+    all_at_once, columns = read(c, data, 24, section, rows)
+    assert read(python, data, 24, section, rows) == (all_at_once, columns)
+    position = 24
+    offsets: list[int] = []
+    while True:
+        found, one = read(c, data, position, section, 1)
+        if found.stop != Stop.FULL:
+            break
+        position, offsets = found.position, offsets + one["offset"]
+    assert (position, offsets) == (all_at_once.position, columns["offset"])

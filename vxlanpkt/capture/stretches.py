@@ -1,0 +1,60 @@
+"""Stretches of records, as the kernel reads them out of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.capture.records import Interface
+from vxlanpkt.capture.sources import Source
+from vxlanpkt.kernel import hold_section, new_buffer, read_records
+from vxlanpkt.kernel.contract import RECORD_LAYOUT, Section, SectionInterface, Stop
+
+ROWS = 4096
+"""The most records in a batch."""
+
+_SHORTEST = 16  # bytes of a record
+
+
+def section_interface(interface: Interface) -> SectionInterface:
+    """What the kernel has to know of an interface."""
+    return SectionInterface(
+        interface.link_type, interface.snaplen, interface.fcslen, interface.units_per_second, interface.tsoffset
+    )
+
+
+class Stretches:
+    """Reads on in a source, as its `Section` says, until something has to be looked at.
+
+    `stop`: why no more records came. `needed`: the bytes that the next one takes, if the source ended before.
+    """
+
+    def __init__(self, source: Source, section: Section) -> None:
+        self.stop = Stop.CUT
+        self.needed = 0
+        self._source = source
+        self._first = 0
+        self.use(section)
+
+    def use(self, section: Section) -> None:
+        """Read what follows in another way."""
+        self._section = section
+        self._held = hold_section(section)
+
+    def batches(self, interfaces: Sequence[Interface]) -> Iterator[RecordBatch]:
+        """Batches of records, up to what is none or the end of the source."""
+        source = self._source
+        while True:
+            out = new_buffer(RECORD_LAYOUT.row_size * min(ROWS, source.available // _SHORTEST + 1))
+            found = read_records(source.buffer, source.begin, source.end, self._held, out)
+            if found.rows:
+                yield RecordBatch(
+                    out, found.rows, found.link_type, source.view, interfaces, self._first, self._section.big_endian
+                )
+                self._first += found.rows
+            source.move_to(found.position)
+            self.stop, self.needed = Stop(found.stop), found.needed
+            if self.stop is Stop.FULL:
+                continue
+            if self.stop is Stop.LOOK or not source.read_on(found.needed):
+                return
