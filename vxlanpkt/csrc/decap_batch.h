@@ -106,12 +106,11 @@ INLINE void put_addresses(uint8_t *src, uint8_t *dst, uint64_t row, const uint8_
     }
 }
 
-/* The reserved bits and flags of TCP, or 0. Something is loaded in any case: whether the next packet is TCP is hard to
- * predict, and a place is chosen without a branch. */
+/* The reserved bits and flags of TCP, or 0. That a packet is long enough is easy to predict, that it is TCP is not: of
+ * the latter compilers make a mask. */
 INLINE uint32_t plain_tcp_flags(const uint8_t *segment, uint64_t size, uint32_t protocol)
 {
-    uint32_t has_flags = (protocol == PROTOCOL_TCP) & (size >= 14);
-    return load16(segment + 12 * has_flags) & (0 - has_flags) & 0xFFF;
+    return LIKELY(size >= 14) ? load16(segment + 12) & (protocol == PROTOCOL_TCP ? 0xFFFu : 0) : 0;
 }
 
 /* Find the TCP or UDP ports of a plain inner frame that the rules accept; false if it is none. */
