@@ -14,6 +14,7 @@ import pytest
 
 from vxlanpkt import (
     NO_TUNNEL,
+    TCP,
     UDP,
     VXLAN,
     BuildError,
@@ -259,6 +260,43 @@ def test_columns_of_a_result() -> None:
     assert list(result.flags) == [0x08000000, 0x88000009, 0x08000000, 0x08000000, 0]
     assert result.inner[0] == INNER4
     assert result.inner.data.obj is result.frames.data.obj
+
+
+def tcp_frames(flags: int, reserved: int, size: int) -> list[bytes]:
+    """A segment of which *size* bytes are there, in plain and in unusual packets."""
+    ip = IPv4("10.0.0.1", "10.0.0.2", protocol=6)
+    segment = Packet(TCP(1, 2, flags=flags, reserved=reserved, checksum=0)).build()[:size]
+    plain4 = Packet(ETHERNET, ip, payload=segment)
+    plain6 = Packet(ETHERNET, IPv6("fd00::1", "fd00::2", next_header=6), payload=segment)
+    with_options = Packet(ETHERNET, ip.replace(options=b"\1\1\1\0"), payload=segment)
+    tagged = plain6.build()[:12] + b"\x81\0\0\7" + plain6.build()[12:]
+    first = Packet(ETHERNET, ip.replace(flags=1), payload=segment)
+    return [plain4.build(), plain6.build(), with_options.build(), tagged, first.build()]
+
+
+@pytest.mark.parametrize("outer", [TUNNEL4, TUNNEL6], ids=["v4", "v6"])
+@pytest.mark.parametrize("size", [3, 4, 13, 14, 20])
+@pytest.mark.parametrize(("flags", "reserved"), [(0x12, 0), (0xFF, 0xF), (0x80, 8), (0, 0)])
+def test_flags_of_tcp(outer: Tunnel, size: int, flags: int, reserved: int) -> None:
+    """As `TCP` has them, in every packet from whose header they can be read; padding of the frame is no header."""
+    frames = [outer.encap(frame + bytes(padding)) for frame in tcp_frames(flags, reserved, size) for padding in (0, 30)]
+    result = decap_batch(FrameBatch.from_frames(frames))
+    assert set(result.status) == {0} and set(result.inner_protocol) == {6}
+    assert set(result.inner_tcp_flags) == {reserved << 8 | flags if size >= 14 else 0}
+
+
+def test_flags_of_what_is_no_tcp() -> None:
+    """UDP, a later fragment, and what is not IP have none, whatever their bytes."""
+    full: Any = {"payload": b"\xff" * 40}
+    others = [
+        Packet(ETHERNET, IPv4("10.0.0.1", "10.0.0.2"), UDP(1, 2), **full),
+        Packet(ETHERNET, IPv6("fd00::1", "fd00::2"), UDP(1, 2), **full),
+        Packet(ETHERNET, IPv4("10.0.0.1", "10.0.0.2", protocol=6, fragment_offset=1), **full),
+        Packet(ETHERNET.replace(ethertype=0x88B5), **full),
+    ]
+    result = decap_batch(FrameBatch.from_frames(TUNNEL4.encap(packet.build()) for packet in others))
+    assert set(result.status) == {0} and list(result.inner_protocol) == [17, 17, 6, 0]
+    assert set(result.inner_tcp_flags) == {0}
 
 
 def test_overlapping_rows() -> None:

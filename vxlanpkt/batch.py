@@ -283,6 +283,7 @@ class DecapBatch:
     inner_tags, inner_vlan     as the outer ones
     inner_ethertype            uint16  behind the tags
     inner_src, inner_dst       addresses; inner_protocol uint8; inner_src_port, inner_dst_port uint16
+    inner_tcp_flags            uint16  TCP's reserved bits and flags, 12 bits; 0 where there are none
     inner_ecn                  uint8   the ECN that the inner packet is to have, 0xff where none
 
     A column holds 0 (or what is said above) from the header on that was not reached.
@@ -313,6 +314,7 @@ class DecapBatch:
     inner_protocol: memoryview
     inner_src_port: memoryview
     inner_dst_port: memoryview
+    inner_tcp_flags: memoryview
     inner_ecn: memoryview
     outer_src: AddressColumn
     outer_dst: AddressColumn

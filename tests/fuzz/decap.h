@@ -8,9 +8,9 @@
     COLUMN(inner_offset) COLUMN(outer_src) COLUMN(outer_dst) COLUMN(inner_src) COLUMN(inner_dst) COLUMN(vni)       \
     COLUMN(flags) COLUMN(inner_length) COLUMN(inner_original_length) COLUMN(outer_vlan) COLUMN(outer_src_port)     \
     COLUMN(outer_dst_port) COLUMN(inner_link_type) COLUMN(inner_vlan) COLUMN(inner_ethertype)                      \
-    COLUMN(inner_src_port) COLUMN(inner_dst_port) COLUMN(status) COLUMN(notes) COLUMN(reserved)                    \
-    COLUMN(outer_family) COLUMN(outer_tags) COLUMN(ip_checksum) COLUMN(udp_checksum) COLUMN(inner_tags)            \
-    COLUMN(inner_family) COLUMN(inner_protocol) COLUMN(inner_ecn)
+    COLUMN(inner_src_port) COLUMN(inner_dst_port) COLUMN(inner_tcp_flags) COLUMN(status) COLUMN(notes)             \
+    COLUMN(reserved) COLUMN(outer_family) COLUMN(outer_tags) COLUMN(ip_checksum) COLUMN(udp_checksum)              \
+    COLUMN(inner_tags) COLUMN(inner_family) COLUMN(inner_protocol) COLUMN(inner_ecn)
 
 /* A column as a field of the record: where it is, and how wide. */
 struct place {

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xCAAF5263
+#define VXLANPKT_CONTRACT 0x91B1657F
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -220,6 +220,7 @@ struct vxlanpkt_record {
     uint16_t inner_ethertype;
     uint16_t inner_src_port;
     uint16_t inner_dst_port;
+    uint16_t inner_tcp_flags;
     uint8_t status;
     uint8_t notes;
     uint8_t reserved;

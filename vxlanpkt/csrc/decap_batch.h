@@ -8,12 +8,12 @@ struct columns {
     uint8_t *outer_src, *outer_dst, *inner_src, *inner_dst;
     uint32_t *vni, *flags, *inner_length, *inner_original_length;
     uint16_t *outer_vlan, *outer_src_port, *outer_dst_port, *inner_link_type;
-    uint16_t *inner_vlan, *inner_ethertype, *inner_src_port, *inner_dst_port;
+    uint16_t *inner_vlan, *inner_ethertype, *inner_src_port, *inner_dst_port, *inner_tcp_flags;
     uint8_t *status, *notes, *reserved, *outer_family, *outer_tags, *ip_checksum;
     uint8_t *udp_checksum, *inner_tags, *inner_family, *inner_protocol, *inner_ecn;
 };
 
-enum { BRIEF_ROW = 8 + 4 * 4 + 2, FULL_ROW = 8 + 4 * 16 + 4 * 4 + 8 * 2 + 11 };
+enum { BRIEF_ROW = 8 + 4 * 4 + 2, FULL_ROW = 8 + 4 * 16 + 4 * 4 + 9 * 2 + 11 };
 
 INLINE struct columns lay_out(uint8_t *at, uint64_t rows, bool full)
 {
@@ -38,6 +38,7 @@ INLINE struct columns lay_out(uint8_t *at, uint64_t rows, bool full)
         to.inner_ethertype = take(&at, rows, 2);
         to.inner_src_port = take(&at, rows, 2);
         to.inner_dst_port = take(&at, rows, 2);
+        to.inner_tcp_flags = take(&at, rows, 2);
     }
     to.status = take(&at, rows, 1);
     to.notes = take(&at, rows, 1);
@@ -78,6 +79,7 @@ INLINE void put_record(const struct columns *to, uint64_t row, const struct vxla
     to->inner_ethertype[row] = record->inner_ethertype;
     to->inner_src_port[row] = record->inner_src_port;
     to->inner_dst_port[row] = record->inner_dst_port;
+    to->inner_tcp_flags[row] = record->inner_tcp_flags;
     to->reserved[row] = record->reserved;
     to->outer_family[row] = record->outer_family;
     to->outer_tags[row] = record->outer_tags;
@@ -104,6 +106,13 @@ INLINE void put_addresses(uint8_t *src, uint8_t *dst, uint64_t row, const uint8_
     }
 }
 
+/* The reserved bits and flags of TCP, or 0. That a packet is long enough is easy to predict, that it is TCP is not: of
+ * the latter compilers make a mask. */
+INLINE uint32_t plain_tcp_flags(const uint8_t *segment, uint64_t size, uint32_t protocol)
+{
+    return LIKELY(size >= 14) ? load16(segment + 12) & (protocol == PROTOCOL_TCP ? 0xFFFu : 0) : 0;
+}
+
 /* Find the TCP or UDP ports of a plain inner frame that the rules accept; false if it is none. */
 INLINE bool find_plain_inner(const uint8_t *frame, uint64_t length, const struct plain_rules *rules, uint32_t outer_tos,
                              const struct columns *to, uint64_t row, struct plain_block *block, uint64_t at)
@@ -114,7 +123,8 @@ INLINE bool find_plain_inner(const uint8_t *frame, uint64_t length, const struct
         if (total_length - 24 > length - 38 || !is_tcp_or_udp(protocol)
             || (rules->inside && !meets_inside(frame, rules->rules, outer_tos, tos)))
             return false;
-        block->inner_kind[at] = 4 | protocol << 8 | (tos & 3) << 16;
+        uint32_t flags = plain_tcp_flags(frame + 34, total_length - 20, protocol);
+        block->inner_kind[at] = 4 | protocol << 8 | (tos & 3) << 16 | flags << 20;
         block->inner_ports[at] = load32(frame + 34);
         put_addresses(to->inner_src, to->inner_dst, row, frame + 34, 4);
         return true;
@@ -125,7 +135,8 @@ INLINE bool find_plain_inner(const uint8_t *frame, uint64_t length, const struct
     uint32_t tos = load16(frame + 14) >> 4;
     if (payload_length - 4 > length - 58 || (rules->inside && !meets_inside(frame, rules->rules, outer_tos, tos)))
         return false;
-    block->inner_kind[at] = 6 | (uint32_t)frame[20] << 8 | (tos & 3) << 16;
+    uint32_t flags = plain_tcp_flags(frame + 54, payload_length, frame[20]);
+    block->inner_kind[at] = 6 | (uint32_t)frame[20] << 8 | (tos & 3) << 16 | flags << 20;
     block->inner_ports[at] = load32(frame + 54);
     put_addresses(to->inner_src, to->inner_dst, row, frame + 54, 16);
     return true;
@@ -205,6 +216,8 @@ INLINE void put_block(const struct columns *to, uint64_t row, const struct plain
     for (uint64_t at = 0; at < count; at++)
         to->inner_dst_port[row + at] = (uint16_t)block->inner_ports[at];
     for (uint64_t at = 0; at < count; at++)
+        to->inner_tcp_flags[row + at] = (uint16_t)(block->inner_kind[at] >> 20);
+    for (uint64_t at = 0; at < count; at++)
         to->inner_ethertype[row + at] = (uint8_t)block->inner_kind[at] == 4 ? TYPE_IPV4 : TYPE_IPV6;
     for (uint64_t at = 0; at < count; at++)
         to->reserved[row + at] = (uint8_t)block->vxlan[at];
@@ -214,7 +227,7 @@ INLINE void put_block(const struct columns *to, uint64_t row, const struct plain
         to->udp_checksum[row + at] = (uint16_t)block->datagram[at] ? states.udp_checksum : CHECKSUM_ABSENT;
     if (states.ecn)
         for (uint64_t at = 0; at < count; at++)
-            to->inner_ecn[row + at] = (uint8_t)(block->inner_kind[at] >> 16);
+            to->inner_ecn[row + at] = (uint8_t)(block->inner_kind[at] >> 16 & 3);
 }
 
 /* Put any row into the columns; returns whether it was accepted. */

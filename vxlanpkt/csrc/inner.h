@@ -147,6 +147,8 @@ INLINE void describe_inner_ip(const struct job *job, struct extent in)
         record->inner_src_port = (uint16_t)load16(job->buf + ip.header_end);
         record->inner_dst_port = (uint16_t)load16(job->buf + ip.header_end + 2);
     }
+    if (ip.key == PROTOCOL_TCP && ip.end - ip.header_end >= 14)
+        record->inner_tcp_flags = (uint16_t)(load16(job->buf + ip.header_end + 12) & 0xFFF);
 }
 
 /* What is behind the inner link layer. */

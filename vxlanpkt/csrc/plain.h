@@ -127,7 +127,7 @@ struct plain_block {
     uint64_t datagram[BLOCK]; /* the UDP header */
     uint64_t vxlan[BLOCK];    /* the VXLAN header */
     uint32_t inner_ports[BLOCK];
-    uint32_t inner_kind[BLOCK]; /* family, protocol and ECN of the inner packet, a byte each */
+    uint32_t inner_kind[BLOCK]; /* the inner packet: family and protocol, 8 bits each; ECN, 4; TCP flags, 12 */
     uint8_t outer_family[BLOCK];
 };
 

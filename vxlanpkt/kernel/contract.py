@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0xCAAF5263  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0x91B1657F  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -144,6 +144,7 @@ DECAP_COLUMNS: Mapping[str, str] = {
     "inner_ethertype": "H",
     "inner_src_port": "H",
     "inner_dst_port": "H",
+    "inner_tcp_flags": "H",
     "status": "B",
     "notes": "B",
     "reserved": "B",
@@ -244,6 +245,7 @@ class DecapRecord:
     inner_protocol: int = 0
     inner_src_port: int = 0
     inner_dst_port: int = 0
+    inner_tcp_flags: int = 0
     inner_ecn: int = NO_ECN
     outer_src: bytes = bytes(16)
     outer_dst: bytes = bytes(16)
