@@ -25,6 +25,7 @@
 #include "csrc/decap_batch.h"
 #include "csrc/encap_batch.h"
 #include "csrc/records.h"
+#include "csrc/writing.h"
 
 /* -- decapsulation */
 
@@ -146,4 +147,28 @@ struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begi
                                               const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows)
 {
     return read_records(data, smaller(begin, end), end, section, out, rows);
+}
+
+uint64_t vxlanpkt_choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out)
+{
+    return choose_rows(status, wanted, rows, out);
+}
+
+void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, uint32_t *spare, uint64_t count)
+{
+    for (uint64_t at = 0; at < count; at++)
+        if (chosen[at] >= rows)
+            return;
+    sort_by(vnis, chosen, spare, count, 0);
+    sort_by(vnis, spare, chosen, count, 12);
+}
+
+struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *packets,
+                                             const struct vxlanpkt_target *target, const uint32_t *chosen,
+                                             uint64_t position, uint64_t count, uint8_t *out, uint64_t size)
+{
+    /* Dividing by a constant is a multiplication. */
+    if (target->units == 1000000)
+        return put_records(packets, target, chosen, position, count, out, size, 1000000);
+    return put_records(packets, target, chosen, position, count, out, size, NANOSECONDS);
 }

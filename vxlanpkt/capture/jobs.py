@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import DecapBatch, FrameBatch
-from vxlanpkt.bulk import decap_batch
+from vxlanpkt.capture.inner import Container, InnerLink, inner_frames, inner_record
 from vxlanpkt.capture.links import start_of
-from vxlanpkt.capture.outputs import Container, InnerLink, Outputs, fitted, inner_record, path_of
-from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
+from vxlanpkt.capture.outputs import Outputs, path_of
+from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.records import Record
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import BuildError, CaptureError, FieldError, Reason
-from vxlanpkt.kernel.contract import NO_LINK_TYPE
+from vxlanpkt.kernel import choose_rows, new_buffer
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel
 
@@ -101,14 +100,14 @@ def decap_file(
         whole = _WholeRecords(capture, progress)
         with _discarded_on_error(outputs):
             written = skipped = 0
-            for batch in whole.take(capture.decap_batches(vni=vni)):
-                for row, frame in _inner_frames(batch, capture.policy, levels):
-                    if frame.link_type == NO_LINK_TYPE:
-                        skipped += 1
-                        continue
-                    fit = fitted(*frame, outputs.container, inner_link)
-                    outputs.write(batch.result.vni[row], inner_record(batch.records[row], *fit))
-                    written += 1
+            brief = levels == 0 and not capture.policy.gpe and not capture.policy.alters
+            for batch in whole.take(capture.decap_batches(vni=vni, columns="brief" if brief else "all")):
+                inner = inner_frames(batch.result, capture.policy, levels)
+                chosen = new_buffer(4 * len(batch.records))
+                count = choose_rows(batch.result.status, None, chosen)
+                left_out = outputs.write_rows(batch, inner, chosen, count, inner_link)
+                written += count - left_out
+                skipped += left_out
                 whole.report(len(batch.records))
             files = outputs.commit()
         return whole.finish(JobResult(capture.stats, files, written, skipped))
@@ -150,19 +149,11 @@ def encap_file(
                 stats.reasons[reason] += 1
                 if wrapped is not None:
                     stats.count_inner(tunnel.vni, len(record.frame))
-                    outputs.write(tunnel.vni, wrapped)
+                    outputs.write(tunnel.vni, wrapped, capture.interfaces)
                 whole.report(1)
             files = outputs.commit()
         stats.error = whole.fault
         return whole.finish(JobResult(stats, files, stats.vxlan))
-
-
-class _Frame(NamedTuple):
-    """An inner frame, its length on the wire, and the number of its link type."""
-
-    data: bytes
-    original_length: int
-    link_type: int
 
 
 class _WholeRecords:
@@ -206,36 +197,6 @@ def _discarded_on_error(outputs: Outputs) -> Iterator[None]:
     except BaseException:
         outputs.discard()
         raise
-
-
-def _inner_frames(batch: CaptureBatch, policy: DecapPolicy, levels: int) -> list[tuple[int, _Frame]]:
-    """Each accepted row with its inner frame, of which up to *levels* more tunnels are taken off (-1: all)."""
-    rows = batch.result.accepted
-    frames = _accepted_frames(batch.result)
-    pending = list(range(len(frames)))
-    while levels and pending:
-        levels -= 1
-        found = []
-        for link_type in (LinkType.ETHERNET, LinkType.RAW):
-            chosen = [index for index in pending if frames[index].link_type == link_type]
-            result = decap_batch(_batch_of([frames[index] for index in chosen]), policy=policy, start=link_type)
-            accepted = [chosen[row] for row in result.accepted]
-            for index, frame in zip(accepted, _accepted_frames(result), strict=True):
-                frames[index] = frame
-            found += accepted
-        pending = found
-    return list(zip(rows, frames, strict=True))
-
-
-def _accepted_frames(result: DecapBatch) -> list[_Frame]:
-    inner = result.inner
-    originals = inner.lengths if inner.original_lengths is None else inner.original_lengths
-    return [_Frame(bytes(inner[row]), originals[row], result.inner_link_type[row]) for row in result.accepted]
-
-
-def _batch_of(frames: list[_Frame]) -> FrameBatch:
-    originals = [frame.original_length for frame in frames]
-    return FrameBatch.from_frames([frame.data for frame in frames], original_lengths=originals)
 
 
 def _wrapped(record: Record, tunnel: Tunnel, identification: int | None) -> Record | None:

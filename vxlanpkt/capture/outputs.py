@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.assigned import EtherType, LinkType
-from vxlanpkt.capture.options import EPB_FLAGS, EPB_HASH
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.capture.inner import Container, InnerFrames, InnerLink, fitted, inner_record
 from vxlanpkt.capture.pcap import PcapWriter
 from vxlanpkt.capture.pcapng import PcapngWriter
-from vxlanpkt.capture.records import Interface, Options, Record, copyable_options
-from vxlanpkt.capture.sources import File
-from vxlanpkt.errors import CaptureError
+from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, copyable_options
+from vxlanpkt.capture.sources import CHUNK, File
+from vxlanpkt.kernel import hold_packets, hold_target, new_buffer, put_records, sort_rows, view
+from vxlanpkt.kernel.contract import NO_INTERFACE, NO_LINK_TYPE, Packets, Stop, Target
 
 if TYPE_CHECKING:
-    from vxlanpkt.capture.reader import Capture
+    from typing_extensions import Buffer
 
-Container: TypeAlias = Literal["pcap", "pcapng"]
-InnerLink: TypeAlias = Literal["error", "ethernet", "raw"]
+    from vxlanpkt.capture.reader import Capture, CaptureBatch
 
 _OPEN_FILES = 128
 _SUFFIXES = (".gz", ".zst")
 _ALL = -1
 _MICROSECONDS = 6
-_FCS_FLAGS = 0x1E0
 
 
 def container_for(target: File, chosen: Container | None, otherwise: Container) -> Container:
@@ -64,6 +64,8 @@ class Output:
     """
 
     def __init__(self, target: File, container: Container, link_type: int, *, nanoseconds: bool) -> None:
+        self._numbers = _InterfaceNumbers()
+        self._held: Any = None
         self._target = target
         self._link_type = link_type
         self._nanoseconds = nanoseconds
@@ -85,6 +87,21 @@ class Output:
             if self._declared[key] != record.interface:
                 record = replace(record, interface=self._declared[key])
         self._writer.write(record)
+
+    def target(self, interfaces: Sequence[Interface]) -> Any:
+        """The file as the kernel holds it; None before the first packet of a pcap file, which decides its link type."""
+        if isinstance(self._writer, PcapngWriter):
+            self._declare(self._writer, interfaces)
+            return self._numbers.held
+        if self._held is None and self._writer is not None:
+            units = NANOSECONDS if self._nanoseconds else NANOSECONDS // 1000
+            self._held = hold_target(Target(False, units, self._writer.interfaces[0].link_type))
+        return self._held
+
+    def write_bytes(self, data: Buffer) -> None:
+        """Write records that the kernel has made for this file's `target`."""
+        assert self._writer is not None
+        self._writer.sink.write(data)
 
     def park(self) -> None:
         """Give the file descriptor back until there is more to write."""
@@ -116,9 +133,38 @@ class Output:
         index, link_type = key
         interface = interfaces[index]
         options = copyable_options(interface.options)
-        self._declared[key] = writer.add_interface(
+        number = self._declared[key] = writer.add_interface(
             replace(interface, link_type=link_type, snaplen=0, fcslen=0, options=options)
         )  # fmt: skip
+        self._numbers.declare(index, link_type, number)
+
+
+class _InterfaceNumbers:
+    """The numbers of the input's interfaces in a pcapng file, for the kernel: for each link type that it writes.
+
+    `held`: the file as the kernel holds it.
+    """
+
+    def __init__(self) -> None:
+        self._tables = {link_type: array("I") for link_type in (LinkType.ETHERNET, LinkType.RAW)}
+        self._make_room(4)
+
+    def _make_room(self, size: int) -> None:
+        for link_type, table in self._tables.items():
+            self._tables[link_type] = array("I", table.tolist() + [NO_INTERFACE] * (size - len(table)))
+        self.held = hold_target(
+            Target(True, ethernet=self._tables[LinkType.ETHERNET], raw=self._tables[LinkType.RAW])
+        )  # fmt: skip
+
+    def declare(self, index: int, link_type: int, number: int) -> None:
+        """Have the input's interface *index* be *number* where packets are of *link_type*."""
+        table = self._tables.get(link_type)  # type: ignore[call-overload]
+        if table is None:
+            return
+        if index >= len(table):
+            self._make_room(2 * index)
+            table = self._tables[link_type]  # type: ignore[index]
+        table[index] = number
 
 
 class Outputs:
@@ -134,16 +180,73 @@ class Outputs:
         self._split = split
         self._outputs: dict[int, Output] = {}
         self._open: OrderedDict[int, None] = OrderedDict()
+        self._buffer = new_buffer(CHUNK)
 
     @property
     def container(self) -> Container:
         """What is written; to be asked when the source's container is known."""
         return container_for(self._target, self._wanted, self._capture.container or "pcap")
 
-    def write(self, vni: int, record: Record) -> None:
-        """Write *record*, whose interface is one of the source's."""
+    def write(self, vni: int, record: Record, interfaces: Sequence[Interface]) -> None:
+        """Write *record*, whose interface is one of the source's *interfaces*."""
         key = vni if self._split else _ALL
-        self._output(key).write(record, self._capture.interfaces)
+        self._output(key).write(record, interfaces)
+        self._use(key)
+
+    def write_rows(self, batch: CaptureBatch, inner: InnerFrames, chosen: Any, count: int, link: InnerLink) -> int:
+        """Write the inner frames of the *chosen* rows; the answer is how many no link type can hold.
+
+        Raises CaptureError where the container or the choice of `inner_link` has no place for one.
+        """
+        packets = hold_packets(self._packets(batch, inner))
+        if self._split:
+            sort_rows(batch.result.vni, chosen, count)
+        rows = view(chosen).cast("I")
+        position = skipped = 0
+        while position < count:
+            key = batch.result.vni[rows[position]] if self._split else _ALL
+            output = self._output(key)
+            target = output.target(batch.records.interfaces)
+            if target is not None:
+                done = put_records(packets, target, chosen, position, count, self._buffer)
+                if done.size:
+                    output.write_bytes(view(self._buffer)[: done.size])
+                    self._use(key)
+                position = done.position
+                if done.stop != Stop.LOOK:
+                    continue
+            skipped += not self._write_row(batch, inner, rows[position], link)
+            position += 1
+        return skipped
+
+    def _write_row(self, batch: CaptureBatch, inner: InnerFrames, row: int, link: InnerLink) -> bool:
+        """Write one inner frame, whatever it takes; False if no link type can hold it."""
+        frame = inner.at(row)
+        if frame.link_type == NO_LINK_TYPE:
+            return False
+        record = inner_record(batch.records[row], *fitted(*frame, self.container, link))
+        self.write(batch.result.vni[row], record, batch.records.interfaces)
+        return True
+
+    def _packets(self, batch: CaptureBatch, inner: InnerFrames) -> Packets:
+        records, frames = batch.records, inner.frames
+        # Times are copied where the file counts them as its source does.
+        same_units = self.container == "pcapng" or self._capture.container == "pcap"
+        return Packets(
+            frames.data,
+            frames.offsets,
+            frames.lengths,
+            frames.lengths if frames.original_lengths is None else frames.original_lengths,
+            inner.link_types,
+            batch.result.vni if self._split else None,
+            records.raw_timestamp if same_units else records.timestamp_ns,
+            records.interface,
+            records.options_length if self._capture.container == "pcapng" else None,
+            records.timed if self._capture.container == "pcapng" else None,
+        )
+
+    def _use(self, key: int) -> None:
+        """Have used a file: the one that was used least recently is closed for now, if too many are open."""
         self._open[key] = None
         self._open.move_to_end(key)
         if len(self._open) > _OPEN_FILES:
@@ -179,50 +282,3 @@ class Outputs:
             return self._target
         stem, suffix = split_suffixes(path)
         return f"{stem}-{key}{suffix}"
-
-
-def inner_record(record: Record, inner: bytes, original_length: int, link_type: int) -> Record:
-    """The record of an inner frame: times and interface of the outer *record*, and what of its options still holds."""
-    options = _without_fcs(copyable_options(record.options, without=(EPB_HASH,))) if record.options else ()
-    return Record(
-        record.timestamp_ns, inner, original_length, link_type, record.interface, record.raw_timestamp, 0, options
-    )
-
-
-def with_ethernet(packet: bytes) -> bytes:
-    """A bare IP packet behind an Ethernet header whose addresses are zero."""
-    ethertype = EtherType.IPV6 if packet[:1] and packet[0] >> 4 == 6 else EtherType.IPV4
-    return bytes(12) + ethertype.to_bytes(2, "big") + packet
-
-
-def fitted(
-    inner: bytes, original_length: int, link_type: int, container: Container, inner_link: InnerLink
-) -> tuple[bytes, int, int]:
-    """The inner frame, its length on the wire and its link type, as the output is to have it.
-
-    Raises CaptureError where the container or the choice of `inner_link` has no place for it.
-    """
-    if link_type == LinkType.RAW and inner_link == "ethernet":
-        framed = with_ethernet(inner)
-        return framed, original_length + len(framed) - len(inner), LinkType.ETHERNET
-    if container == "pcap" and link_type == LinkType.RAW and inner_link == "error":
-        raise CaptureError(
-            "an inner packet is bare IP, which a pcap file of Ethernet frames cannot hold: write pcapng, or choose"
-            " inner_link", offset=None,
-        )  # fmt: skip
-    if container == "pcap" and link_type != LinkType.RAW and inner_link == "raw":
-        raise CaptureError(
-            "an inner frame is Ethernet, which a pcap file of bare IP packets cannot hold: write pcapng, or choose"
-            " inner_link", offset=None,
-        )  # fmt: skip
-    return inner, original_length, link_type
-
-
-def _without_fcs(options: Options) -> Options:
-    """Packet flags that no longer speak of a frame check sequence."""
-    return tuple(
-        (code, (int.from_bytes(value, "little") & ~_FCS_FLAGS).to_bytes(len(value), "little"))
-        if code == EPB_FLAGS and len(value) == 4
-        else (code, value)
-        for code, value in options
-    )

@@ -24,7 +24,7 @@ from vxlanpkt.capture.pcap import Byteorder
 from vxlanpkt.capture.records import Interface, Options, Record
 from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.sources import File, Source
-from vxlanpkt.capture.stretches import Stretches, section_interface
+from vxlanpkt.capture.stretches import Stretches
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract import Section, Stop
 
@@ -133,18 +133,14 @@ class PcapngReader:
             raise CaptureError(f"pcapng version {major}.{minor} is not 1.x", offset=offset + 12)
         read_options(block, 24, offset, self._layout.prefix, {})
         self._first = len(self.interfaces)
-        self._read_on()
+        self._stretches.use(Section(True, self._layout.prefix == ">", (), self._first))
 
     def _add_interface(self, block: bytes, offset: int) -> None:
         link_type, _, snaplen = self._layout.interface.unpack_from(block, 8)
         options = read_options(block, 16, offset, self._layout.prefix, _INTERFACE_NUMBERS)
-        self.interfaces.append(_interface(link_type, snaplen, options, self._layout, offset))
-        self._read_on()
-
-    def _read_on(self) -> None:
-        """Read what follows by the interfaces of this section."""
-        interfaces = tuple(map(section_interface, self.interfaces[self._first :]))
-        self._stretches.use(Section(True, self._layout.prefix == ">", interfaces, self._first))
+        interface = _interface(link_type, snaplen, options, self._layout, offset)
+        self.interfaces.append(interface)
+        self._stretches.add_interface(interface)
 
     def _unsound(self, kind: int, block: bytes, offset: int) -> CaptureError:
         """Why the packet in a block cannot be read."""

@@ -130,14 +130,20 @@ class Capture:
                 yield DecapsulatedRecord(batch, row)
 
     def decap_batches(
-        self, policy: DecapPolicy | None = None, vni: int | Iterable[int] | None = None
+        self,
+        policy: DecapPolicy | None = None,
+        vni: int | Iterable[int] | None = None,
+        columns: Literal["all", "brief"] = "all",
     ) -> Iterator[CaptureBatch]:
-        """The same in bulk: all records in order, with what decapsulation says of each, in batches of one link type."""
+        """The same in bulk: all records in order, with what decapsulation says of each, in batches of one link type.
+
+        *columns*: as `decap_batch` takes it.
+        """
         chosen = with_vnis(self.policy if policy is None else policy, vni)
         stats = CaptureStats()
         try:
             for records in self.batches():
-                yield _judged(records, chosen, stats)
+                yield _judged(records, chosen, stats, columns)
         except CaptureError as error:
             stats.error = error
         self._stats = stats
@@ -227,10 +233,12 @@ def with_vnis(policy: DecapPolicy, vni: int | Iterable[int] | None) -> DecapPoli
     return wanted if policy.vnis is None else policy.replace(vnis=policy.vnis & wanted.vnis)
 
 
-def _judged(records: RecordBatch, policy: DecapPolicy, stats: CaptureStats) -> CaptureBatch:
+def _judged(
+    records: RecordBatch, policy: DecapPolicy, stats: CaptureStats, columns: Literal["all", "brief"]
+) -> CaptureBatch:
     """Decapsulate *records*, and count them."""
     start = start_of(records.link_type)
-    result = decap_batch(records.frames, policy=policy, start=start)
+    result = decap_batch(records.frames, policy=policy, start=start, columns=columns)
     stats.count(result)
     if start is None:
         stats.unsupported_link_types[records.link_type] += len(records)

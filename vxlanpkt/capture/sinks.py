@@ -19,7 +19,7 @@ from vxlanpkt.capture.sources import CHUNK, File
 from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
 _Compressor = Callable[[Any], Any]
 
@@ -73,7 +73,7 @@ class Sink:
             self._file = self._compressor(file)
             self._opened.callback(self._file.close)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Buffer) -> None:
         """Write all of *data*."""
         if self._file is None and self._temporary is not None:
             self._use(self._temporary.open("ab"))

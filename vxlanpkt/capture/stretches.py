@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sources import Source
-from vxlanpkt.kernel import hold_section, new_buffer, read_records
+from vxlanpkt.kernel import add_interface, hold_section, new_buffer, read_records
 from vxlanpkt.kernel.contract import RECORD_LAYOUT, Section, SectionInterface, Stop
 
 ROWS = 4096
@@ -38,8 +38,12 @@ class Stretches:
 
     def use(self, section: Section) -> None:
         """Read what follows in another way."""
-        self._section = section
+        self._big_endian = section.big_endian
         self._held = hold_section(section)
+
+    def add_interface(self, interface: Interface) -> None:
+        """Read packets of one more interface of the section."""
+        add_interface(self._held, section_interface(interface))
 
     def batches(self, interfaces: Sequence[Interface]) -> Iterator[RecordBatch]:
         """Batches of records, up to what is none or the end of the source."""
@@ -49,7 +53,7 @@ class Stretches:
             found = read_records(source.buffer, source.begin, source.end, self._held, out)
             if found.rows:
                 yield RecordBatch(
-                    out, found.rows, found.link_type, source.view, interfaces, self._first, self._section.big_endian
+                    out, found.rows, found.link_type, source.view, interfaces, self._first, self._big_endian
                 )
                 self._first += found.rows
             source.move_to(found.position)

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x91B1657F
+#define VXLANPKT_CONTRACT 0xB3AE1302
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -146,6 +146,7 @@ enum vxlanpkt_encap_mode { ENCAP_MODE_COPY = 0, ENCAP_MODE_IN_PLACE = 1, ENCAP_M
 #define VXLANPKT_NO_ECN 255
 #define VXLANPKT_NO_LINK_TYPE 65535
 #define VXLANPKT_NO_TUNNEL 4294967295
+#define VXLANPKT_NO_INTERFACE 4294967295
 #define VXLANPKT_NO_KEY -1
 #define VXLANPKT_LARGEST_HEADER 80
 #define VXLANPKT_WALK_ROWS 16
@@ -328,6 +329,40 @@ struct vxlanpkt_stretch {
     uint32_t link_type;
 };
 
+/* contract.Packets: what may be put into a capture file. link_types, vnis, options_lengths and timed may be NULL: all are
+ * Ethernet, nobody asks for the VNI, there are no options, and every one has a timestamp. */
+struct vxlanpkt_packets {
+    const uint8_t *data;
+    uint64_t size;
+    const uint64_t *offsets;
+    const uint32_t *lengths;
+    const uint32_t *original_lengths;
+    const uint16_t *link_types;
+    const uint32_t *vnis;
+    const uint64_t *timestamps;
+    const uint32_t *interfaces;
+    const uint32_t *options_lengths;
+    const uint8_t *timed;
+    uint64_t rows;
+};
+
+/* contract.Target: the file that they are put into. The numbers of its interfaces are pcapng's. */
+struct vxlanpkt_target {
+    const uint32_t *ethernet;
+    const uint32_t *raw;
+    uint64_t interface_count;
+    uint64_t units;
+    uint32_t link_type;
+    uint8_t pcapng;
+};
+
+/* contract.Written. */
+struct vxlanpkt_written {
+    uint64_t position;
+    uint64_t size;
+    uint32_t stop;
+};
+
 /* Entry points. Those over batches return the count of rows that are OK, or one of these. They never allocate, and
  * write every element of every column.
  *
@@ -355,3 +390,8 @@ uint32_t vxlanpkt_flow_hash(const uint8_t *data, uint64_t size, uint32_t symmetr
 uint32_t vxlanpkt_sum(const uint8_t *data, uint64_t size);
 struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begin, uint64_t end,
                                               const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows);
+uint64_t vxlanpkt_choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out);
+void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, uint32_t *spare, uint64_t count);
+struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *packets,
+                                             const struct vxlanpkt_target *target, const uint32_t *chosen,
+                                             uint64_t position, uint64_t count, uint8_t *out, uint64_t size);

@@ -55,4 +55,6 @@ encap_one, clears_df, flow_hash = _chosen.encap_one, _chosen.clears_df, _chosen.
 internet_checksum, transport_checksum = _chosen.internet_checksum, _chosen.transport_checksum
 walk, scan = _chosen.walk, _chosen.scan
 decap, encap, total_length = _chosen.decap, _chosen.encap, _chosen.total_length
-hold_section, read_records = _chosen.hold_section, _chosen.read_records
+hold_section, add_interface, read_records = _chosen.hold_section, _chosen.add_interface, _chosen.read_records
+hold_packets, hold_target = _chosen.hold_packets, _chosen.hold_target
+choose_rows, sort_rows, put_records = _chosen.choose_rows, _chosen.sort_rows, _chosen.put_records

@@ -24,10 +24,14 @@ from vxlanpkt.kernel.contract import (
     EncapMode,
     EncapRecipe,
     FlowLabel,
+    Packets,
     Section,
+    SectionInterface,
     Stretch,
+    Target,
     UDPChecksum,
     Underlay,
+    Written,
 )
 from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
 
@@ -204,15 +208,31 @@ def hold_ports(ports: Mapping[int, int]) -> Any:
 def hold_section(section: Section) -> Held:
     """What the records of a capture file are read by, held."""
     held = ffi.new("struct vxlanpkt_section *")
-    interfaces = ffi.new("struct vxlanpkt_interface[]", len(section.interfaces))
-    for to, interface in zip(interfaces, section.interfaces, strict=True):
-        to.units = interface.units if interface.units <= FINEST_UNITS else 0
-        to.offset, to.link_type = interface.offset, interface.link_type
-        to.snaplen, to.fcslen = interface.snaplen, interface.fcslen
-    held.interfaces, held.count = interfaces, len(interfaces)
     held.first, held.limit = section.first, section.limit
     held.pcapng, held.big_endian = section.pcapng, section.big_endian
-    return Held(held, interfaces)
+    whole = Held(held, [ffi.new("struct vxlanpkt_interface[]", _FEW_INTERFACES)])
+    held.interfaces = whole.kept[0]
+    for interface in section.interfaces:
+        add_interface(whole, interface)
+    return whole
+
+
+_FEW_INTERFACES = 4
+
+
+def add_interface(section: Held, interface: SectionInterface) -> None:
+    """Add an interface to a section that is held: a file may have as many as it has blocks."""
+    held, (interfaces,) = section
+    count = held.count
+    if count == len(interfaces):
+        grown = ffi.new("struct vxlanpkt_interface[]", 2 * count)
+        ffi.memmove(grown, interfaces, ffi.sizeof(interfaces))
+        section.kept[0] = held.interfaces = interfaces = grown
+    to = interfaces[count]
+    to.units = interface.units if interface.units <= FINEST_UNITS else 0
+    to.offset, to.link_type = interface.offset, interface.link_type
+    to.snaplen, to.fcslen = interface.snaplen, interface.fcslen
+    held.count = count + 1
 
 
 # -- one frame
@@ -352,3 +372,58 @@ def read_records(buffer: Any, begin: int, end: int, section: Held, out: Any) -> 
         buffer, begin, min(end, len(buffer)), section[0], out, len(out) // RECORD_LAYOUT.row_size
     )
     return Stretch(found.rows, found.position, found.needed, found.stop, found.link_type)
+
+
+def hold_packets(packets: Packets) -> Held:
+    """What may be put into a capture file, held."""
+    held = ffi.new("struct vxlanpkt_packets *")
+    kept = [memoryview(column) if column is not None else None for column in packets]  # type: ignore[arg-type]
+    for name, kind, view in zip(Packets._fields, _PACKET_KINDS, kept, strict=True):
+        if view is not None:
+            setattr(held, name, _pointer(kind, view))
+    held.size = packets.data.nbytes
+    held.rows = min(len(column) for column in packets[1:] if column is not None)
+    return Held(held, kept)
+
+
+_PACKET_KINDS = (
+    "uint8_t *", "uint64_t *", "uint32_t *", "uint32_t *", "uint16_t *", "uint32_t *", "uint64_t *", "uint32_t *",
+    "uint32_t *", "uint8_t *",
+)  # fmt: skip
+
+
+def hold_target(target: Target) -> Held:
+    """The capture file that packets are put into, held."""
+    held = ffi.new("struct vxlanpkt_target *")
+    kept = [memoryview(numbers) for numbers in (target.ethernet, target.raw)]  # type: ignore[arg-type]
+    held.ethernet, held.raw = (_pointer("uint32_t *", numbers) for numbers in kept)
+    held.interface_count = min(map(len, kept))
+    held.units, held.link_type, held.pcapng = target.units, target.link_type, target.pcapng
+    return Held(held, kept)
+
+
+def choose_rows(status: memoryview, wanted: memoryview | None, out: Any) -> int:
+    """Put the numbers of the rows that are OK, and wanted if anybody says which those are, into *out* (uint32)."""
+    rows = min(len(status), len(out) // 4, *(() if wanted is None else (len(wanted),)))
+    chosen = _NULL if wanted is None else _from_buffer("uint8_t[]", wanted)
+    return lib.vxlanpkt_choose_rows(  # type: ignore[no-any-return]
+        _from_buffer("uint8_t[]", status), chosen, rows, ffi.cast("uint32_t *", out)
+    )
+
+
+def sort_rows(vnis: memoryview, chosen: Any, count: int) -> None:
+    """Sort the first *count* of the chosen rows by their VNI, those of one VNI in the order in which they are."""
+    count = min(count, len(chosen) // 4)
+    spare = _new_uncleared("uint32_t[]", count)
+    lib.vxlanpkt_sort_rows(
+        _from_buffer("uint32_t[]", vnis), len(vnis), ffi.cast("uint32_t *", chosen), spare, count
+    )  # fmt: skip
+
+
+def put_records(packets: Held, target: Held, chosen: Any, position: int, count: int, out: Any) -> Written:
+    """Put the chosen rows from *position* on, of *count*, into *out*, while they are of one VNI."""
+    count = min(count, len(chosen) // 4)
+    done = lib.vxlanpkt_put_records(
+        packets[0], target[0], ffi.cast("uint32_t *", chosen), position, count, out, len(out)
+    )  # fmt: skip
+    return Written(done.position, done.size, done.stop)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0x91B1657F  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0xB3AE1302  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -381,3 +381,48 @@ class Stretch(NamedTuple):
     needed: int  # how many bytes the next one takes from there on
     stop: int
     link_type: int  # of all of them
+
+
+NO_INTERFACE = 0xFFFFFFFF  # in a table of interfaces: it is not declared
+
+
+class Packets(NamedTuple):
+    """What may be put into a capture file: a column for each fact.
+
+    What is None is Ethernet for link types, no options, a timestamp for every one, and VNIs that nobody asks for.
+    """
+
+    data: memoryview
+    offsets: Sequence[int]
+    lengths: Sequence[int]
+    original_lengths: Sequence[int]
+    link_types: Sequence[int] | None
+    vnis: Sequence[int] | None  # where each file takes packets of one alone
+    timestamps: Sequence[int]  # in the units of the file, or of the interface in it
+    interfaces: Sequence[int]
+    options_lengths: Sequence[int] | None
+    timed: Sequence[int] | None
+
+
+class Target(NamedTuple):
+    """The capture file that they are put into, whose numbers are little-endian."""
+
+    pcapng: bool
+    units: int = 1_000_000_000  # of pcap: timestamp units in a second, a million or a milliard
+    link_type: int = 1  # of pcap
+    # Of pcapng: uint32, the number of each interface in the file, as one of Ethernet and as one of bare IP;
+    # NO_INTERFACE where it is not declared. They may change between calls.
+    ethernet: Sequence[int] = array("I")
+    raw: Sequence[int] = array("I")
+
+
+class Written(NamedTuple):
+    """Records that were put: up to which of the chosen rows, in how many bytes, and why no more.
+
+    `stop`: CUT at the end, FULL where there is no more room or the next row is of another VNI, LOOK where it is not
+    written here.
+    """
+
+    position: int
+    size: int
+    stop: int

@@ -31,13 +31,19 @@ from vxlanpkt.kernel.contract import (
     EncapMode,
     EncapRecipe,
     Frames,
+    Packets,
     Section,
+    SectionInterface,
+    Target,
     Underlay,
 )
 from vxlanpkt.kernel.decapsulation import decap_row
 from vxlanpkt.kernel.records import read_records as read_records
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk
+from vxlanpkt.kernel.writing import choose_rows as choose_rows
+from vxlanpkt.kernel.writing import put_records as put_records
+from vxlanpkt.kernel.writing import sort_rows as sort_rows
 
 NAME = "python"
 _NOT_KNOWN = Underlay()
@@ -90,7 +96,23 @@ def hold_ports(ports: Mapping[int, int]) -> Mapping[int, int]:
 
 def hold_section(section: Section) -> Section:
     """What the records of a capture file are read by, held."""
-    return section
+    return section._replace(interfaces=list(section.interfaces))
+
+
+def add_interface(section: Section, interface: SectionInterface) -> None:
+    """Add an interface to a section that is held: a file may have as many as it has blocks."""
+    assert isinstance(section.interfaces, list)  # as it is held
+    section.interfaces.append(interface)
+
+
+def hold_packets(packets: Packets) -> Packets:
+    """What may be put into a capture file, held."""
+    return packets
+
+
+def hold_target(target: Target) -> Target:
+    """The capture file that packets are put into, held."""
+    return target
 
 
 # -- one frame

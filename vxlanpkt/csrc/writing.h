@@ -1,0 +1,122 @@
+/* Packets put into capture files: the twin of kernel/writing.py, which says what is left to the caller.
+ */
+
+enum { ENHANCED_FRAME = PACKET_DATA + 4 };
+
+INLINE void put32(uint8_t *at, uint32_t value) { store32(at, turned(value)); }
+
+/* The rows that are OK, and wanted if anybody says which those are. */
+INLINE uint64_t choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out)
+{
+    uint64_t count = 0;
+    for (uint64_t row = 0; row < rows; row++) {
+        out[count] = (uint32_t)row;
+        count += status[row] == REASON_OK && (!wanted || wanted[row]);
+    }
+    return count;
+}
+
+/* Sort rows by 12 bits of their VNI, those that are equal in the order in which they are. */
+static void sort_by(const uint32_t *vnis, const uint32_t *from, uint32_t *to, uint64_t count, uint32_t shift)
+{
+    uint32_t ends[4096] = {0};
+    uint32_t end = 0;
+    for (uint64_t at = 0; at < count; at++)
+        ends[vnis[from[at]] >> shift & 4095]++;
+    for (uint32_t digit = 0; digit < 4096; digit++) {
+        uint32_t begin = end;
+        end += ends[digit];
+        ends[digit] = begin;
+    }
+    for (uint64_t at = 0; at < count; at++)
+        to[ends[vnis[from[at]] >> shift & 4095]++] = from[at];
+}
+
+/* One packet to be written: where it is, and what its record says. */
+struct outgoing {
+    const uint8_t *data;
+    uint64_t timestamp;
+    uint32_t length, original, interface;
+    bool raw;
+};
+
+/* Read a row; false where it is not a packet as this file takes them without more ado. */
+INLINE bool read_outgoing(const struct vxlanpkt_packets *packets, const struct vxlanpkt_target *target, uint64_t row,
+                          uint64_t units, struct outgoing *packet)
+{
+    if (row >= packets->rows)
+        return false;
+    uint64_t offset = ((const volatile item64 *)packets->offsets)[row];
+    uint32_t length = ((const volatile item32 *)packets->lengths)[row];
+    uint32_t link_type = packets->link_types ? packets->link_types[row] : ETHERNET_LINK;
+    if (offset > packets->size || length > packets->size - offset)
+        return false;
+    packet->data = packets->data + offset;
+    packet->length = length;
+    packet->original = ((const item32 *)packets->original_lengths)[row];
+    packet->timestamp = ((const item64 *)packets->timestamps)[row];
+    if (!target->pcapng)
+        return link_type == target->link_type && packet->timestamp / units <= UINT32_MAX;
+    uint32_t interface = ((const item32 *)packets->interfaces)[row];
+    if ((packets->timed && !packets->timed[row]) || (packets->options_lengths && packets->options_lengths[row])
+        || interface >= target->interface_count || (link_type != ETHERNET_LINK && link_type != RAW_LINK))
+        return false;
+    packet->interface = (link_type == RAW_LINK ? target->raw : target->ethernet)[interface];
+    return packet->interface != VXLANPKT_NO_INTERFACE;
+}
+
+INLINE uint64_t put_pcap(uint8_t *at, const struct outgoing *packet, uint64_t units)
+{
+    put32(at, (uint32_t)(packet->timestamp / units));
+    put32(at + 4, (uint32_t)(packet->timestamp % units));
+    put32(at + 8, packet->length);
+    put32(at + 12, packet->original);
+    memcpy(at + PCAP_HEAD, packet->data, packet->length);
+    return PCAP_HEAD + (uint64_t)packet->length;
+}
+
+INLINE uint64_t put_enhanced(uint8_t *at, const struct outgoing *packet)
+{
+    uint64_t padded = ((uint64_t)packet->length + 3) / 4 * 4, size = ENHANCED_FRAME + padded;
+    put32(at, BLOCK_ENHANCED);
+    put32(at + 4, (uint32_t)size);
+    put32(at + 8, packet->interface);
+    put32(at + 12, (uint32_t)(packet->timestamp >> 32));
+    put32(at + 16, (uint32_t)packet->timestamp);
+    put32(at + 20, packet->length);
+    put32(at + 24, packet->original);
+    memcpy(at + PACKET_DATA, packet->data, packet->length);
+    memset(at + PACKET_DATA + packet->length, 0, padded - packet->length);
+    put32(at + size - 4, (uint32_t)size);
+    return size;
+}
+
+INLINE struct vxlanpkt_written put_records(const struct vxlanpkt_packets *packets,
+                                           const struct vxlanpkt_target *target, const uint32_t *chosen,
+                                           uint64_t position, uint64_t count, uint8_t *out, uint64_t size,
+                                           uint64_t units)
+{
+    struct vxlanpkt_written done = {position, 0, STOP_FULL};
+    const uint32_t vni = packets->vnis && position < count && chosen[position] < packets->rows
+                             ? ((const item32 *)packets->vnis)[chosen[position]]
+                             : 0;
+    for (; done.position < count; done.position++) {
+        struct outgoing packet;
+        uint64_t row = chosen[done.position];
+        done.stop = STOP_LOOK;
+        if (!read_outgoing(packets, target, row, units, &packet))
+            return done;
+        done.stop = STOP_FULL;
+        if (packets->vnis && ((const item32 *)packets->vnis)[row] != vni)
+            return done;
+        if (size - done.size < ENHANCED_FRAME + 3 + (uint64_t)packet.length) {
+            if (!done.size)
+                done.stop = STOP_LOOK; /* there never is so much room */
+            return done;
+        }
+        done.size += target->pcapng ? put_enhanced(out + done.size, &packet)
+                                    : put_pcap(out + done.size, &packet, units);
+    }
+    done.stop = STOP_CUT;
+    return done;
+}

@@ -1,0 +1,96 @@
+"""Packets put into capture files: chosen rows, as records of pcap or Enhanced Packet Blocks of pcapng.
+
+Written here is what needs no more than its columns say. At what does (options, a time that the file cannot hold, an
+interface that is not declared, another link type than the file's) writing stops for the caller to see to that row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+from typing import Any
+
+from vxlanpkt.kernel.contract import NO_INTERFACE, Packets, Stop, Target, Written
+
+_RECORD, _BLOCK, _WORD = Struct("<IIII"), Struct("<IIIIIII"), Struct("<I")
+_ENHANCED, _ETHERNET, _RAW = 6, 1, 101
+_LARGEST_FRAME = 32 + 3  # what any record adds to its data
+
+
+def choose_rows(status: Sequence[int], wanted: Sequence[int] | None, out: Any) -> int:
+    """Put the numbers of the rows that are OK, and wanted if anybody says which those are, into *out* (uint32)."""
+    column = memoryview(out).cast("I")
+    count = 0
+    for row, reason in enumerate(status):
+        if not reason and (wanted is None or wanted[row]):
+            column[count] = row
+            count += 1
+    return count
+
+
+def sort_rows(vnis: Sequence[int], chosen: Any, count: int) -> None:
+    """Sort the first *count* of the chosen rows by their VNI, those of one VNI in the order in which they are."""
+    column = memoryview(chosen).cast("I")
+    for at, row in enumerate(sorted(column[:count], key=vnis.__getitem__)):
+        column[at] = row
+
+
+def put_records(packets: Packets, target: Target, chosen: Any, position: int, count: int, out: Any) -> Written:
+    """Put the chosen rows from *position* on, of *count*, into *out*, while they are of one VNI."""
+    rows = memoryview(chosen).cast("I")
+    into = memoryview(out)
+    size, vni = 0, None
+    while position < count:
+        row = rows[position]
+        record = _record(packets, target, row)
+        if record is None:
+            return Written(position, size, Stop.LOOK)
+        if packets.vnis is not None:
+            if vni is not None and packets.vnis[row] != vni:
+                return Written(position, size, Stop.FULL)
+            vni = packets.vnis[row]
+        if len(into) - size < _LARGEST_FRAME + packets.lengths[row]:
+            return Written(position, size, Stop.FULL if size else Stop.LOOK)
+        into[size : size + len(record)] = record
+        size += len(record)
+        position += 1
+    return Written(position, size, Stop.CUT)
+
+
+def _record(packets: Packets, target: Target, row: int) -> bytes | None:
+    """The record of a row, or None if it is not written here."""
+    if row >= len(packets.offsets):
+        return None
+    offset, length = packets.offsets[row], packets.lengths[row]
+    if offset > len(packets.data) or length > len(packets.data) - offset:
+        return None
+    data = bytes(packets.data[offset : offset + length])
+    original, timestamp = packets.original_lengths[row], packets.timestamps[row]
+    link_type = _ETHERNET if packets.link_types is None else packets.link_types[row]
+    if target.pcapng:
+        return _enhanced(packets, target, row, link_type, timestamp, data, original)
+    seconds, fraction = divmod(timestamp, target.units)
+    if link_type != target.link_type or seconds >> 32:
+        return None
+    return _RECORD.pack(seconds, fraction, length, original) + data
+
+
+def _enhanced(
+    packets: Packets, target: Target, row: int, link_type: int, timestamp: int, data: bytes, original: int
+) -> bytes | None:
+    numbers = {_ETHERNET: target.ethernet, _RAW: target.raw}.get(link_type)
+    interface = packets.interfaces[row]
+    if (
+        (packets.timed is not None and not packets.timed[row])
+        or (packets.options_lengths is not None and packets.options_lengths[row])
+        or numbers is None
+        or interface >= len(numbers)
+        or numbers[interface] == NO_INTERFACE
+    ):
+        return None
+    padded = data + bytes(-len(data) % 4)
+    size = 32 + len(padded)
+    head = _BLOCK.pack(
+        _ENHANCED, size, numbers[interface], timestamp >> 32, timestamp & 0xFFFFFFFF, len(data), original
+    )  # fmt: skip
+    return head + padded + _WORD.pack(size)
