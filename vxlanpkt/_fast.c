@@ -25,6 +25,7 @@
 #include "csrc/decap_batch.h"
 #include "csrc/encap_batch.h"
 #include "csrc/records.h"
+#include "csrc/grouping.h"
 
 /* -- decapsulation */
 
@@ -146,4 +147,60 @@ struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begi
                                               const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows)
 {
     return read_records(data, smaller(begin, end), end, section, out, rows);
+}
+
+/* -- groups */
+
+int64_t vxlanpkt_group(const struct vxlanpkt_rows *rows, uint64_t first, struct vxlanpkt_groups *groups)
+{
+    struct group_table table;
+    if (shares_groups(groups, rows))
+        return VXLANPKT_OVERLAP;
+    if (!are_sound(rows, groups->key_size))
+        return VXLANPKT_WRONG_COLUMNS;
+    if (!open_table(groups, &table))
+        return VXLANPKT_NO_SPACE;
+    return (int64_t)group_rows(rows, first, groups, table);
+}
+
+int64_t vxlanpkt_move_groups(const struct vxlanpkt_groups *from, struct vxlanpkt_groups *to)
+{
+    struct group_table old, new;
+    to->count = 0;
+    if (from && overlap(from->memory, from->size, to->memory, to->size))
+        return VXLANPKT_OVERLAP;
+    if (from && from->key_size != to->key_size)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (!open_table(to, &new) || (from && (!open_table(from, &old) || old.capacity > new.capacity)))
+        return VXLANPKT_NO_SPACE;
+    move_groups(from ? &old : NULL, &new);
+    to->count = from ? from->count : 0;
+    return (int64_t)to->count;
+}
+
+int64_t vxlanpkt_find_groups(const struct vxlanpkt_groups *groups, const struct vxlanpkt_column *keys, uint8_t *out,
+                             uint64_t size)
+{
+    struct group_table table;
+    if (overlap(out, size, keys->data, keys->size) || overlap(out, size, groups->memory, groups->size))
+        return VXLANPKT_OVERLAP;
+    if (!keys->width || keys->width != groups->key_size)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (!open_table(groups, &table) || size / 4 < keys->size / keys->width)
+        return VXLANPKT_NO_SPACE;
+    put_numbers(&table, groups->secrets, keys, out);
+    return (int64_t)(keys->size / keys->width);
+}
+
+int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width, uint8_t *out, uint64_t size)
+{
+    uint64_t rows = timestamps->size / 8;
+    if (timestamps->width != 8 || width <= 0)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (overlap(out, size, timestamps->data, timestamps->size))
+        return VXLANPKT_OVERLAP;
+    if (size / 8 < rows)
+        return VXLANPKT_NO_SPACE;
+    put_buckets(timestamps->data, rows, width, out);
+    return (int64_t)rows;
 }

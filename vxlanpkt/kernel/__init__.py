@@ -56,3 +56,5 @@ internet_checksum, transport_checksum = _chosen.internet_checksum, _chosen.trans
 walk, scan = _chosen.walk, _chosen.scan
 decap, encap, total_length = _chosen.decap, _chosen.encap, _chosen.total_length
 hold_section, read_records = _chosen.hold_section, _chosen.read_records
+hold_counted, new_groups, entries = _chosen.hold_counted, _chosen.new_groups, _chosen.entries
+group, move_groups, find_groups, bucket = _chosen.group, _chosen.move_groups, _chosen.find_groups, _chosen.bucket
