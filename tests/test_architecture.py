@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.options",),
     ("kernel.outer",),
     ("kernel.inner",),
-    ("kernel.hashing",),
+    ("kernel.hashing", "kernel.grouping"),
     ("kernel.records",),
     ("kernel.decapsulation", "kernel.encapsulation"),
     ("kernel.python",),
@@ -48,7 +48,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("policy", "tunnel"),
     ("decapsulation",),
     ("batch", "explanation"),
-    ("bulk",),
+    ("bulk", "grouping"),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
 WINGS = ("capture", "analysis", "overlay", "cni", "strategies", "cli")

@@ -26,6 +26,7 @@
 #include "csrc/encap_batch.h"
 #include "csrc/records.h"
 #include "csrc/writing.h"
+#include "csrc/grouping.h"
 
 /* -- decapsulation */
 
@@ -151,7 +152,7 @@ struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begi
 
 uint64_t vxlanpkt_choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out)
 {
-    return choose_rows(status, wanted, rows, out);
+    return put_chosen(status, wanted, rows, out);
 }
 
 void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, uint32_t *spare, uint64_t count)
@@ -171,4 +172,60 @@ struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *pack
     if (target->units == 1000000)
         return put_records(packets, target, chosen, position, count, out, size, 1000000);
     return put_records(packets, target, chosen, position, count, out, size, NANOSECONDS);
+}
+
+/* -- groups */
+
+int64_t vxlanpkt_group(const struct vxlanpkt_rows *rows, uint64_t first, struct vxlanpkt_groups *groups)
+{
+    struct group_table table;
+    if (shares_groups(groups, rows))
+        return VXLANPKT_OVERLAP;
+    if (!are_sound(rows, groups->key_size))
+        return VXLANPKT_WRONG_COLUMNS;
+    if (!open_table(groups, &table))
+        return VXLANPKT_NO_SPACE;
+    return (int64_t)group_rows(rows, first, groups, table);
+}
+
+int64_t vxlanpkt_move_groups(const struct vxlanpkt_groups *from, struct vxlanpkt_groups *to)
+{
+    struct group_table old, new;
+    to->count = 0;
+    if (from && overlap(from->memory, from->size, to->memory, to->size))
+        return VXLANPKT_OVERLAP;
+    if (from && from->key_size != to->key_size)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (!open_table(to, &new) || (from && (!open_table(from, &old) || old.capacity > new.capacity)))
+        return VXLANPKT_NO_SPACE;
+    move_groups(from ? &old : NULL, &new);
+    to->count = from ? from->count : 0;
+    return (int64_t)to->count;
+}
+
+int64_t vxlanpkt_find_groups(const struct vxlanpkt_groups *groups, const struct vxlanpkt_column *keys, uint8_t *out,
+                             uint64_t size)
+{
+    struct group_table table;
+    if (overlap(out, size, keys->data, keys->size) || overlap(out, size, groups->memory, groups->size))
+        return VXLANPKT_OVERLAP;
+    if (!keys->width || keys->width != groups->key_size)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (!open_table(groups, &table) || size / 4 < keys->size / keys->width)
+        return VXLANPKT_NO_SPACE;
+    put_numbers(&table, groups->secrets, keys, out);
+    return (int64_t)(keys->size / keys->width);
+}
+
+int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width, uint8_t *out, uint64_t size)
+{
+    uint64_t rows = timestamps->size / 8;
+    if (timestamps->width != 8 || width <= 0)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (overlap(out, size, timestamps->data, timestamps->size))
+        return VXLANPKT_OVERLAP;
+    if (size / 8 < rows)
+        return VXLANPKT_NO_SPACE;
+    put_buckets(timestamps->data, rows, width, out);
+    return (int64_t)rows;
 }

@@ -7,7 +7,7 @@ from enum import IntEnum, IntFlag
 import pytest
 
 from vxlanpkt import Note, Reason
-from vxlanpkt.kernel import contract, spans
+from vxlanpkt.kernel import contract, grouping, spans
 
 fastlib = pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 ffi, lib = fastlib.ffi, fastlib.lib
@@ -52,6 +52,10 @@ def test_constants() -> None:
     assert lib.VXLANPKT_NO_KEY == spans.NO_KEY
     assert lib.VXLANPKT_NO_SPACE == contract.NO_SPACE
     assert lib.VXLANPKT_OVERLAP == contract.OVERLAP
+    assert lib.VXLANPKT_WRONG_COLUMNS == contract.WRONG_COLUMNS
+    assert lib.VXLANPKT_NO_GROUP == contract.NO_GROUP
+    assert lib.VXLANPKT_LARGEST_KEY == grouping.LARGEST_KEY
+    assert lib.VXLANPKT_KEY_COLUMNS == grouping.KEY_COLUMNS
 
 
 def test_record() -> None:

@@ -15,7 +15,7 @@ from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.records import Interface, Record
 from vxlanpkt.capture.sources import File, Origin, Source
-from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.capture.stats import BatchCounter, CaptureStats
 from vxlanpkt.decapsulation import decap
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
@@ -140,15 +140,18 @@ class Capture:
         *columns*: as `decap_batch` takes it.
         """
         chosen = with_vnis(self.policy if policy is None else policy, vni)
-        stats = CaptureStats()
+        counter, fault = BatchCounter(), None
         try:
             for records in self.batches():
-                yield _judged(records, chosen, stats, columns)
+                start = start_of(records.link_type)
+                result = decap_batch(records.frames, policy=chosen, start=start, columns=columns)
+                counter.add(result, records.link_type)
+                yield CaptureBatch(records, result, start)
         except CaptureError as error:
-            stats.error = error
-        self._stats = stats
-        if stats.error is not None:
-            raise stats.error
+            fault = error
+        self._stats = counter.finish(fault)
+        if fault is not None:
+            raise fault
 
     @property
     def stats(self) -> CaptureStats:
@@ -231,15 +234,3 @@ def with_vnis(policy: DecapPolicy, vni: int | Iterable[int] | None) -> DecapPoli
     wanted = policy.replace(vnis=(vni,) if isinstance(vni, int) else vni)
     assert wanted.vnis is not None
     return wanted if policy.vnis is None else policy.replace(vnis=policy.vnis & wanted.vnis)
-
-
-def _judged(
-    records: RecordBatch, policy: DecapPolicy, stats: CaptureStats, columns: Literal["all", "brief"]
-) -> CaptureBatch:
-    """Decapsulate *records*, and count them."""
-    start = start_of(records.link_type)
-    result = decap_batch(records.frames, policy=policy, start=start, columns=columns)
-    stats.count(result)
-    if start is None:
-        stats.unsupported_link_types[records.link_type] += len(records)
-    return CaptureBatch(records, result, start)

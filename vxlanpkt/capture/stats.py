@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from vxlanpkt.batch import DecapBatch
 from vxlanpkt.errors import CaptureError, Reason
+from vxlanpkt.grouping import Groups
 
 
 @dataclass(slots=True)
@@ -34,19 +36,10 @@ class CaptureStats:
     unsupported_link_types: Counter[int] = field(default_factory=Counter)
     error: CaptureError | None = None
 
-    def count(self, result: DecapBatch) -> None:
-        """Count the records of a batch."""
-        self.records += len(result)
-        self.reasons.update(result.counts())
-        for row in result.accepted:
-            self.count_inner(result.vni[row], result.inner_length[row])
-
     def count_inner(self, vni: int, length: int) -> None:
         """Count one accepted record."""
         self.vxlan += 1
-        of_vni = self.vnis.get(vni)
-        if of_vni is None:
-            of_vni = self.vnis[vni] = VNIStats()
+        of_vni = self.vnis.setdefault(vni, VNIStats())
         of_vni.packets += 1
         of_vni.inner_bytes += length
 
@@ -61,3 +54,31 @@ class CaptureStats:
             },
             "reasons": {reason.name: count for reason, count in sorted(self.reasons.items())},
         }
+
+
+class BatchCounter:
+    """Counts a pass batch by batch."""
+
+    def __init__(self) -> None:
+        self._stats = CaptureStats()
+        self._vnis = Groups({"vni": "I"}, seed=os.urandom(16))
+
+    def add(self, result: DecapBatch, link_type: int) -> None:
+        """Count records, all of one link type."""
+        stats = self._stats
+        stats.records += len(result)
+        stats.reasons.update(result.counts())
+        if result.start is None:
+            stats.unsupported_link_types[link_type] += len(result)
+        self._vnis.add(len(result), [result.vni], lengths=result.inner_length, status=result.status)
+
+    def finish(self, error: CaptureError | None) -> CaptureStats:
+        """What was counted, up to the fault if there was one."""
+        stats, vnis = self._stats, self._vnis.columns()
+        stats.error = error
+        stats.vxlan = sum(vnis["packets"])
+        stats.vnis = {
+            vni: VNIStats(packets, inner_bytes)
+            for vni, packets, inner_bytes in zip(vnis["vni"], vnis["packets"], vnis["bytes"], strict=True)
+        }
+        return stats

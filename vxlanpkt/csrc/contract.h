@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xB3AE1302
+#define VXLANPKT_CONTRACT 0x4E6F256D
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -150,6 +150,9 @@ enum vxlanpkt_encap_mode { ENCAP_MODE_COPY = 0, ENCAP_MODE_IN_PLACE = 1, ENCAP_M
 #define VXLANPKT_NO_KEY -1
 #define VXLANPKT_LARGEST_HEADER 80
 #define VXLANPKT_WALK_ROWS 16
+#define VXLANPKT_LARGEST_KEY 64
+#define VXLANPKT_KEY_COLUMNS 16
+#define VXLANPKT_NO_GROUP 4294967295
 
 /* A batch: rows of one buffer. original_lengths may be NULL. */
 struct vxlanpkt_frames {
@@ -363,6 +366,36 @@ struct vxlanpkt_written {
     uint32_t stop;
 };
 
+/* A column of items that are `width` bytes wide, and its size in bytes. data is NULL where there is none. */
+struct vxlanpkt_column {
+    const uint8_t *data;
+    uint64_t size;
+    uint64_t width;
+};
+
+/* contract.Counted: rows that are to be counted by a key. Lengths have 32 bits, timestamps 64, flags 16, the others 8. */
+struct vxlanpkt_rows {
+    uint64_t count;
+    uint64_t key_columns;
+    struct vxlanpkt_column key[16];
+    struct vxlanpkt_column lengths;
+    struct vxlanpkt_column other_lengths;
+    struct vxlanpkt_column timestamps;
+    struct vxlanpkt_column flags;
+    struct vxlanpkt_column selected;
+    struct vxlanpkt_column status;
+};
+
+/* A table of groups: memory for `capacity` of them and for their index, and how many there are. */
+struct vxlanpkt_groups {
+    uint8_t *memory;
+    uint64_t size;
+    uint64_t capacity;
+    uint64_t count;
+    uint64_t key_size;
+    uint64_t secrets[10];
+};
+
 /* Entry points. Those over batches return the count of rows that are OK, or one of these. They never allocate, and
  * write every element of every column.
  *
@@ -370,6 +403,7 @@ struct vxlanpkt_written {
  * or ENCAP_COLUMNS; the bytes of encapsulated rows lie behind their columns. */
 #define VXLANPKT_NO_SPACE -1
 #define VXLANPKT_OVERLAP -2
+#define VXLANPKT_WRONG_COLUMNS -3
 
 int64_t vxlanpkt_decap(const struct vxlanpkt_frames *frames, uint32_t kind, const struct vxlanpkt_rules *rules,
                        uint32_t brief, uint8_t *out, uint64_t size);
@@ -395,3 +429,11 @@ void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, u
 struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *packets,
                                              const struct vxlanpkt_target *target, const uint32_t *chosen,
                                              uint64_t position, uint64_t count, uint8_t *out, uint64_t size);
+
+/* Count rows from the one numbered `first` on; returns the first one whose group there is no room for, or the number of
+ * rows. Behind it, groups are moved to a larger table (from NULL: a new one is made ready). */
+int64_t vxlanpkt_group(const struct vxlanpkt_rows *rows, uint64_t first, struct vxlanpkt_groups *groups);
+int64_t vxlanpkt_move_groups(const struct vxlanpkt_groups *from, struct vxlanpkt_groups *to);
+int64_t vxlanpkt_find_groups(const struct vxlanpkt_groups *groups, const struct vxlanpkt_column *keys, uint8_t *out,
+                             uint64_t size);
+int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width, uint8_t *out, uint64_t size);

@@ -6,7 +6,7 @@ enum { ENHANCED_FRAME = PACKET_DATA + 4 };
 INLINE void put32(uint8_t *at, uint32_t value) { store32(at, turned(value)); }
 
 /* The rows that are OK, and wanted if anybody says which those are. */
-INLINE uint64_t choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out)
+INLINE uint64_t put_chosen(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out)
 {
     uint64_t count = 0;
     for (uint64_t row = 0; row < rows; row++) {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from hashlib import shake_128
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from vxlanpkt.kernel.contract import (
     DF,
     FINEST_UNITS,
     RECORD_LAYOUT,
+    Counted,
     DecapRecord,
     DecapRules,
     ECNMode,
@@ -33,6 +35,7 @@ from vxlanpkt.kernel.contract import (
     Underlay,
     Written,
 )
+from vxlanpkt.kernel.grouping import entry_size
 from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
 
 NAME = "c"
@@ -42,6 +45,7 @@ _NULL = ffi.NULL
 _BYTES = ffi.typeof("uint8_t[]")
 _LARGEST_TUNNELS = 0xFFFFFFFF
 _NO_PORT = 0x10000
+_BYTES_OF_INDEX = 16  # for each group: two slots
 _UDP_PROTOCOL = 17
 _REASONS = {int(reason): reason for reason in Reason}
 
@@ -233,6 +237,42 @@ def add_interface(section: Held, interface: SectionInterface) -> None:
     to.offset, to.link_type = interface.offset, interface.link_type
     to.snaplen, to.fcslen = interface.snaplen, interface.fcslen
     held.count = count + 1
+
+
+def hold_counted(counted: Counted) -> Held:
+    """Rows that are to be counted, held."""
+    held = ffi.new("struct vxlanpkt_rows *")
+    kept: list[memoryview] = []
+    held.count, held.key_columns = counted.rows, len(counted.key)
+    for column, (view, width) in zip(held.key, counted.key, strict=False):
+        _put_column(column, view, width, kept)
+    for name in ("lengths", "other_lengths", "timestamps", "flags", "selected", "status"):
+        view = getattr(counted, name)
+        if view is not None:
+            _put_column(getattr(held, name), view, view.itemsize, kept)
+    return Held(held, kept)
+
+
+def _put_column(column: Any, view: memoryview, width: int, kept: list[memoryview]) -> None:
+    column.data, column.size, column.width = _pointer("uint8_t *", view), view.nbytes, width
+    kept.append(view)
+
+
+def new_groups(key_size: int, capacity: int, seed: bytes) -> Held:
+    """An empty table for so many groups, found by a hash that only those can foresee who know *seed*."""
+    groups = ffi.new("struct vxlanpkt_groups *")
+    memory = new_buffer(capacity * (entry_size(key_size) + _BYTES_OF_INDEX))
+    groups.memory, groups.size = memory, len(memory)
+    groups.capacity, groups.key_size = capacity, key_size
+    _buffer(groups.secrets)[:] = shake_128(seed).digest(ffi.sizeof(groups.secrets))
+    lib.vxlanpkt_move_groups(_NULL, groups)
+    return Held(groups, memory)
+
+
+def entries(groups: Held) -> memoryview:
+    """The groups that a table has, one behind the other."""
+    pointer, memory = groups
+    return view(memory)[: pointer.count * entry_size(pointer.key_size)]
 
 
 # -- one frame
@@ -427,3 +467,35 @@ def put_records(packets: Held, target: Held, chosen: Any, position: int, count: 
         packets[0], target[0], ffi.cast("uint32_t *", chosen), position, count, out, len(out)
     )  # fmt: skip
     return Written(done.position, done.size, done.stop)
+
+
+# -- groups
+
+
+def group(counted: Held, first: int, groups: Held) -> int:
+    """Count rows by their keys, from *first* on; returns the first one whose group has no room, or their number."""
+    return lib.vxlanpkt_group(counted[0], first, groups[0])  # type: ignore[no-any-return]
+
+
+def move_groups(old: Held, new: Held) -> int:
+    """Move all groups into an empty table that is larger; returns their number."""
+    return lib.vxlanpkt_move_groups(old[0], new[0])  # type: ignore[no-any-return]
+
+
+def find_groups(groups: Held, keys: memoryview, out: Any) -> int:
+    """Put the number of each key's group into *out*, as uint32; returns the number of keys."""
+    column = _column(keys, groups[0].key_size)
+    return lib.vxlanpkt_find_groups(groups[0], column[0], out, len(out))  # type: ignore[no-any-return]
+
+
+def bucket(timestamps: memoryview, width: int, out: Any) -> int:
+    """Put the number of the bucket of *width* nanoseconds that each time lies in into *out*, as int64."""
+    column = _column(timestamps, timestamps.itemsize)
+    return lib.vxlanpkt_bucket(column[0], width, out, len(out))  # type: ignore[no-any-return]
+
+
+def _column(view: memoryview, width: int) -> Held:
+    kept: list[memoryview] = []
+    column = ffi.new("struct vxlanpkt_column *")
+    _put_column(column, view, width, kept)
+    return Held(column, kept)

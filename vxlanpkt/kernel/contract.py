@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0xB3AE1302  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0x4E6F256D  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -211,11 +211,14 @@ RECORD_LAYOUT = Layout(RECORD_COLUMNS)
 NO_TIMESTAMP = -(1 << 63)
 FINEST_UNITS = 10**18  # a second of finer units has no place in a column of nanoseconds
 
-# What functions over batches return in place of a count: the output is too small, or overlaps the input.
-NO_SPACE, OVERLAP = -1, -2
+# What functions over batches return in place of a count: the output is too small, or overlaps the input; columns are
+# not as wide or as long as they have to be.
+NO_SPACE, OVERLAP, WRONG_COLUMNS = -1, -2, -3
 
 # In a column of tunnels: there is none for this row.
 NO_TUNNEL = 0xFFFFFFFF
+# In a column of groups: there is none with this key.
+NO_GROUP = 0xFFFFFFFF
 
 
 @dataclass(slots=True)
@@ -260,6 +263,24 @@ class Frames(NamedTuple):
     offsets: Sequence[int]
     lengths: Sequence[int]
     original_lengths: Sequence[int] | None
+
+
+class Counted(NamedTuple):
+    """Rows to be counted by a key, as the Python kernel holds them; the C kernel has a struct.
+
+    The key is made of columns, each as bytes and with the width of its items. Of the others any may be left out:
+    lengths are uint32 and summed up, timestamps int64, flags uint16 and united. Only rows count whose `selected` is
+    not 0, and whose `status` is OK.
+    """
+
+    rows: int
+    key: Sequence[tuple[memoryview, int]]
+    lengths: memoryview | None
+    other_lengths: memoryview | None
+    timestamps: memoryview | None
+    flags: memoryview | None
+    selected: memoryview | None
+    status: memoryview | None
 
 
 class Underlay(NamedTuple):

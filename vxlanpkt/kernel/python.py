@@ -9,14 +9,15 @@ themselves.
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from vxlanpkt.checksum import internet_checksum as internet_checksum
 from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
 from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel import encapsulation, hashing
+from vxlanpkt.kernel import encapsulation, grouping, hashing
 from vxlanpkt.kernel.contract import (
     BRIEF_COLUMNS,
     BRIEF_LAYOUT,
@@ -26,6 +27,8 @@ from vxlanpkt.kernel.contract import (
     NO_SPACE,
     NO_TUNNEL,
     OVERLAP,
+    WIDTHS,
+    Counted,
     DecapRecord,
     DecapRules,
     EncapMode,
@@ -113,6 +116,21 @@ def hold_packets(packets: Packets) -> Packets:
 def hold_target(target: Target) -> Target:
     """The capture file that packets are put into, held."""
     return target
+
+
+def hold_counted(counted: Counted) -> Counted:
+    """Rows that are to be counted, held."""
+    return counted
+
+
+def new_groups(key_size: int, capacity: int, seed: bytes) -> grouping.Groups:
+    """An empty table for so many groups. *seed* is what strangers must not know, where a kernel's own hash needs it."""
+    return grouping.Groups(key_size, capacity)
+
+
+def entries(groups: grouping.Groups) -> memoryview:
+    """The groups that a table has, one behind the other."""
+    return memoryview(groups.entries)[: len(groups.numbers) * grouping.entry_size(groups.key_size)]
 
 
 # -- one frame
@@ -290,3 +308,39 @@ def _row_header(
     if not _is_inside(frames, offset, length):
         return Reason.ROW_OUT_OF_RANGE
     return encapsulation.encap_header(frames.data, offset, offset + length, recipes[which], number)
+
+
+# -- groups
+
+
+def group(counted: Counted, first: int, groups: grouping.Groups) -> int:
+    """Count rows by their keys, from *first* on; returns the first one whose group has no room, or their number."""
+    keys = (column for column, _ in counted.key)
+    if _shares_memory(groups.entries, *counted, *keys):
+        return OVERLAP
+    return grouping.group(counted, first, groups)
+
+
+def move_groups(old: grouping.Groups, new: grouping.Groups) -> int:
+    """Move all groups into an empty table that is larger; returns their number."""
+    return OVERLAP if old is new else grouping.move_groups(old, new)
+
+
+def find_groups(groups: grouping.Groups, keys: memoryview, out: bytearray) -> int:
+    """Put the number of each key's group into *out*, as uint32; returns the number of keys."""
+    if _shares_memory(out, keys, memoryview(groups.entries)):
+        return OVERLAP
+    return grouping.find_groups(groups, keys, _items(out, "I"))
+
+
+def bucket(timestamps: memoryview, width: int, out: bytearray) -> int:
+    """Put the number of the bucket of *width* nanoseconds that each time lies in into *out*, as int64."""
+    if _shares_memory(out, timestamps):
+        return OVERLAP
+    return grouping.bucket(timestamps, width, _items(out, "q"))
+
+
+def _items(out: bytearray, code: Literal["I", "q"]) -> memoryview:
+    """As many whole items as there is room for."""
+    size = WIDTHS[code]
+    return memoryview(out)[: len(out) // size * size].cast(code) if len(out) >= size else memoryview(array(code))

@@ -1,0 +1,188 @@
+"""Rows of batches counted by a key, such as packets by flow: a table that grows as it is filled."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from math import gcd
+from typing import TYPE_CHECKING, Any
+
+from vxlanpkt import kernel
+from vxlanpkt.batch import as_buffer
+from vxlanpkt.errors import FieldError
+from vxlanpkt.kernel.contract import ADDRESS, OVERLAP, WIDTHS, Counted, Layout
+from vxlanpkt.kernel.grouping import COUNTS, KEY_COLUMNS, LARGEST_KEY, entry_size
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_FIRST_CAPACITY = 1024
+# What is counted of each group, in 8 bytes each.
+_COUNTS = {name: "q" if name in ("first", "last") else "Q" for name in COUNTS}
+_CODES = {8: "Q", 4: "I", 2: "H", 1: "B"}
+
+
+class Groups:
+    """Groups of rows that have the same key, in the order in which they were met.
+
+    key   the columns of the key, at most 16 of 64 bytes together: their names, and their items as in DECAP_COLUMNS
+    seed  what nobody knows who chooses the rows: with it, keys that are slow to find cannot be made
+    """
+
+    def __init__(self, key: Mapping[str, str], *, seed: bytes) -> None:
+        self._key = dict(key)
+        self._key_size = sum(WIDTHS[code] for code in key.values())
+        if self._key_size > LARGEST_KEY or len(key) > KEY_COLUMNS:
+            raise _refused("key", list(key), f"{KEY_COLUMNS} columns of {LARGEST_KEY} bytes or fewer")
+        self._entry_size = entry_size(self._key_size)
+        self._seed = seed
+        self._capacity = _FIRST_CAPACITY
+        self._table = kernel.new_groups(self._key_size, self._capacity, seed)
+
+    def __len__(self) -> int:
+        """How many groups there are."""
+        return len(kernel.entries(self._table)) // self._entry_size
+
+    def add(
+        self,
+        rows: int,
+        key: Sequence[Buffer],
+        *,
+        lengths: Buffer | None = None,
+        other_lengths: Buffer | None = None,
+        timestamps: Buffer | None = None,
+        flags: Buffer | None = None,
+        selected: Buffer | None = None,
+        status: Buffer | None = None,
+    ) -> None:
+        """Count *rows* rows.
+
+        key            the columns of the key
+        lengths        uint32, summed up as `bytes`; likewise other_lengths
+        timestamps     int64, of which the first and the last are kept; NO_TIMESTAMP is none
+        flags          uint16, united
+        selected       uint8: rows with 0 are left out
+        status         uint8: rows are left out that are not OK
+
+        Raises FieldError for columns of other sizes.
+        """
+        if len(key) != len(self._key):
+            raise _refused("key", len(key), f"{len(self._key)} columns")
+        columns = [_column(name, view, code, rows) for (name, code), view in zip(self._key.items(), key, strict=True)]
+        counted = Counted(
+            rows,
+            [(column.cast("B"), WIDTHS[code]) for column, code in zip(columns, self._key.values(), strict=True)],
+            _perhaps("lengths", lengths, "I", rows),
+            _perhaps("other_lengths", other_lengths, "I", rows),
+            _perhaps("timestamps", timestamps, "q", rows),
+            _perhaps("flags", flags, "H", rows),
+            _perhaps("selected", selected, "B", rows),
+            _perhaps("status", status, "B", rows),
+        )
+        held = kernel.hold_counted(counted)
+        at = self._count(held, 0)
+        while at < rows:
+            self._grow()
+            at = self._count(held, at)
+
+    def _count(self, held: Any, first: int) -> int:
+        at = kernel.group(held, first, self._table)
+        if at == OVERLAP:
+            raise _refused("key", "a column", "apart from the table's own memory")
+        if at < 0:
+            raise MemoryError(f"no table of {self._capacity} groups")
+        return at
+
+    def _grow(self) -> None:
+        """Double the room: what this costs is spread over all that came before."""
+        larger = kernel.new_groups(self._key_size, 2 * self._capacity, self._seed)
+        kernel.move_groups(self._table, larger)
+        self._table, self._capacity = larger, 2 * self._capacity
+
+    def columns(self) -> dict[str, memoryview]:
+        """The key's columns and `packets`, `bytes`, `other_bytes`, `first`, `last`, `flags`: an item for each group."""
+        codes = self._key | _COUNTS
+        layout = Layout(dict(sorted(codes.items(), key=lambda item: -WIDTHS[item[1]])))
+        entries, rows = kernel.entries(self._table), len(self)
+        buffer = kernel.view(kernel.new_buffer(rows * layout.row_size))
+        made = {name: layout.column(name, rows, buffer) for name in codes}
+        if rows:
+            for name, offset in self._offsets().items():
+                _take_apart(entries, self._entry_size, offset, made[name].cast("B"), WIDTHS[codes[name]])
+        return {name: column.toreadonly() for name, column in made.items()}
+
+    def _offsets(self) -> dict[str, int]:
+        """Where the columns lie in an entry."""
+        offsets, at = {}, 0
+        for name, code in self._key.items():
+            offsets[name] = at
+            at += WIDTHS[code]
+        return offsets | {name: self._entry_size - 8 * (len(_COUNTS) - number) for number, name in enumerate(_COUNTS)}
+
+    def find(self, key: Sequence[Buffer]) -> memoryview:
+        """The number of the group that each key has, or NO_GROUP, as uint32; *key* are columns as `add` takes them."""
+        rows = as_buffer("key", key[0]).nbytes // WIDTHS[next(iter(self._key.values()))] if key else 0
+        if not rows:
+            return memoryview(array("I"))
+        keys = memoryview(bytearray(rows * self._key_size))
+        for (name, code), view in zip(self._key.items(), key, strict=True):
+            column = _column(name, view, code, rows).cast("B")
+            _put_together(keys, self._key_size, self._offsets()[name], column, WIDTHS[code])
+        out = kernel.new_buffer(4 * rows)
+        kernel.find_groups(self._table, keys, out)
+        return kernel.view(out).cast("I")
+
+
+def buckets(timestamps: memoryview, width: int) -> memoryview:
+    """The number of the bucket of *width* nanoseconds that each time lies in, as int64; NO_TIMESTAMP where is none."""
+    if not isinstance(width, int) or not 0 < width < 1 << 63:
+        raise _refused("width", width, "a positive number of nanoseconds")
+    column = _column("timestamps", timestamps, "q", len(timestamps))
+    if not len(column):
+        return column
+    out = kernel.new_buffer(8 * len(column))
+    kernel.bucket(column, width, out)
+    return kernel.view(out).cast("q")
+
+
+def _take_apart(entries: memoryview, size: int, offset: int, column: memoryview, width: int) -> None:
+    """Copy what lies at *offset* of each entry of *size* bytes into a column."""
+    for source, target in _strides(entries, size, offset, column, width):
+        target[:] = source
+
+
+def _put_together(entries: memoryview, size: int, offset: int, column: memoryview, width: int) -> None:
+    """The same the other way round."""
+    for target, source in _strides(entries, size, offset, column, width):
+        target[:] = source
+
+
+def _strides(
+    entries: memoryview, size: int, offset: int, column: memoryview, width: int
+) -> list[tuple[memoryview, memoryview]]:
+    """The largest parts that items can be copied by: views of every so many of them, here and there."""
+    part = gcd(8, size, offset, width)
+    wide, narrow = entries.cast(_CODES[part]), column.cast(_CODES[part])  # type: ignore[call-overload]
+    step, parts = size // part, width // part
+    return [(wide[offset // part + at :: step], narrow[at::parts]) for at in range(parts)]
+
+
+def _perhaps(name: str, values: Buffer | None, code: str, rows: int) -> memoryview | None:
+    return None if values is None else _column(name, values, code, rows)
+
+
+def _column(name: str, values: Buffer, code: str, rows: int) -> memoryview:
+    """A column of so many items."""
+    items = memoryview(values)
+    flat = as_buffer(name, items)
+    width = WIDTHS[code]
+    if flat.nbytes != rows * width or (code != ADDRESS and items.itemsize != width):
+        raise _refused(name, f"{len(items)} items of {items.itemsize} bytes", f"{rows} items of {width} bytes")
+    if code == ADDRESS or code == "B":
+        return flat
+    return flat.cast(code) if rows else memoryview(array(code))  # type: ignore[call-overload]
+
+
+def _refused(field: str, value: object, expected: str) -> FieldError:
+    message = f"Groups.{field}: {value!r} is not {expected}"
+    return FieldError(message, layer="Groups", field=field, value=value, bits=None)

@@ -1,0 +1,138 @@
+"""Rows of a batch counted by a key: the specification.
+
+A key is what some columns say of a row, one behind the other. Rows that have one key are a group. Groups are kept in
+the order in which they were met, so that nothing depends on how they are found again. A group is an entry: the key,
+zeros up to a multiple of 8 bytes, and its `COUNTS`.
+
+A table holds as many groups as it was made for. `group` stops at the first row whose group has no room, and goes on
+from there with a larger table that took the groups over.
+
+How a group is found is a kernel's own affair. Keys come from strangers, so it has to be such that they cannot choose
+keys that are found slowly.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from vxlanpkt.kernel.contract import NO_GROUP, NO_SPACE, NO_TIMESTAMP, WRONG_COLUMNS, Counted
+
+COUNTS = ("packets", "bytes", "other_bytes", "first", "last", "flags")
+_COUNTS = Struct("=QQQqqQ")
+_MASK = (1 << 64) - 1
+LARGEST_KEY, KEY_COLUMNS = 64, 16
+_WIDTHS = (4, 4, 8, 2, 1, 1)  # of the columns that are counted
+
+
+def padded(key_size: int) -> int:
+    """The bytes that a key takes in an entry."""
+    return (key_size + 7) // 8 * 8
+
+
+def entry_size(key_size: int) -> int:
+    """The bytes of a group."""
+    return padded(key_size) + _COUNTS.size
+
+
+class Groups:
+    """A table of groups. Python's own hash of bytes is keyed."""
+
+    def __init__(self, key_size: int, capacity: int) -> None:
+        self.key_size = key_size
+        self.capacity = capacity
+        self.entries = bytearray(capacity * entry_size(key_size))
+        self.numbers: dict[bytes, int] = {}
+
+
+def group(counted: Counted, first: int, groups: Groups) -> int:
+    """Count the rows from *first* on; returns the first one whose group has no room, or the number of rows."""
+    if not _are_sound(counted, groups.key_size):
+        return WRONG_COLUMNS
+    for row in range(first, counted.rows):
+        if not _is_chosen(counted, row):
+            continue
+        key = b"".join([column[row * width : (row + 1) * width] for column, width in counted.key])
+        number = groups.numbers.get(key)
+        if number is None:
+            number = len(groups.numbers)
+            if number == groups.capacity:
+                return row
+            groups.numbers[key] = number
+            _put_new(groups, number, key)
+        _count_row(counted, row, groups, number)
+    return counted.rows
+
+
+def _is_chosen(counted: Counted, row: int) -> bool:
+    return (counted.selected is None or counted.selected[row] != 0) and not (counted.status and counted.status[row])
+
+
+def _are_sound(counted: Counted, key_size: int) -> bool:
+    """Whether every column has an item for each row."""
+    widths = [width for _, width in counted.key]
+    if len(widths) > KEY_COLUMNS or sum(widths) != key_size or not all(1 <= width <= LARGEST_KEY for width in widths):
+        return False
+    return all(len(column) // width >= counted.rows for column, width in counted.key) and all(
+        column is None or (column.itemsize == width and len(column) >= counted.rows)
+        for column, width in zip(counted[2:], _WIDTHS, strict=True)
+    )
+
+
+def _put_new(groups: Groups, number: int, key: bytes) -> None:
+    size = entry_size(groups.key_size)
+    entry = key.ljust(padded(groups.key_size), b"\0") + _COUNTS.pack(0, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0)
+    groups.entries[number * size : (number + 1) * size] = entry
+
+
+def _count_row(counted: Counted, row: int, groups: Groups, number: int) -> None:
+    at = number * entry_size(groups.key_size) + padded(groups.key_size)
+    packets, length, other_length, first, last, flags = _COUNTS.unpack_from(groups.entries, at)
+    if counted.lengths is not None:
+        length = length + counted.lengths[row] & _MASK
+    if counted.other_lengths is not None:
+        other_length = other_length + counted.other_lengths[row] & _MASK
+    if counted.flags is not None:
+        flags |= counted.flags[row]
+    time = NO_TIMESTAMP if counted.timestamps is None else counted.timestamps[row]
+    if time != NO_TIMESTAMP:
+        first = time if first == NO_TIMESTAMP else min(first, time)
+        last = max(last, time)
+    _COUNTS.pack_into(groups.entries, at, packets + 1, length, other_length, first, last, flags)
+
+
+def move_groups(old: Groups, new: Groups) -> int:
+    """Put the groups of a table, in the same order, into a larger one that is empty; returns how many there are."""
+    if old.key_size != new.key_size:
+        return WRONG_COLUMNS
+    if old.capacity > new.capacity:
+        return NO_SPACE
+    new.entries[: len(old.entries)] = old.entries
+    new.numbers = old.numbers.copy()
+    return len(new.numbers)
+
+
+def find_groups(groups: Groups, keys: memoryview, out: memoryview) -> int:
+    """Put the number of each key's group, or NO_GROUP, into *out*; keys lie behind each other."""
+    size = groups.key_size
+    if not size:
+        return WRONG_COLUMNS
+    count = len(keys) // size
+    if len(out) < count:
+        return NO_SPACE
+    for row in range(count):
+        out[row] = groups.numbers.get(bytes(keys[row * size : (row + 1) * size]), NO_GROUP)
+    return count
+
+
+def bucket(timestamps: memoryview, width: int, out: memoryview) -> int:
+    """Put the number of the bucket that each time lies in into *out*: the time divided by *width*, rounded down.
+
+    NO_TIMESTAMP stays what it is.
+    """
+    if width <= 0 or timestamps.itemsize != 8:
+        return WRONG_COLUMNS
+    if len(out) < len(timestamps):
+        return NO_SPACE
+    for row, time in enumerate(timestamps):
+        out[row] = NO_TIMESTAMP if time == NO_TIMESTAMP else time // width
+    return len(timestamps)
