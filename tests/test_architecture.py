@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.outer",),
     ("kernel.inner",),
     ("kernel.hashing", "kernel.grouping"),
-    ("kernel.records",),
+    ("kernel.records", "kernel.writing"),
     ("kernel.decapsulation", "kernel.encapsulation"),
     ("kernel.python",),
     ("kernel.c",),
@@ -60,10 +60,15 @@ EXCEPTIONS = frozenset((
     ("layers.ipv6_extensions", "Extension"),  # type aliases of unions of public classes
     ("layers.messages", "Message"),
     # What of a capture touches every byte or record is done by the kernel: it has functions made for that.
-    *(("kernel", name) for name in ("hold_section", "new_buffer", "read_records", "view")),
-    *(("kernel.contract", name) for name in (
-        "NO_TIMESTAMP", "RECORD_COLUMNS", "RECORD_LAYOUT", "Section", "SectionInterface", "Stop"
+    *(("kernel", name) for name in (
+        "add_interface", "choose_rows", "hold_packets", "hold_section", "hold_target", "new_buffer", "put_records",
+        "read_records", "sort_rows", "view",
     )),
+    *(("kernel.contract", name) for name in (
+        "NO_INTERFACE", "NO_TIMESTAMP", "Packets", "RECORD_COLUMNS", "RECORD_LAYOUT", "Section", "SectionInterface",
+        "Stop", "Target",
+    )),
+    ("grouping", "Groups"),
 ))  # fmt: skip
 
 

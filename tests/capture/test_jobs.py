@@ -13,10 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vxlanpkt import CaptureError, DecapPolicy, FieldError, LinkType, Reason, Tunnel
 from vxlanpkt.capture import Interface, PartialResultError, PcapngWriter, Record, decap_file, encap_file
 from vxlanpkt.capture import open as open_capture
+from vxlanpkt.capture.outputs import Output
+from vxlanpkt.strategies import captures, mutated, policies, vxlan_frames
 
 from .builders import CAPTURES, enhanced, interface, interfaces, option, pcap_header, pcap_record, read, section, simple
 
@@ -342,3 +346,33 @@ def test_encap_of_a_cut_file(tmp_path: Path) -> None:
         encap_file(io.BytesIO(pcap(INNER) + b"cut"), tmp_path / "a.pcap", TUNNEL)
     assert caught.value.result.stats.error is not None
     assert frames((tmp_path / "a.pcap").read_bytes()) == [(WIRE, 110)]
+
+
+# -- the kernel's records and those made one by one
+
+
+TUNNELLED = st.one_of(vxlan_frames().map(bytes), vxlan_frames().map(bytes), mutated(vxlan_frames()))
+
+
+def decapsulated(source: bytes, **how: Any) -> tuple[bytes, str]:
+    """What a job writes, and what it says in the end."""
+    out = io.BytesIO()
+    try:
+        result = decap_file(io.BytesIO(source), out, **how)
+    except CaptureError as error:
+        return (out.getvalue() if isinstance(error, PartialResultError) else b""), str(error)
+    return out.getvalue(), repr((result.stats, result.written, result.skipped))
+
+
+@given(
+    source=captures(TUNNELLED),
+    container=st.sampled_from(("pcap", "pcapng")),
+    depth=st.sampled_from((1, 2, "all")),
+    inner_link=st.sampled_from(("error", "ethernet", "raw")),
+    policy=policies(),
+)
+def test_it_does_not_matter_who_makes_the_records(source: bytes, **how: Any) -> None:
+    by_kernel = decapsulated(source, **how)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, "target", lambda *_: None)
+        assert decapsulated(source, **how) == by_kernel

@@ -1,0 +1,84 @@
+"""Packets put into capture files: both kernels write the same bytes, and stop at the same rows."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vxlanpkt.kernel import python
+from vxlanpkt.kernel.contract import NO_INTERFACE, Packets, Stop, Target
+
+c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")
+ROWS = 6
+DATA = bytes(range(200))
+
+
+def column(code: str, *values: int) -> st.SearchStrategy[Any]:
+    """A column of some of these values."""
+    items = st.lists(st.sampled_from(values), min_size=ROWS, max_size=ROWS)
+    return items.map(lambda items: memoryview(array(code, items)))
+
+
+PACKETS = st.builds(
+    Packets,
+    data=st.just(memoryview(DATA)),
+    offsets=column("Q", 0, 1, 3, 190, 200, 201, 2**64 - 1),
+    lengths=column("I", 0, 1, 2, 3, 4, 10, 11, 2**32 - 1),
+    original_lengths=column("I", 0, 60, 2**32 - 1),
+    link_types=st.none() | column("H", 1, 1, 101, 0xFFFF),
+    vnis=st.none() | column("I", 0, 7, 7, 2**24 - 1),
+    timestamps=column("Q", 0, 1_700_000_000_123_456, 2**32 * 10**6 - 1, 2**32 * 10**6, 2**63, 2**64 - 1),
+    interfaces=column("I", 0, 1, 2, 2**32 - 1),
+    options_lengths=st.none() | column("I", 0, 0, 0, 4),
+    timed=st.none() | column("B", 1, 1, 1, 0),
+)
+NUMBERS = st.lists(st.sampled_from((0, 3, NO_INTERFACE)), min_size=3, max_size=3).map(lambda items: array("I", items))
+TARGETS = st.builds(
+    Target, st.booleans(), st.sampled_from((10**6, 10**9)), st.sampled_from((1, 101)), NUMBERS, NUMBERS
+)  # fmt: skip
+
+
+@given(
+    packets=PACKETS,
+    target=TARGETS,
+    chosen=st.lists(st.integers(0, ROWS - 1), max_size=ROWS),
+    position=st.integers(0, ROWS),
+    size=st.sampled_from((0, 40, 60, 100, 1000)),
+)
+def test_the_kernels_agree(packets: Packets, target: Target, chosen: list[int], position: int, size: int) -> None:
+    results = []
+    for kernel in (python, c):
+        rows, out = kernel.new_buffer(4 * len(chosen)), kernel.new_buffer(size)
+        kernel.view(rows)[:] = array("I", chosen).tobytes()
+        done = kernel.put_records(
+            kernel.hold_packets(packets), kernel.hold_target(target), rows, position, len(chosen), out
+        )  # fmt: skip
+        results.append((done, bytes(kernel.view(out)[: done.size])))
+    assert results[0] == results[1]
+    done, _ = results[0]
+    assert done.size <= size
+    assert (done.stop == Stop.CUT) is (done.position >= len(chosen))
+
+
+@given(
+    status=st.lists(st.sampled_from((0, 0, 1, 9)), max_size=40),
+    wanted=st.none() | st.lists(st.booleans(), min_size=40, max_size=40),
+    vnis=st.lists(st.integers(0, 5) | st.sampled_from((4095, 4096, 2**24 - 1)), min_size=40, max_size=40),
+)
+def test_rows_are_chosen_and_sorted(status: list[int], wanted: list[bool] | None, vnis: list[int]) -> None:
+    expected = [row for row, reason in enumerate(status) if not reason and (wanted is None or wanted[row])]
+    for kernel in (python, c):
+        out = kernel.new_buffer(4 * len(status))
+        flags = None if wanted is None else memoryview(bytes(wanted[: len(status)]))
+        count = kernel.choose_rows(memoryview(bytes(status)), flags, out)
+        assert chosen(kernel, out, count) == expected
+        kernel.sort_rows(memoryview(array("I", vnis)), out, count)
+        assert chosen(kernel, out, count) == sorted(expected, key=vnis.__getitem__)
+
+
+def chosen(kernel: Any, out: Any, count: int) -> list[int]:
+    return list(array("I", bytes(kernel.view(out)[: 4 * count])))
