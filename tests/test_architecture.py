@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.outer",),
     ("kernel.inner",),
     ("kernel.hashing", "kernel.grouping"),
-    ("kernel.records", "kernel.writing"),
+    ("kernel.altering", "kernel.records", "kernel.writing"),
     ("kernel.decapsulation", "kernel.encapsulation"),
     ("kernel.python",),
     ("kernel.c",),

@@ -23,6 +23,7 @@
 #include "csrc/plain.h"
 #include "csrc/rows.h"
 #include "csrc/decap_batch.h"
+#include "csrc/altering.h"
 #include "csrc/encap_batch.h"
 #include "csrc/records.h"
 #include "csrc/writing.h"
@@ -59,6 +60,16 @@ struct vxlanpkt_record vxlanpkt_decap_one(const uint8_t *data, uint64_t size, ui
     else
         decap_frame(&job, (struct extent){0, size, missing}, kind, known, true);
     return record;
+}
+
+int64_t vxlanpkt_alter(const struct vxlanpkt_frames *frames, const struct vxlanpkt_alterations *alterations,
+                       uint8_t *out, uint64_t size)
+{
+    if (shares_memory(out, size, frames))
+        return VXLANPKT_OVERLAP;
+    if (size / ALTERED_ROW < frames->rows)
+        return VXLANPKT_NO_SPACE;
+    return alter_rows(frames, alterations, out, size);
 }
 
 /* -- encapsulation */

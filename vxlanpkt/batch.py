@@ -15,9 +15,18 @@ from typing import TYPE_CHECKING, Any, overload
 
 from vxlanpkt import kernel
 from vxlanpkt.bindings import Start
-from vxlanpkt.decapsulation import altered, refusal
+from vxlanpkt.decapsulation import refusal
 from vxlanpkt.errors import REASONS, BuildError, FieldError, PacketError, ParseError, Reason
-from vxlanpkt.kernel.contract import ADDRESS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, ENCAP_LAYOUT, DecapRecord
+from vxlanpkt.kernel.contract import (
+    ADDRESS,
+    ALTERED_LAYOUT,
+    BRIEF_LAYOUT,
+    DECAP_COLUMNS,
+    DECAP_LAYOUT,
+    ENCAP_LAYOUT,
+    Alterations,
+    DecapRecord,
+)
 from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
@@ -372,13 +381,16 @@ class DecapBatch:
         return FrameBatch(self.frames.data, self.inner_offset, self.inner_length, self.inner_original_length)
 
     def _altered(self) -> FrameBatch:
-        frames, originals = [], []
-        for row, frame in enumerate(self._views()):
-            record = self.record(row)
-            inner = altered(bytes(frame), record)
-            frames.append(inner)
-            originals.append(len(inner) + record.inner_original_length - record.inner_length)
-        return FrameBatch.from_frames(frames, original_lengths=originals)
+        views, rows = self._views(), self._rows
+        columns = rows * ALTERED_LAYOUT.row_size
+        buffer = kernel.new_buffer(columns + sum(self.inner_length))
+        how = Alterations(self.notes, self.inner_link_type, self.inner_ethertype, self.inner_ecn)
+        size = kernel.alter(views.held, how, buffer)
+        if size < 0:
+            raise PacketError("the columns were changed after the call that made them")
+        whole = kernel.view(buffer).toreadonly()
+        made = (ALTERED_LAYOUT.column(name, rows, whole) for name in ("offsets", "lengths", "original_lengths"))
+        return FrameBatch(whole[columns : columns + size], *made)
 
     def record(self, row: int) -> DecapRecord:
         """One row of every column."""

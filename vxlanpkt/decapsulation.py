@@ -8,10 +8,10 @@ from typing import Any, Literal
 from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
 from vxlanpkt.bindings import DEFAULT, Start, kind_of
-from vxlanpkt.checksum import update_checksum
 from vxlanpkt.dissection import Dissection, dissect
-from vxlanpkt.errors import REASONS, ChecksumError, FieldError, PacketError, ParseError, Reason, TruncatedError
+from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
 from vxlanpkt.headers import missing_bytes
+from vxlanpkt.kernel.altering import altered
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, Note, Underlay
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes
@@ -57,7 +57,8 @@ class Decapsulated:
         begin = record.inner_offset
         self.inner: bytes = data[begin : begin + record.inner_length]
         if record.notes & _ALTERED:
-            self.inner = altered(self.inner, self.record)
+            link_type, ethertype = record.inner_link_type, record.inner_ethertype
+            self.inner = altered(self.inner, record.notes, link_type, ethertype, record.inner_ecn)
 
     @property
     def flags(self) -> int:
@@ -177,36 +178,6 @@ def _underlay(policy: DecapPolicy, start: Start, source: Address | str | None, t
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return Underlay(address.version, int(address), tos)
-
-
-def altered(inner: bytes, record: DecapRecord) -> bytes:
-    """*inner* with what the policy asked for done to it: its tag stripped, its ECN carried over."""
-    if record.notes & Note.REMARKED:
-        inner = _remarked(inner, record)
-    if record.notes & Note.STRIPPED:
-        inner = inner[:12] + inner[16:]
-    return inner
-
-
-def _remarked(inner: bytes, record: DecapRecord) -> bytes:
-    """The inner IP header with its new ECN, and an IPv4 checksum to match (RFC 1624)."""
-    frame = bytearray(inner)
-    at = 0
-    if record.inner_link_type == LinkType.ETHERNET:
-        at = 14
-        while int.from_bytes(frame[at - 2 : at], "big") in _TAGS:
-            at += 4
-    if len(frame) - at < 20:  # a kernel saw a whole IP header there
-        raise PacketError("the inner frame was changed after the call that judged it")
-    if record.inner_ethertype == 0x0800:
-        old = int.from_bytes(frame[at : at + 2], "big")
-        new = old & ~3 | record.inner_ecn
-        frame[at : at + 2] = new.to_bytes(2, "big")
-        checksum = update_checksum(int.from_bytes(frame[at + 10 : at + 12], "big"), old, new)
-        frame[at + 10 : at + 12] = checksum.to_bytes(2, "big")
-    else:
-        frame[at + 1] = frame[at + 1] & 0xCF | record.inner_ecn << 4
-    return bytes(frame)
 
 
 # -- the headers as the policy reads them

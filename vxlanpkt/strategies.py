@@ -687,10 +687,10 @@ def _options() -> st.SearchStrategy[tuple[tuple[int, bytes], ...]]:
     return st.lists(flags | st.tuples(st.integers(1, 0xFFFF), st.binary(max_size=9)), max_size=3).map(tuple)
 
 
-def _interfaces(tsresols: st.SearchStrategy[int]) -> st.SearchStrategy[Interface]:
+def _interfaces(link_types: Sequence[int], tsresols: st.SearchStrategy[int]) -> st.SearchStrategy[Interface]:
     return st.builds(
         Interface,
-        link_type=st.sampled_from((1, 1, 1, 101, 113, 276, 105)),
+        link_type=st.sampled_from(link_types),
         snaplen=st.sampled_from((0, 0, 64, 262144)),
         tsresol=tsresols,
         tsoffset=st.sampled_from((0, 0, 3600, -3600, 2**62, -(2**63))),
@@ -711,8 +711,8 @@ def _records(draw: st.DrawFn, frames: st.SearchStrategy[bytes], interfaces: Sequ
 
 
 @st.composite
-def _pcap_files(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
-    interface = replace(draw(_interfaces(st.sampled_from((6, 9)))), tsoffset=0)
+def _pcap_files(draw: st.DrawFn, frames: st.SearchStrategy[bytes], link_types: Sequence[int]) -> bytes:
+    interface = replace(draw(_interfaces(link_types, st.sampled_from((6, 9)))), tsoffset=0)
     file = io.BytesIO()
     with PcapWriter(file, interface, nanoseconds=interface.tsresol == 9, byteorder=draw(_BYTEORDERS)) as writer:
         for record in draw(st.lists(_records(frames, [interface]), max_size=6)):
@@ -721,8 +721,8 @@ def _pcap_files(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
 
 
 @st.composite
-def _pcapng_sections(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
-    interfaces = draw(st.lists(_interfaces(st.integers(0, 255)), min_size=1, max_size=3))
+def _pcapng_sections(draw: st.DrawFn, frames: st.SearchStrategy[bytes], link_types: Sequence[int]) -> bytes:
+    interfaces = draw(st.lists(_interfaces(link_types, st.integers(0, 255)), min_size=1, max_size=3))
     file = io.BytesIO()
     with PcapngWriter(file, interfaces, byteorder=draw(_BYTEORDERS)) as writer:
         for record in draw(st.lists(_records(frames, interfaces), max_size=6)):
@@ -734,10 +734,15 @@ def _pcapng_sections(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes
 _BYTEORDERS: Any = st.sampled_from(("little", "big"))
 
 
-def captures(frames: st.SearchStrategy[bytes] | None = None) -> st.SearchStrategy[bytes]:
+def captures(
+    frames: st.SearchStrategy[bytes] | None = None, link_types: Sequence[int] = (1, 1, 1, 101, 113, 276, 105)
+) -> st.SearchStrategy[bytes]:
     """Capture files of records with these frames as data: pcap, and pcapng of several sections and interfaces.
 
-    Their numbers are in either byte order, their timestamps of any resolution; some records are cut.
+    The link types that their interfaces say are some of those given; 105 is one that is not understood. Their numbers
+    are in either byte order, their timestamps of any resolution; some records are cut.
     """
     data = _any_frames() if frames is None else frames
-    return _pcap_files(data) | st.lists(_pcapng_sections(data), min_size=1, max_size=3).map(b"".join)
+    return _pcap_files(data, link_types) | st.lists(_pcapng_sections(data, link_types), min_size=1, max_size=3).map(
+        b"".join
+    )

@@ -365,11 +365,11 @@ def decapsulated(source: bytes, **how: Any) -> tuple[bytes, str]:
 
 
 @given(
-    source=captures(TUNNELLED),
+    source=captures(TUNNELLED, link_types=(1, 1, 1, 1, 105)),
     container=st.sampled_from(("pcap", "pcapng")),
     depth=st.sampled_from((1, 2, "all")),
     inner_link=st.sampled_from(("error", "ethernet", "raw")),
-    policy=policies(),
+    policy=st.just(DecapPolicy(lengths="snapped", gpe=True)) | st.just(DecapPolicy.OVS) | policies(),
 )
 def test_it_does_not_matter_who_makes_the_records(source: bytes, **how: Any) -> None:
     by_kernel = decapsulated(source, **how)

@@ -19,9 +19,11 @@
 
 /* Items of callers' columns: memory views may begin at any address. */
 #if defined(_MSC_VER)
+typedef __unaligned uint16_t item16;
 typedef __unaligned uint32_t item32;
 typedef __unaligned uint64_t item64;
 #else
+typedef uint16_t item16 __attribute__((aligned(1)));
 typedef uint32_t item32 __attribute__((aligned(1)));
 typedef uint64_t item64 __attribute__((aligned(1)));
 #endif

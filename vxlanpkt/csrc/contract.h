@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x4E6F256D
+#define VXLANPKT_CONTRACT 0x077406F9
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -301,6 +301,14 @@ struct vxlanpkt_header {
     uint8_t bytes[80];
 };
 
+/* contract.Alterations: what a policy asks to be done to inner frames, of as many rows as the batch has. */
+struct vxlanpkt_alterations {
+    const uint8_t *notes;
+    const uint16_t *link_types;
+    const uint16_t *ethertypes;
+    const uint8_t *ecn;
+};
+
 /* contract.Section: what the records of a capture file are read by. `units` are timestamp units in a second, 0 where they
  * are too fine; `first` is the number in the file of the first interface here; `limit`, the most bytes that a record may
  * claim to hold, is pcap's. */
@@ -424,6 +432,8 @@ uint32_t vxlanpkt_flow_hash(const uint8_t *data, uint64_t size, uint32_t symmetr
 uint32_t vxlanpkt_sum(const uint8_t *data, uint64_t size);
 struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begin, uint64_t end,
                                               const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows);
+int64_t vxlanpkt_alter(const struct vxlanpkt_frames *frames, const struct vxlanpkt_alterations *alterations,
+                       uint8_t *out, uint64_t size);
 uint64_t vxlanpkt_choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out);
 void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, uint32_t *spare, uint64_t count);
 struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *packets,

@@ -48,7 +48,7 @@ INLINE bool read_outgoing(const struct vxlanpkt_packets *packets, const struct v
         return false;
     uint64_t offset = ((const volatile item64 *)packets->offsets)[row];
     uint32_t length = ((const volatile item32 *)packets->lengths)[row];
-    uint32_t link_type = packets->link_types ? packets->link_types[row] : ETHERNET_LINK;
+    uint32_t link_type = packets->link_types ? ((const item16 *)packets->link_types)[row] : ETHERNET_LINK;
     if (offset > packets->size || length > packets->size - offset)
         return false;
     packet->data = packets->data + offset;

@@ -19,6 +19,7 @@ from vxlanpkt.kernel.contract import (
     DF,
     FINEST_UNITS,
     RECORD_LAYOUT,
+    Alterations,
     Counted,
     DecapRecord,
     DecapRules,
@@ -386,6 +387,13 @@ def _fault(found: Any) -> Fault:
 def decap(frames: Held, kind: int, rules: Held, brief: bool, out: Any) -> int:
     """Decapsulate every row, and fill the columns, which lie in *out*."""
     return _decap(frames[0], kind, rules[0], brief, out, len(out))  # type: ignore[no-any-return]
+
+
+def alter(frames: Held, alterations: Alterations, out: Any) -> int:
+    """Copy every row as the policy wants it. The columns lie in *out*, and the bytes of the rows behind them."""
+    kinds = ("uint8_t *", "uint16_t *", "uint16_t *", "uint8_t *")
+    how = ffi.new("struct vxlanpkt_alterations *", [_pointer(*pair) for pair in zip(kinds, alterations, strict=True)])
+    return lib.vxlanpkt_alter(frames[0], how, out, len(out))  # type: ignore[no-any-return]
 
 
 def total_length(frames: Held) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0x4E6F256D  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0x077406F9  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -206,6 +206,8 @@ class Layout:
 
 DECAP_LAYOUT, BRIEF_LAYOUT, ENCAP_LAYOUT = Layout(DECAP_COLUMNS), Layout(BRIEF_COLUMNS), Layout(ENCAP_COLUMNS)
 RECORD_LAYOUT = Layout(RECORD_COLUMNS)
+# Inner frames that were altered; their bytes lie behind the columns.
+ALTERED_LAYOUT = Layout({"offsets": "Q", "lengths": "I", "original_lengths": "I"})
 
 # In a column of nanoseconds: there is no timestamp, or none that 64 bits hold.
 NO_TIMESTAMP = -(1 << 63)
@@ -263,6 +265,15 @@ class Frames(NamedTuple):
     offsets: Sequence[int]
     lengths: Sequence[int]
     original_lengths: Sequence[int] | None
+
+
+class Alterations(NamedTuple):
+    """What a policy asks to be done to inner frames: columns of a decapsulated batch."""
+
+    notes: memoryview
+    link_types: memoryview
+    ethertypes: memoryview
+    ecn: memoryview
 
 
 class Counted(NamedTuple):

@@ -18,6 +18,7 @@ from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
 from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel import encapsulation, grouping, hashing
+from vxlanpkt.kernel.altering import alter as alter
 from vxlanpkt.kernel.contract import (
     BRIEF_COLUMNS,
     BRIEF_LAYOUT,

@@ -1,0 +1,49 @@
+"""Inner frames altered: both kernels write the same, whatever the columns say and whatever lies in the buffer."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vxlanpkt.kernel import python
+from vxlanpkt.kernel.contract import ALTERED_LAYOUT, NO_SPACE, Alterations
+from vxlanpkt.strategies import frames, mutated
+
+c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")
+INNER = st.one_of(frames().map(bytes), mutated(frames()), st.binary(max_size=60))
+
+
+@given(
+    data=st.lists(INNER, max_size=4).map(b"".join),
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 200) | st.just(2**64 - 1), st.integers(0, 120) | st.just(2**32 - 1), st.integers(0, 2**32 - 1),
+            st.sampled_from((0, 8, 16, 24, 255)), st.sampled_from((1, 101)), st.sampled_from((0x800, 0x86DD)),
+            st.integers(0, 3),
+        ),
+        max_size=5,
+    ),
+    room=st.sampled_from((0, 50, 1000)),
+)  # fmt: skip
+def test_the_kernels_agree(data: bytes, rows: list[Any], room: int) -> None:
+    columns = [memoryview(array(code, [row[at] for row in rows])) for at, code in enumerate("QIIBHHB")]
+    results = []
+    for kernel in (python, c):
+        out = kernel.new_buffer(len(rows) * ALTERED_LAYOUT.row_size + room)
+        held = kernel.hold_frames(memoryview(data), columns[0], columns[1], columns[2])
+        size = kernel.alter(held, Alterations(*columns[3:]), out)
+        written = len(rows) * ALTERED_LAYOUT.row_size + size if size >= 0 else 0
+        results.append((size, bytes(kernel.view(out)[:written])))
+    assert results[0] == results[1]
+    assert results[0][0] >= 0 or results[0][0] == NO_SPACE
+
+
+def test_a_result_over_its_own_input_is_refused() -> None:
+    buffer = c.new_buffer(100)
+    columns = [memoryview(array(code, [0])) for code in "QIBHHB"]
+    held = c.hold_frames(c.view(buffer), columns[0], columns[1], None)
+    assert c.alter(held, Alterations(*columns[2:]), buffer) < 0
