@@ -387,7 +387,7 @@ class DecapBatch:
         how = Alterations(self.notes, self.inner_link_type, self.inner_ethertype, self.inner_ecn)
         size = kernel.alter(views.held, how, buffer)
         if size < 0:
-            raise PacketError("the columns were changed after the call that made them")
+            raise PacketError("an inner frame was changed after the call that judged it")
         whole = kernel.view(buffer).toreadonly()
         made = (ALTERED_LAYOUT.column(name, rows, whole) for name in ("offsets", "lengths", "original_lengths"))
         return FrameBatch(whole[columns : columns + size], *made)

@@ -58,7 +58,9 @@ class Decapsulated:
         self.inner: bytes = data[begin : begin + record.inner_length]
         if record.notes & _ALTERED:
             link_type, ethertype = record.inner_link_type, record.inner_ethertype
-            self.inner = altered(self.inner, record.notes, link_type, ethertype, record.inner_ecn)
+            inner = altered(self.inner, record.notes, link_type, ethertype, record.inner_ecn)
+            assert inner is not None  # it was judged just now
+            self.inner = inner
 
     @property
     def flags(self) -> int:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import ALTERED_LAYOUT, NO_SPACE, Alterations
+from vxlanpkt.kernel.contract import ALTERED_LAYOUT, NO_SPACE, WRONG_COLUMNS, Alterations
 from vxlanpkt.strategies import frames, mutated
 
 c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")
@@ -21,7 +21,8 @@ INNER = st.one_of(frames().map(bytes), mutated(frames()), st.binary(max_size=60)
     data=st.lists(INNER, max_size=4).map(b"".join),
     rows=st.lists(
         st.tuples(
-            st.integers(0, 200) | st.just(2**64 - 1), st.integers(0, 120) | st.just(2**32 - 1), st.integers(0, 2**32 - 1),
+            st.integers(0, 200) | st.just(2**64 - 1), st.integers(0, 120) | st.just(2**32 - 1),
+            st.integers(0, 2**32 - 1),
             st.sampled_from((0, 8, 16, 24, 255)), st.sampled_from((1, 101)), st.sampled_from((0x800, 0x86DD)),
             st.integers(0, 3),
         ),
@@ -39,7 +40,7 @@ def test_the_kernels_agree(data: bytes, rows: list[Any], room: int) -> None:
         written = len(rows) * ALTERED_LAYOUT.row_size + size if size >= 0 else 0
         results.append((size, bytes(kernel.view(out)[:written])))
     assert results[0] == results[1]
-    assert results[0][0] >= 0 or results[0][0] == NO_SPACE
+    assert results[0][0] >= 0 or results[0][0] in (NO_SPACE, WRONG_COLUMNS)
 
 
 def test_a_result_over_its_own_input_is_refused() -> None:
