@@ -102,6 +102,13 @@ class RecordBatch(Sequence[Record]):
             self._frames = FrameBatch(self._data.toreadonly(), self.offset, self.length, self.frame_length)
         return self._frames
 
+    def upto(self, rows: int) -> RecordBatch:
+        """The first *rows* of them, over the same columns."""
+        count = max(min(rows, self._rows), 0)
+        return RecordBatch(
+            self._buffer, count, self.link_type, self._data, self.interfaces, self.first, self._big_endian
+        )  # fmt: skip
+
     def __len__(self) -> int:
         """The number of rows."""
         return self._rows

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from typing import Literal
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import DecapBatch, FrameBatch
 from vxlanpkt.bulk import decap_batch
+from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.links import start_of
+from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.records import Record
-from vxlanpkt.errors import CaptureError, ParseError, Reason
+from vxlanpkt.errors import ParseError, Reason
 from vxlanpkt.explanation import Explanation, explain
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.policy import DecapPolicy
 
-BATCH_ROWS = 256
 _FIRST_NUMBERS = 8
 _PORTS_ASKED = 4096  # of how many records that are no VXLAN the ports are looked at, as that takes its time
 
@@ -30,63 +31,47 @@ Statuses = tuple[int, ...]
 class JudgedBatch:
     """Records of one link type that follow each other, and what each policy says of them.
 
-    first     the number of the first record, from 1
     records   the records
     start     what they begin with; None where the link type is not understood
     statuses  of each record
     """
 
-    first: int
-    records: list[Record]
+    records: RecordBatch
     start: LinkType | None
     statuses: list[Statuses]
 
+    @property
+    def first(self) -> int:
+        """The number of the first record, from 1."""
+        return self.records.first + 1
+
 
 def judged_batches(
-    records: Iterable[Record], policies: Mapping[str, DecapPolicy], rows: int = BATCH_ROWS
+    capture: Capture, policies: Mapping[str, DecapPolicy], count: int | None = None
 ) -> Iterator[JudgedBatch]:
-    """All records in order, judged by each policy, in batches of at most *rows*.
+    """The records of a capture in order, or the first *count* of them, judged by each policy.
 
     A fault of the capture is raised when everything before it was handed out.
     """
     chosen = tuple(policies.values())
-    results: dict[int, DecapBatch] = {}
-    taken: list[Record] = []
-    first, fault = 1, None
-    try:
-        for record in records:
-            if taken and (len(taken) >= rows or record.link_type != taken[0].link_type):
-                yield _judged(first, taken, chosen, results)
-                first, taken = first + len(taken), []
-            taken.append(record)
-            if rows == 1:
-                yield _judged(first, taken, chosen, results)
-                first, taken = first + 1, []
-    except CaptureError as error:
-        fault = error
-    if taken:
-        yield _judged(first, taken, chosen, results)
-    if fault is not None:
-        raise fault
+    for records in capture.batches():
+        wanted = records if count is None else records.upto(count - records.first)
+        yield _judged(wanted, chosen)
+        if count is not None and wanted.first + len(wanted) >= count:
+            return
 
 
-def _judged(
-    first: int, records: list[Record], policies: tuple[DecapPolicy, ...], results: dict[int, DecapBatch]
-) -> JudgedBatch:
-    """Judge one batch; *results* holds those of the batch before, whose columns are written again."""
-    start = start_of(records[0].link_type)
+def _judged(records: RecordBatch, policies: tuple[DecapPolicy, ...]) -> JudgedBatch:
+    start = start_of(records.link_type)
     if start is None:
-        return JudgedBatch(first, records, None, [(int(Reason.NOT_VXLAN),) * len(policies)] * len(records))
-    frames = FrameBatch.from_frames(
-        [record.frame for record in records], original_lengths=[record.frame_length for record in records]
-    )
-    columns = []
-    for index, policy in enumerate(policies):
-        held = results.get(index)
-        again = held if held is not None and len(held) == len(records) else None
-        results[index] = decap_batch(frames, policy=policy, start=start, out=again)
-        columns.append(bytes(results[index].status))
-    return JudgedBatch(first, records, start, list(zip(*columns, strict=True)))
+        return JudgedBatch(records, None, [(int(Reason.NOT_VXLAN),) * len(policies)] * len(records))
+    results = [decap_batch(records.frames, policy=policy, start=start, columns=_columns(policy)) for policy in policies]
+    return JudgedBatch(records, start, list(zip(*(bytes(result.status) for result in results), strict=True)))
+
+
+def _columns(policy: DecapPolicy) -> Literal["all", "brief"]:
+    """As few as the policy lets be computed: nobody looks at more than the status."""
+    return "all" if policy.alters else "brief"
 
 
 @dataclass
@@ -161,13 +146,11 @@ class VerdictCounts:
             if len(group.numbers) < _FIRST_NUMBERS:
                 same = (number for number, other in enumerate(batch.statuses, batch.first) if other == statuses)
                 group.numbers += islice(same, _FIRST_NUMBERS - len(group.numbers))
-        for record, statuses in zip(batch.records, batch.statuses, strict=True):
-            if len(record.data) < record.original_length and Reason.OK in statuses:
-                self.cut += 1
+        self.cut += _cut(batch)
         if self.records <= _PORTS_ASKED and not self.any_vxlan:
             self._count_ports(batch.records, batch.start)
 
-    def _count_ports(self, records: list[Record], start: LinkType) -> None:
+    def _count_ports(self, records: RecordBatch, start: LinkType) -> None:
         one = dict(islice(self.policies.items(), 1))
         for record in records:
             error = next(iter(explained(record, one, start).values())).error
@@ -198,6 +181,15 @@ class VerdictCounts:
         """How many records are NOT_VXLAN by every policy."""
         groups = sum(group.count for group in self.groups.values() if not group.is_vxlan)
         return groups + sum(self.unsupported_link_types.values())
+
+
+def _cut(batch: JudgedBatch) -> int:
+    """How many records some policy accepts of which the capture holds a part."""
+    captured, original = batch.records.captured_length, batch.records.original_length
+    if captured == original:
+        return 0
+    rows = zip(captured, original, batch.statuses, strict=True)
+    return sum(here < whole and Reason.OK in statuses for here, whole, statuses in rows)
 
 
 def explained(record: Record, policies: Mapping[str, DecapPolicy], start: LinkType) -> Explanation:

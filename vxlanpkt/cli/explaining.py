@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import click
@@ -15,7 +14,6 @@ from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.capture import Capture, Record
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.verdicts import (
-    BATCH_ROWS,
     JudgedBatch,
     Statuses,
     VerdictCounts,
@@ -54,7 +52,6 @@ _STARTS: dict[str, LinkType | type[VXLAN]] = {
     **{link_type.name.lower().replace("_", "-"): link_type for link_type in LinkType},
     "vxlan": VXLAN,
 }
-_PROGRESS_BATCHES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +74,6 @@ class _Request:
         if not (group.is_vxlan or self.everything):
             return False
         return group.disagree or not self.only_differing
-
-    def records(self, capture: Capture) -> Iterator[Record]:
-        """The records, as many as were asked for."""
-        return islice(capture, self.count)
 
     @property
     def groups(self) -> list[VerdictGroup]:
@@ -257,19 +250,18 @@ def _explain_groups(request: _Request, capture: Capture) -> None:
             print_groups(request.counts, request.groups, request.hidden, request.agreed)
 
     with _late_fault(capture, report), progress_bar("explaining") as progress:
-        batches = judged_batches(request.records(capture), request.policies)
-        for number, batch in enumerate(batches):
+        batches = judged_batches(capture, request.policies, request.count)
+        for batch in batches:
             request.counts.add(batch)
-            if progress is not None and number % _PROGRESS_BATCHES == 0:
+            if progress is not None:
                 progress(capture.consumed, capture.size)
 
 
 def _explain_each(request: _Request, capture: Capture) -> None:
     """Record by record, as soon as they are there if it is a pipe."""
     listing = _Listing(request)
-    rows = 1 if capture.size is None else BATCH_ROWS
     with _late_fault(capture, listing.finish):
-        for batch in judged_batches(request.records(capture), request.policies, rows):
+        for batch in judged_batches(capture, request.policies, request.count):
             request.counts.add(batch)
             listing.print(batch)
 
