@@ -31,7 +31,7 @@ class Frame(NamedTuple):
     link_type: int
 
 
-class InnerFrames(NamedTuple):
+class Frames(NamedTuple):
     """The inner frames of a batch, row by row; one that was refused is empty.
 
     `link_types`: the number of each one's link type; None if all are Ethernet.
@@ -48,15 +48,15 @@ class InnerFrames(NamedTuple):
         return Frame(bytes(frames[row]), length, link_type)
 
 
-def inner_frames(result: DecapBatch, policy: DecapPolicy, levels: int) -> InnerFrames:
+def inner_frames(result: DecapBatch, policy: DecapPolicy, levels: int) -> Frames:
     """The inner frames of a batch, of which *policy* takes up to *levels* more tunnels off (-1: all)."""
-    inner = InnerFrames(result.inner, result.inner_link_type if result.policy.gpe else None)
+    inner = Frames(result.inner, result.inner_link_type if result.policy.gpe else None)
     if levels == 0 or not (accepted := result.accepted):
         return inner
     frames = [inner.at(row) for row in range(len(result))]
     if not _descend(frames, accepted, policy, levels):
         return inner
-    return InnerFrames(_batch_of(frames), array("H", [frame.link_type for frame in frames]))
+    return Frames(_batch_of(frames), array("H", [frame.link_type for frame in frames]))
 
 
 def _descend(frames: list[Frame], pending: list[int], policy: DecapPolicy, levels: int) -> bool:
@@ -68,7 +68,7 @@ def _descend(frames: list[Frame], pending: list[int], policy: DecapPolicy, level
         for link_type in (LinkType.ETHERNET, LinkType.RAW):
             chosen = [row for row in pending if frames[row].link_type == link_type]
             result = decap_batch(_batch_of([frames[row] for row in chosen]), policy=policy, start=link_type)
-            inner = InnerFrames(result.inner, result.inner_link_type)
+            inner = Frames(result.inner, result.inner_link_type)
             for at in result.accepted:
                 frames[chosen[at]] = inner.at(at)
                 found.append(chosen[at])

@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
-from vxlanpkt.assigned import LinkType
-from vxlanpkt.capture.inner import Container, InnerLink, inner_frames, inner_record
-from vxlanpkt.capture.links import start_of
-from vxlanpkt.capture.outputs import Outputs, path_of
+from vxlanpkt.capture.inner import Container, InnerLink, inner_frames
+from vxlanpkt.capture.outer import wrapped
+from vxlanpkt.capture.outputs import Chosen, Outputs, path_of
 from vxlanpkt.capture.reader import Capture, policy_for
-from vxlanpkt.capture.records import Record
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.errors import BuildError, CaptureError, FieldError, Reason
-from vxlanpkt.kernel import choose_rows, new_buffer
+from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel
 
@@ -26,8 +23,6 @@ Progress: TypeAlias = Callable[[int, "int | None"], object]
 """Called now and then with the bytes of the input taken, as it is stored, and its size if that is known."""
 
 _PROGRESS_RECORDS = 4096
-_LONGEST_DATAGRAM = 65535
-_BARE_IP = (LinkType.RAW, LinkType.IPV4, LinkType.IPV6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +98,10 @@ def decap_file(
             brief = levels == 0 and not capture.policy.gpe and not capture.policy.alters
             for batch in whole.take(capture.decap_batches(vni=vni, columns="brief" if brief else "all")):
                 inner = inner_frames(batch.result, capture.policy, levels)
-                chosen = new_buffer(4 * len(batch.records))
-                count = choose_rows(batch.result.status, None, chosen)
-                left_out = outputs.write_rows(batch, inner, chosen, count, inner_link)
-                written += count - left_out
+                chosen = Chosen(batch.result.status)
+                vnis = batch.result.vni
+                left_out = outputs.write_rows(batch.records, inner, vnis, chosen, inner_link)
+                written += chosen.count - left_out
                 skipped += left_out
                 whole.report(len(batch.records))
             files = outputs.commit()
@@ -141,16 +136,13 @@ def encap_file(
         whole = _WholeRecords(capture, progress)
         stats = CaptureStats()
         with _discarded_on_error(outputs):
-            for record in whole.take(capture):
-                stats.records += 1
-                number = None if counter is None else counter + stats.records - 1 & 0xFFFF
-                wrapped = _wrapped(record, tunnel, number)
-                reason = Reason.INNER_TOO_LONG if wrapped is None else Reason.OK
-                stats.reasons[reason] += 1
-                if wrapped is not None:
-                    stats.count_inner(tunnel.vni, len(record.frame))
-                    outputs.write(tunnel.vni, wrapped, capture.interfaces)
-                whole.report(1)
+            for records in whole.take(capture.batches()):
+                first = None if counter is None else counter + records.first & 0xFFFF
+                outer, status = wrapped(records, tunnel, first)
+                chosen = Chosen(status)
+                outputs.write_rows(records, outer, None, chosen, "error")
+                stats.count(tunnel.vni, status, map(records.length.__getitem__, chosen.rows[: chosen.count]))
+                whole.report(len(records))
             files = outputs.commit()
         stats.error = whole.fault
         return whole.finish(JobResult(stats, files, stats.vxlan))
@@ -197,25 +189,6 @@ def _discarded_on_error(outputs: Outputs) -> Iterator[None]:
     except BaseException:
         outputs.discard()
         raise
-
-
-def _wrapped(record: Record, tunnel: Tunnel, identification: int | None) -> Record | None:
-    """*record* inside *tunnel*, or None if it is too long for a datagram."""
-    start = start_of(record.link_type)
-    if start is None or (start is not LinkType.ETHERNET and not (tunnel.gpe and start in _BARE_IP)):
-        raise CaptureError(
-            f"a packet of link type {record.link_type} cannot be put into this tunnel: Ethernet can, and bare IP if it"
-            " has gpe", offset=None,
-        )  # fmt: skip
-    data, length = record.frame, record.frame_length
-    if length > _LONGEST_DATAGRAM:
-        return None
-    try:
-        wire = tunnel.encap(data + bytes(length - len(data)), identification=identification, start=start)
-    except BuildError:
-        return None
-    header = len(wire) - length
-    return inner_record(record, wire[: header + len(data)], len(wire), LinkType.ETHERNET)
 
 
 def _refused(field: str, value: object, expected: str) -> FieldError:

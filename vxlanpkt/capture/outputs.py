@@ -11,22 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.capture.inner import Container, InnerFrames, InnerLink, fitted, inner_record
+from vxlanpkt.capture.inner import Container, Frames, InnerLink, fitted, inner_record
 from vxlanpkt.capture.pcap import PcapWriter
 from vxlanpkt.capture.pcapng import PcapngWriter
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, copyable_options
 from vxlanpkt.capture.sources import CHUNK, File
-from vxlanpkt.kernel import hold_packets, hold_target, new_buffer, put_records, sort_rows, view
+from vxlanpkt.kernel import choose_rows, hold_packets, hold_target, new_buffer, put_records, sort_rows, view
 from vxlanpkt.kernel.contract import NO_INTERFACE, NO_LINK_TYPE, Packets, Stop, Target
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from vxlanpkt.capture.reader import Capture, CaptureBatch
+    from vxlanpkt.capture.batches import RecordBatch
+    from vxlanpkt.capture.reader import Capture
 
 _OPEN_FILES = 128
 _SUFFIXES = (".gz", ".zst")
-_ALL = -1
+ALL = -1
 _MICROSECONDS = 6
 
 
@@ -139,6 +140,18 @@ class Output:
         self._numbers.declare(index, link_type, number)
 
 
+class Chosen:
+    """The rows of a batch that are OK, and wanted if anybody says which those are.
+
+    `count`: how many there are. `rows`: their numbers, in a column that may be longer.
+    """
+
+    def __init__(self, status: memoryview, wanted: memoryview | None = None) -> None:
+        self.buffer = new_buffer(4 * len(status))
+        self.count = choose_rows(status, wanted, self.buffer)
+        self.rows = view(self.buffer).cast("I")
+
+
 class _InterfaceNumbers:
     """The numbers of the input's interfaces in a pcapng file, for the kernel: for each link type that it writes.
 
@@ -187,49 +200,54 @@ class Outputs:
         """What is written; to be asked when the source's container is known."""
         return container_for(self._target, self._wanted, self._capture.container or "pcap")
 
-    def write(self, vni: int, record: Record, interfaces: Sequence[Interface]) -> None:
-        """Write *record*, whose interface is one of the source's *interfaces*."""
-        key = vni if self._split else _ALL
+    def write(self, key: int, record: Record, interfaces: Sequence[Interface]) -> None:
+        """Write *record*, whose interface is one of the source's *interfaces*, into the file of a VNI, or of `ALL`."""
         self._output(key).write(record, interfaces)
         self._use(key)
 
-    def write_rows(self, batch: CaptureBatch, inner: InnerFrames, chosen: Any, count: int, link: InnerLink) -> int:
-        """Write the inner frames of the *chosen* rows; the answer is how many no link type can hold.
+    def write_rows(
+        self, records: RecordBatch, inner: Frames, vnis: memoryview | None, chosen: Chosen, link: InnerLink
+    ) -> int:
+        """Write what is made of the *chosen* records; the answer is how many packets no link type can hold.
 
+        *vnis* are asked for where there is a file for each.
         Raises CaptureError where the container or the choice of `inner_link` has no place for one.
         """
-        packets = hold_packets(self._packets(batch, inner))
-        if self._split:
-            sort_rows(batch.result.vni, chosen, count)
-        rows = view(chosen).cast("I")
+        rows, count = chosen.rows, chosen.count
+        if not self._split:
+            vnis = None
+        if vnis is not None:
+            sort_rows(vnis, chosen.buffer, count)
+        packets = hold_packets(self._packets(records, inner, vnis))
         position = skipped = 0
         while position < count:
-            key = batch.result.vni[rows[position]] if self._split else _ALL
+            key = ALL if vnis is None else vnis[rows[position]]
             output = self._output(key)
-            target = output.target(batch.records.interfaces)
+            target = output.target(records.interfaces)
             if target is not None:
-                done = put_records(packets, target, chosen, position, count, self._buffer)
+                done = put_records(packets, target, chosen.buffer, position, count, self._buffer)
                 if done.size:
                     output.write_bytes(view(self._buffer)[: done.size])
                     self._use(key)
                 position = done.position
                 if done.stop != Stop.LOOK:
                     continue
-            skipped += not self._write_row(batch, inner, rows[position], link)
+            row = rows[position]
+            skipped += not self._write_row(ALL if vnis is None else vnis[row], records, row, inner, link)
             position += 1
         return skipped
 
-    def _write_row(self, batch: CaptureBatch, inner: InnerFrames, row: int, link: InnerLink) -> bool:
-        """Write one inner frame, whatever it takes; False if no link type can hold it."""
+    def _write_row(self, key: int, records: RecordBatch, row: int, inner: Frames, link: InnerLink) -> bool:
+        """Write one packet, whatever it takes; False if no link type can hold it."""
         frame = inner.at(row)
         if frame.link_type == NO_LINK_TYPE:
             return False
-        record = inner_record(batch.records[row], *fitted(*frame, self.container, link))
-        self.write(batch.result.vni[row], record, batch.records.interfaces)
+        record = inner_record(records[row], *fitted(*frame, self.container, link))
+        self.write(key, record, records.interfaces)
         return True
 
-    def _packets(self, batch: CaptureBatch, inner: InnerFrames) -> Packets:
-        records, frames = batch.records, inner.frames
+    def _packets(self, records: RecordBatch, inner: Frames, vnis: memoryview | None) -> Packets:
+        frames = inner.frames
         # Times are copied where the file counts them as its source does.
         same_units = self.container == "pcapng" or self._capture.container == "pcap"
         return Packets(
@@ -238,7 +256,7 @@ class Outputs:
             frames.lengths,
             frames.lengths if frames.original_lengths is None else frames.original_lengths,
             inner.link_types,
-            batch.result.vni if self._split else None,
+            vnis,
             records.raw_timestamp if same_units else records.timestamp_ns,
             records.interface,
             records.options_length if self._capture.container == "pcapng" else None,
@@ -255,7 +273,7 @@ class Outputs:
     def commit(self) -> tuple[str, ...]:
         """Finish all files; the paths among them, in the order of the VNIs."""
         if not self._split:
-            self._output(_ALL)
+            self._output(ALL)
         for output in self._outputs.values():
             output.commit(self._capture.interfaces)
         targets = [self._target_of(key) for key in sorted(self._outputs)]
@@ -278,7 +296,7 @@ class Outputs:
 
     def _target_of(self, key: int) -> File:
         path = path_of(self._target)
-        if key == _ALL or path is None:
+        if key == ALL or path is None:
             return self._target
         stem, suffix = split_suffixes(path)
         return f"{stem}-{key}{suffix}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,12 +37,17 @@ class CaptureStats:
     unsupported_link_types: Counter[int] = field(default_factory=Counter)
     error: CaptureError | None = None
 
-    def count_inner(self, vni: int, length: int) -> None:
-        """Count one accepted record."""
-        self.vxlan += 1
-        of_vni = self.vnis.setdefault(vni, VNIStats())
-        of_vni.packets += 1
-        of_vni.inner_bytes += length
+    def count(self, vni: int, status: memoryview, lengths: Iterable[int]) -> None:
+        """Count records that met these reasons; *lengths* are those of the accepted ones, all of one VNI."""
+        counts = {Reason(number): count for number, count in Counter(bytes(status)).items()}
+        self.records += len(status)
+        self.reasons.update(counts)
+        accepted = counts.get(Reason.OK, 0)
+        if accepted:
+            self.vxlan += accepted
+            of_vni = self.vnis.setdefault(vni, VNIStats())
+            of_vni.packets += accepted
+            of_vni.inner_bytes += sum(lengths)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, fit for JSON: VNIs and reasons are keyed by their names."""
