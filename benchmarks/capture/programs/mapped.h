@@ -8,7 +8,7 @@
 
 #include "records.h"
 
-enum { LINE = 64, HEADER_LINES = 4 };
+enum { LINE = 64, AHEAD = 2048 };
 
 typedef struct {
     Bytes rest;
@@ -37,10 +37,12 @@ static inline int next_record(Input *in, RecordHeader *header, Bytes *frame)
     if (!take_record(&in->rest, header, frame)) {
         return 0;
     }
-    /* Nobody has read this memory before: the next record's headers are asked for while this one is worked on. */
-    if (in->rest.size > (HEADER_LINES + 1) * LINE) {
-        for (size_t line = 1; line <= HEADER_LINES; line++) {
-            __builtin_prefetch(in->rest.data + line * LINE);
+    /* Steps of any length are not foreseen by processors, so at each record memory would be waited for. Asking for
+     * all lines in order, some way ahead, costs less. */
+    size_t step = RECORD_HEADER + frame->size;
+    if (in->rest.size > AHEAD + step) {
+        for (size_t line = 0; line < step; line += LINE) {
+            __builtin_prefetch(in->rest.data + AHEAD + line);
         }
     }
     return 1;
