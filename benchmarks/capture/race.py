@@ -1,0 +1,77 @@
+"""Contenders in turns, each run a process: an answer that is checked, and then what the rounds took."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from benchmarks.capture.answers import WrongAnswerError
+from benchmarks.capture.contenders import DECAP, FLOWS, PARQUET, START, Contender
+from benchmarks.capture.usage import Usage, usage
+from benchmarks.capture.workshop import Workshop
+from benchmarks.timing import Ratio, ratio
+
+Key = tuple[str, str]  # a job and a contender
+
+_SUFFIXES = {START: "", FLOWS: "txt", DECAP: "pcap", PARQUET: "parquet"}
+
+
+class Measured(NamedTuple):
+    """What a contender took in each round."""
+
+    usages: list[Usage]
+
+    @property
+    def cpu(self) -> float:
+        """Seconds, the median."""
+        return statistics.median(self.times)
+
+    @property
+    def times(self) -> list[float]:
+        """Seconds, round by round."""
+        return [one.cpu for one in self.usages]
+
+    @property
+    def peak(self) -> int:
+        """Bytes, the highest."""
+        return max(one.peak for one in self.usages)
+
+    def faster_than(self, base: Measured) -> Ratio:
+        """How many times as fast it is."""
+        return ratio(base.times, self.times)
+
+
+def check(contender: Contender, workshop: Workshop, packets: int) -> None:
+    """Have it answer, and hold the answer to what is in the capture."""
+    capture, truth = workshop.capture(packets, contender.container)
+    target = workshop.output(_SUFFIXES[contender.job])
+    usage(contender.checked(capture, target), contender.environment)
+    if contender.check is not None:
+        try:
+            contender.check(target, truth)
+        except WrongAnswerError as error:
+            raise SystemExit(f"{contender.name}, {contender.job}: {error}") from error
+
+
+def run(contender: Contender, workshop: Workshop, packets: int) -> Usage:
+    """Have it do the job."""
+    capture, _ = workshop.capture(packets, contender.container)
+    target = workshop.output(_SUFFIXES[contender.job])
+    return usage(contender.command(capture, target), contender.environment)
+
+
+def race(who: Sequence[Contender], workshop: Workshop, packets: int, rounds: int) -> Mapping[Key, Measured]:
+    """Time all of them once a round, in an order that changes."""
+    found = {(one.job, one.name): Measured([]) for one in who}
+    for number in _shuffled(len(who), rounds):
+        one = who[number]
+        found[one.job, one.name].usages.append(run(one, workshop, packets))
+    return found
+
+
+def _shuffled(count: int, rounds: int) -> Iterator[int]:
+    order = random.Random(0)
+    for _ in range(rounds):
+        yield from order.sample(range(count), count)
