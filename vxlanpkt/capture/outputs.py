@@ -7,6 +7,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,7 @@ class Outputs:
         self._open: OrderedDict[int, None] = OrderedDict()
         self._buffer = new_buffer(CHUNK)
 
-    @property
+    @cached_property
     def container(self) -> Container:
         """What is written; to be asked when the source's container is known."""
         return container_for(self._target, self._wanted, self._capture.container or "pcap")

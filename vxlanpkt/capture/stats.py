@@ -67,24 +67,24 @@ class BatchCounter:
 
     def __init__(self) -> None:
         self._stats = CaptureStats()
-        self._vnis = Groups({"vni": "I"}, seed=os.urandom(16))
+        self._met = Groups({"status": "B", "vni": "I"}, seed=os.urandom(16))
 
     def add(self, result: DecapBatch, link_type: int) -> None:
         """Count records, all of one link type."""
-        stats = self._stats
-        stats.records += len(result)
-        stats.reasons.update(result.counts())
+        self._stats.records += len(result)
         if result.start is None:
-            stats.unsupported_link_types[link_type] += len(result)
-        self._vnis.add(len(result), [result.vni], lengths=result.inner_length, status=result.status)
+            self._stats.unsupported_link_types[link_type] += len(result)
+        self._met.add(len(result), [result.status, result.vni], lengths=result.inner_length)
 
     def finish(self, error: CaptureError | None) -> CaptureStats:
         """What was counted, up to the fault if there was one."""
-        stats, vnis = self._stats, self._vnis.columns()
+        stats, met = self._stats, self._met.columns()
         stats.error = error
-        stats.vxlan = sum(vnis["packets"])
-        stats.vnis = {
-            vni: VNIStats(packets, inner_bytes)
-            for vni, packets, inner_bytes in zip(vnis["vni"], vnis["packets"], vnis["bytes"], strict=True)
-        }
+        for status, vni, packets, inner_bytes in zip(
+            met["status"], met["vni"], met["packets"], met["bytes"], strict=True
+        ):
+            stats.reasons[Reason(status)] += packets
+            if status == Reason.OK:
+                stats.vnis[vni] = VNIStats(packets, inner_bytes)
+        stats.vxlan = stats.reasons.get(Reason.OK, 0)
         return stats
