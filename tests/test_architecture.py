@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("layers.base",),
     ("layers.*",),
     ("printing",),
+    ("starts",),
     ("bindings",),
     ("headers",),
     ("dissection",),
@@ -48,7 +49,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("policy", "tunnel"),
     ("decapsulation",),
     ("batch", "explanation"),
-    ("bulk", "grouping"),
+    ("bulk",),
+    ("bulk.checks",),
+    ("bulk.*", "grouping"),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
 WINGS = ("capture", "analysis", "overlay", "cni", "strategies", "cli")

@@ -31,7 +31,7 @@ from vxlanpkt import (
     decap_batch,
     explain,
 )
-from vxlanpkt.bindings import Start
+from vxlanpkt.starts import Start
 from vxlanpkt.strategies import frames, hostile_frames, mutated, policies, vxlan_frames
 
 from .live.odd_inputs import Input, listed

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from vxlanpkt.batch import FrameBatch as FrameBatch
     from vxlanpkt.bindings import DEFAULT as DEFAULT
     from vxlanpkt.bindings import Bindings as Bindings
-    from vxlanpkt.bulk import NO_TUNNEL as NO_TUNNEL
-    from vxlanpkt.bulk import decap_batch as decap_batch
-    from vxlanpkt.bulk import encap_batch as encap_batch
+    from vxlanpkt.bulk.decapsulation import decap_batch as decap_batch
+    from vxlanpkt.bulk.encapsulation import NO_TUNNEL as NO_TUNNEL
+    from vxlanpkt.bulk.encapsulation import encap_batch as encap_batch
     from vxlanpkt.capture import Capture as Capture
     from vxlanpkt.capture import Interface as Interface
     from vxlanpkt.capture import Record as Record
@@ -133,7 +133,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     ),
     "batch": ("AddressColumn", "DecapBatch", "EncapBatch", "FrameBatch"),
     "bindings": ("DEFAULT", "Bindings"),
-    "bulk": ("NO_TUNNEL", "decap_batch", "encap_batch"),
+    "bulk.decapsulation": ("decap_batch",),
+    "bulk.encapsulation": ("NO_TUNNEL", "encap_batch"),
     "capture": ("Capture", "Interface", "Record", "decap_file", "encap_file", "open"),
     "decapsulation": ("Decapsulated", "decap"),
     "dissection": ("Dissection", "dissect"),

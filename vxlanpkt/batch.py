@@ -14,8 +14,6 @@ from operator import index
 from typing import TYPE_CHECKING, Any, overload
 
 from vxlanpkt import kernel
-from vxlanpkt.bindings import Start
-from vxlanpkt.decapsulation import refusal
 from vxlanpkt.errors import REASONS, BuildError, FieldError, PacketError, ParseError, Reason
 from vxlanpkt.kernel.contract import (
     ADDRESS,
@@ -28,6 +26,7 @@ from vxlanpkt.kernel.contract import (
     DecapRecord,
 )
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.starts import Start
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -418,6 +417,9 @@ class DecapBatch:
             return _out_of_range(self.frames, row)
         if self.start is None:
             return _of_no_known_link()
+        # What it takes to say all of one row is not loaded for the columns of many.
+        from vxlanpkt.decapsulation import refusal
+
         originals = self.frames.original_lengths
         return refusal(
             bytes(self.frames[row]), reason, self.policy, self.start, None if originals is None else originals[row]

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vxlanpkt import kernel
-from vxlanpkt.assigned import EtherType, GPENextProtocol, IPProtocol, LinkType, UDPPort
+from vxlanpkt.assigned import EtherType, GPENextProtocol, IPProtocol, UDPPort
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.layers.dot1q import Dot1Q
@@ -30,45 +29,12 @@ from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-Start: TypeAlias = "LinkType | int | type[Layer]"
-
 # In the order of Kind: what the kernel's rows decode to.
 LAYERS: tuple[type[Layer], ...] = (
     Ethernet, Dot1Q, ARP, IPv4, IPv6, UDP, TCP, ICMP, ICMPv6, VXLAN, VXLANGPE, LinuxSLL, LinuxSLL2, Loopback,
 )  # fmt: skip
 
 KINDS: Mapping[type[Layer], int] = {layer: index for index, layer in enumerate(LAYERS)}
-
-_START_KINDS: dict[Start, Kind] = {
-    **{layer: Kind(index) for layer, index in KINDS.items()},
-    LinkType.ETHERNET: Kind.ETHERNET,
-    LinkType.RAW: Kind.RAW,
-    12: Kind.RAW,  # what some BSDs write into files for RAW
-    14: Kind.RAW,
-    LinkType.IPV4: Kind.IPV4,
-    LinkType.IPV6: Kind.IPV6,
-    LinkType.LINUX_SLL: Kind.LINUX_SLL,
-    LinkType.LINUX_SLL2: Kind.LINUX_SLL2,
-    LinkType.NULL: Kind.LOOPBACK,
-    LinkType.LOOP: Kind.LOOPBACK,
-}
-
-
-def kind_of(start: Start) -> Kind | None:
-    """The kernel's kind for a link type or a built-in layer; None for a layer of the user's own."""
-    try:
-        kind = _START_KINDS.get(start)
-    except TypeError:  # not hashable, so neither
-        kind = None
-    if kind is None and not (isinstance(start, type) and isinstance(start, Layer)):
-        raise FieldError(
-            f"start: {start!r} is neither a link type that is known nor a layer",
-            layer="start", field="start", value=start, bits=None,
-        )  # fmt: skip
-    return kind
 
 
 class Bindings:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
-from vxlanpkt.bindings import DEFAULT, Start, kind_of
+from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
 from vxlanpkt.headers import missing_bytes
@@ -22,6 +22,7 @@ from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.starts import Start, outer_kind
 
 Address = IPv4Address | IPv6Address
 _DEFAULT_POLICY = DecapPolicy()
@@ -141,16 +142,6 @@ def decap(
     if record.status:
         raise refusal(data, Reason(record.status), policy, start, original_length)
     return Decapsulated(data, record, policy, start, original_length)
-
-
-def outer_kind(start: Start) -> Kind:
-    """The kernel's kind for what an outer frame begins with."""
-    kind = kind_of(start)
-    if kind is None or kind in (Kind.ARP, Kind.UDP, Kind.TCP, Kind.ICMP, Kind.ICMPV6):
-        raise FieldError(
-            f"start: {start!r} is not a link layer, IP or VXLAN", layer="decap", field="start", value=start, bits=None
-        )
-    return kind
 
 
 def _underlay(policy: DecapPolicy, start: Start, source: Address | str | None, tos: int | None) -> Underlay:

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Literal, TypeVar
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.bindings import DEFAULT, Bindings, Start
+from vxlanpkt.bindings import DEFAULT, Bindings
 from vxlanpkt.errors import LayerNotFound, ParseError
 from vxlanpkt.headers import Headers, find_headers
 from vxlanpkt.kernel.spans import Span
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.printing import tree
+from vxlanpkt.starts import Start
 
 _L = TypeVar("_L", bound=Layer)
 

@@ -10,12 +10,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.bindings import Start
 from vxlanpkt.decapsulation import Address, decap
 from vxlanpkt.errors import FieldError, ParseError, Reason
 from vxlanpkt.layers.base import as_bytes
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.starts import Start
 
 _PRESETS = DecapPolicy.presets()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from vxlanpkt.assigned import IPv4Flags, LinkType
-from vxlanpkt.bindings import DEFAULT, Bindings, Start
+from vxlanpkt.bindings import DEFAULT, Bindings
 from vxlanpkt.dissection import Dissection
 from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason
 from vxlanpkt.headers import Headers, find_headers
@@ -17,6 +17,7 @@ from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6
 from vxlanpkt.layers.ipv6_extensions import Fragment
 from vxlanpkt.printing import tree
+from vxlanpkt.starts import Start
 
 _L = TypeVar("_L", bound=Layer)
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict,
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
-from vxlanpkt.bindings import Start, kind_of
 from vxlanpkt.errors import REASONS, BuildError, FieldError
 from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
 from vxlanpkt.layers.dot1q import Dot1Q
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
+from vxlanpkt.starts import Start, kind_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import vxlanpkt
 from vxlanpkt import UDP, VXLANGPE, CaptureError, DecapPolicy, FrameBatch, dissect
-from vxlanpkt.bindings import DEFAULT, Start, kind_of
+from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.kernel.contract import DECAP_LAYOUT
+from vxlanpkt.starts import Start, kind_of
 
 from .test_cases import CASES, STARTS
 

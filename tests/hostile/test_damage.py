@@ -22,11 +22,12 @@ import pytest
 from hypothesis import settings
 
 from vxlanpkt import UDP, VXLAN, DecapPolicy, FrameBatch, IPv4, Loopback, decap, decap_batch, dissect, parse
-from vxlanpkt.bindings import DEFAULT, Start, kind_of
+from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.errors import REASONS, ParseError, Reason
 from vxlanpkt.kernel import python
 from vxlanpkt.kernel.contract import DECAP_COLUMNS
 from vxlanpkt.kernel.spans import Kind, Reading
+from vxlanpkt.starts import Start, kind_of
 
 from .damage import (
     EDGES,

@@ -19,8 +19,9 @@ from vxlanpkt import (
     dissect,
     parse,
 )
-from vxlanpkt.bindings import LAYERS, Start
+from vxlanpkt.bindings import LAYERS
 from vxlanpkt.errors import REASONS, ParseError, TruncatedError
+from vxlanpkt.starts import Start
 from vxlanpkt.strategies import (
     frames,
     hostile_frames,

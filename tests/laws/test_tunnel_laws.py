@@ -28,8 +28,9 @@ from vxlanpkt import (
     encap_batch,
     parse,
 )
-from vxlanpkt.bindings import DEFAULT, Start
+from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.errors import ParseError, Reason
+from vxlanpkt.starts import Start
 from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunnel_tables, tunnels, vxlan_frames
 
 # A tenth of what the profile has, or 100: no stranger's bytes are read here but by what tests/hostile looks at.

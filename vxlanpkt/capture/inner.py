@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.batch import FrameBatch
-from vxlanpkt.bulk import decap_batch
+from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.options import EPB_FLAGS, EPB_HASH
 from vxlanpkt.capture.records import Options, Record, copyable_options
 from vxlanpkt.errors import CaptureError

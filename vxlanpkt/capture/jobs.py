@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from vxlanpkt.capture.inner import Container, InnerLink, inner_frames
-from vxlanpkt.capture.outer import wrapped
 from vxlanpkt.capture.outputs import Chosen, Outputs, path_of
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy
-from vxlanpkt.tunnel import Tunnel
+
+if TYPE_CHECKING:
+    from vxlanpkt.tunnel import Tunnel
 
 _Item = TypeVar("_Item")
 
@@ -130,6 +131,8 @@ def encap_file(
     """
     if identification is not None and not 0 <= identification < 1 << 16:
         raise _refused("identification", identification, "a number of 16 bits")
+    from vxlanpkt.capture.outer import wrapped  # which is not loaded to decapsulate
+
     counter = 0 if identification is None and tunnel.df != "set" else identification
     with Capture(source, policy_for(None, None)) as capture:
         outputs = Outputs(capture, target, container, split=False)

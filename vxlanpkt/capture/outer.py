@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import FrameBatch
-from vxlanpkt.bulk import encap_batch
+from vxlanpkt.bulk.encapsulation import encap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.inner import Frames
 from vxlanpkt.capture.links import start_of

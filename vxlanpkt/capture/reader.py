@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.bulk import decap_batch
+from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.records import Interface, Record
 from vxlanpkt.capture.sources import File, Origin, Source
 from vxlanpkt.capture.stats import BatchCounter, CaptureStats
-from vxlanpkt.decapsulation import decap
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
 from vxlanpkt.policy import DecapPolicy
@@ -68,6 +67,8 @@ class DecapsulatedRecord:
     @property
     def outer(self) -> Packet:
         """The outer headers, down to the tunnel header, read when asked for."""
+        from vxlanpkt.decapsulation import decap  # which takes all layers, and not everybody asks for them
+
         record = self.record
         assert self._start is not None  # or else it would not have been accepted
         return decap(

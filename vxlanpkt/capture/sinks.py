@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -57,7 +56,7 @@ class Sink:
             self._use(named.open("wb"))
             return
         final = named.resolve()
-        temporary = final.parent / f".{secrets.token_hex(8)}.part"
+        temporary = final.parent / f".{os.urandom(8).hex()}.part"
         try:
             file = temporary.open("xb", CHUNK)
         except OSError as error:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Literal
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.bulk import decap_batch
+from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.reader import Capture

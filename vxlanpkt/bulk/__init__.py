@@ -1,0 +1,1 @@
+"""Encapsulation and decapsulation of batches: check once, allocate once, call the kernel."""

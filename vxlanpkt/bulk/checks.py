@@ -1,0 +1,28 @@
+"""What both ways refuse, and how."""
+
+from __future__ import annotations
+
+from vxlanpkt.batch import DecapBatch, EncapBatch
+from vxlanpkt.errors import FieldError
+from vxlanpkt.kernel.contract import NO_SPACE, OVERLAP
+
+UNFIT = {
+    NO_SPACE: "large enough for these rows and their headers",
+    OVERLAP: "apart from the input and its columns: they share memory",
+}
+
+
+def described(out: object) -> str:
+    """What was given as a result, in words."""
+    rows = f" of {len(out)} rows" if isinstance(out, (DecapBatch, EncapBatch)) else ""
+    return type(out).__name__ + rows
+
+
+def not_a_batch(value: object) -> FieldError:
+    """The error for what is to be a batch."""
+    return refused("batch", type(value).__name__, "a FrameBatch: FrameBatch.from_frames makes one of a list")
+
+
+def refused(name: str, value: object, expected: str) -> FieldError:
+    """The error for an argument that cannot be."""
+    return FieldError(f"{name}: {value!r} is not {expected}", layer="batch", field=name, value=value, bits=None)
