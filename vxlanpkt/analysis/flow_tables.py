@@ -26,7 +26,6 @@ _KEY = {
     "protocol": "B",
 }  # fmt: skip
 _OTHER_WAY = {"src": "dst", "dst": "src", "src_port": "dst_port", "dst_port": "src_port"}
-_OF_DIRECTIONS = ("reverse_packets", "reverse_bytes", "reverse_tcp_flags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +87,6 @@ class FlowTable(Table[Flow]):
             return lambda row: -column[row] - (0 if other is None else other[row])
 
         return {"bytes": most("bytes"), "packets": most("packets"), "first": earliest_first(columns["first_ns"])}
-
-    def _as_dict(self, row: Flow) -> dict[str, Any]:
-        found = super()._as_dict(row)
-        return found if self.bidirectional else {name: found[name] for name in found if name not in _OF_DIRECTIONS}
 
 
 def flows(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from vxlanpkt.analysis.tables import Table
 from vxlanpkt.batch import DecapBatch
 from vxlanpkt.capture.jobs import Progress
 from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
@@ -18,7 +17,7 @@ from vxlanpkt.policy import DecapPolicy
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_T = TypeVar("_T", bound="Table[object]")
+_T = TypeVar("_T")
 
 
 class RowFilter(Protocol):
@@ -32,10 +31,10 @@ class RowFilter(Protocol):
 class PartialTableError(CaptureError):
     """The input broke off, or went bad: everything before that was counted.
 
-    `result`: the table of that.
+    `result`: the table of that, a `FlowTable` or a `VTEPTable`.
     """
 
-    result: Table[object]
+    result: Any
 
 
 class Pass:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from heapq import nsmallest
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
@@ -60,6 +59,11 @@ class Table(Sequence[_T]):
     def __iter__(self) -> Iterator[_T]:
         return (self[index] for index in range(len(self)))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, which are those of a row's fields."""
+        return tuple(self.columns)
+
     def top(self, n: int, by: str = "bytes") -> Self:
         """A table of the *n* first rows by an order: "bytes" or "packets", most first, or "first", earliest first."""
         orders = self._orders()
@@ -77,7 +81,7 @@ class Table(Sequence[_T]):
         return [self._as_dict(row) for row in self]
 
     def _as_dict(self, row: Any) -> dict[str, Any]:
-        found = {field.name: getattr(row, field.name) for field in fields(row)}
+        found = {name: getattr(row, name) for name in self.columns}
         for name in self.ADDRESSES:
             found[name] = None if found[name] is None else str(found[name])
         return found
@@ -85,8 +89,7 @@ class Table(Sequence[_T]):
     def _repr_html_(self) -> str:
         """The first rows as a table of HTML, for notebooks."""
         rows = self[:_SHOWN_ROWS].to_dicts()
-        names = self._as_dict(self[0]) if len(self) else self.columns
-        head = "".join(f"<th>{escape(name)}</th>" for name in names)
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.names)
         body = "".join(f"<tr>{''.join(map(_cell, row.values()))}</tr>" for row in rows)
         more = f"<p>and {len(self) - len(rows):,} more</p>" if len(self) > len(rows) else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
