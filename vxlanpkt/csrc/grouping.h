@@ -201,6 +201,8 @@ INLINE uint64_t choose_rows(const struct vxlanpkt_rows *rows, uint64_t row, stru
 INLINE uint64_t count_block(const struct vxlanpkt_rows *rows, struct group_table *table, struct group_block *block,
                             const uint64_t *secrets)
 {
+    if (!table->capacity) /* there is no slot that could be looked at */
+        return 0;
     for (uint64_t at = 0, offset = 0; at < rows->key_columns; offset += rows->key[at++].width)
         gather_column(rows->key + at, block, offset);
     for (uint64_t at = 0; at < block->count; at++) {
