@@ -280,11 +280,11 @@ static void move_groups(const struct group_table *from, const struct group_table
     memcpy(to->entries, from->entries, from->count * from->entry_size);
     for (uint64_t at = 0; at < from->slot_count; at++) {
         uint64_t slot = from->slots[at], place = first_slot(to, (uint32_t)(slot >> 32));
-        uint64_t tried = 0;
-        while (slot && to->slots[place] && tried++ < to->slot_count)
+        if (!slot)
+            continue;
+        while (to->slots[place]) /* one is free: there are as many as in the old table, or more */
             place = place + 1 == to->slot_count ? 0 : place + 1;
-        if (slot)
-            to->slots[place] = slot;
+        to->slots[place] = slot;
     }
 }
 
