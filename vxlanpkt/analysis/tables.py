@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
@@ -106,11 +106,24 @@ def _cell(value: Any) -> str:
 def _taken(column: Column, rows: Sequence[int]) -> Column:
     """Some items of a column, as a column of the same kind."""
     if isinstance(column, AddressColumn):
-        raw = b"".join([column.raw[16 * row : 16 * row + 16] for row in rows])
-        return AddressColumn(memoryview(raw), memoryview(bytes(column.family[row] for row in rows)))
+        return AddressColumn(_taken_addresses(column.raw, rows), _taken_numbers(column.family, rows))
     if isinstance(column, memoryview):
-        return memoryview(array(column.format, map(column.__getitem__, rows)))
+        return _taken_numbers(column, rows)
     return [column[row] for row in rows]
+
+
+def _taken_numbers(column: memoryview, rows: Iterable[int]) -> memoryview:
+    return memoryview(array(column.format, map(column.__getitem__, rows)))
+
+
+def _taken_addresses(raw: memoryview, rows: Sequence[int]) -> memoryview:
+    """Two numbers each: slices of so many bytes take ten times as long."""
+    if not rows:
+        return memoryview(b"")
+    halves, taken = raw.cast("Q"), memoryview(bytearray(16 * len(rows)))
+    for half in (0, 1):
+        taken.cast("Q")[half::2] = _taken_numbers(halves[half::2], rows)
+    return taken.toreadonly()
 
 
 def time_or_none(timestamp_ns: int) -> int | None:
