@@ -229,7 +229,7 @@ INLINE bool fits(const struct vxlanpkt_column *column, uint64_t rows, uint64_t w
 static bool are_sound(const struct vxlanpkt_rows *rows, uint64_t key_size)
 {
     uint64_t size = 0;
-    if (rows->key_columns > VXLANPKT_KEY_COLUMNS)
+    if (rows->key_columns > VXLANPKT_KEY_COLUMNS || key_size > VXLANPKT_LARGEST_KEY)
         return false;
     for (uint64_t at = 0; at < rows->key_columns; at++) {
         uint64_t width = rows->key[at].width;
