@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vxlanpkt.addresses import MACAddress as MACAddress
+    from vxlanpkt.analysis import VTEP as VTEP
+    from vxlanpkt.analysis import Flow as Flow
+    from vxlanpkt.analysis import FlowTable as FlowTable
+    from vxlanpkt.analysis import VTEPTable as VTEPTable
+    from vxlanpkt.analysis import flows as flows
+    from vxlanpkt.analysis import vteps as vteps
     from vxlanpkt.assigned import ECN as ECN
     from vxlanpkt.assigned import ARPOperation as ARPOperation
     from vxlanpkt.assigned import EtherType as EtherType
@@ -127,6 +133,7 @@ __version__ = "0.1.0"
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "addresses": ("MACAddress",),
+    "analysis": ("VTEP", "Flow", "FlowTable", "VTEPTable", "flows", "vteps"),
     "assigned": (
         "ARPOperation", "ECN", "EtherType", "GBPFlags", "GPENextProtocol", "ICMPType", "ICMPv6Type", "IPProtocol",
         "IPv4Flags", "LinkType", "NDOptionType", "TCPFlags", "UDPPort", "VXLANFlags",

@@ -11,6 +11,7 @@ from vxlanpkt import kernel
 from vxlanpkt.batch import as_buffer
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.contract import ADDRESS, OVERLAP, WIDTHS, Counted, Layout
+from vxlanpkt.kernel.contract import NO_GROUP as NO_GROUP
 from vxlanpkt.kernel.grouping import COUNTS, KEY_COLUMNS, LARGEST_KEY, entry_size
 
 if TYPE_CHECKING:

@@ -80,9 +80,33 @@ def _header(kernel: Any, one: Input) -> list[Any]:
     return [header, kernel.clears_df(data, recipe), hashes, kernel.ones_complement_sum(data)]
 
 
+def _group(kernel: Any, one: Input) -> list[Any]:
+    """Where a table was full, its groups at the end, which one each key has, and buckets."""
+    drawn, seed = one.group(), one.number.to_bytes(4, "big")
+    counted = one.counted(drawn)
+    held, size = kernel.hold_counted(counted), sum(width for _, width in counted.key)
+    table, at, found = kernel.new_groups(size, drawn["capacity"], seed), drawn["first"], list[Any]()
+    while 0 <= (at := kernel.group(held, at, table)) < counted.rows:
+        found.append(at)
+        larger = kernel.new_groups(size, 2 * found[-1] + drawn["capacity"] + 1, seed)
+        found.append(kernel.move_groups(table, larger))
+        table = larger
+    keys = b"".join(
+        bytes(column[row * width : row * width + width]) for row in range(counted.rows) for column, width in counted.key
+    )
+    numbers, buckets = kernel.new_buffer(4 * counted.rows), kernel.new_buffer(8 * counted.rows)
+    found += [at, bytes(kernel.entries(table))]
+    if at >= 0:
+        found += [kernel.find_groups(table, memoryview(keys), numbers), bytes(kernel.view(numbers)) if size else b""]
+    if counted.timestamps is not None:
+        found += [kernel.bucket(counted.timestamps, one.number + 1, buckets), bytes(kernel.view(buckets))]
+    return found
+
+
 _JOBS: dict[str, Callable[[Any, Input], list[Any]]] = {
     "DECAP": _decap,
     "WALK": _walk,
     "ENCAP": _encap,
     "HEADER": _header,
+    "GROUP": _group,
 }

@@ -20,6 +20,7 @@
 #include "decap.h"
 #include "encap.h"
 #include "headers.h"
+#include "groups.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         [JOB_WALK] = run_walk,
         [JOB_ENCAP] = run_encap,
         [JOB_HEADER] = run_header,
+        [JOB_GROUP] = run_group,
     };
     struct input in = {data, size};
     struct head head = read_head(&in);

@@ -38,6 +38,7 @@ SECTION(rules, RULES)
 SECTION(underlay, UNDERLAY)
 SECTION(walk_section, WALK)
 SECTION(recipe, RECIPE)
+SECTION(group_section, GROUP)
 
 /* The frame data behind the sections. */
 static struct block take_data(const struct input *in) { return copy_of(in->at, in->left); }

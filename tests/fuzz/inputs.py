@@ -10,6 +10,8 @@ from typing import Any
 from vxlanpkt.kernel.contract import (
     DF,
     NO_TUNNEL,
+    WIDTHS,
+    Counted,
     DecapRules,
     ECNMode,
     ECNRule,
@@ -27,9 +29,10 @@ from vxlanpkt.kernel.contract import (
 )
 from vxlanpkt.kernel.spans import Kind
 
-from .layout import HEAD, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, Reader, flags
+from .layout import GROUP, HEAD, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, Reader, flags
 
-MOST_ROWS, ENOUGH = 8, 32
+MOST_ROWS, ENOUGH, MOST_GROUPED = 8, 32, 200
+COUNTED = "IIqHBB"  # the columns that are counted
 VERSIONS = (0, 4, 6)
 _TUNNEL_PORTS = {4789: Kind.VXLAN, 8472: Kind.VXLAN, 4790: Kind.VXLANGPE}
 
@@ -53,7 +56,7 @@ class Input:
         head = HEAD.read(self._reader)
         self._rows, self._options, self.number = head["rows"], head["options"], head["number"]
         self.kind = head["kind"] % 16
-        self.job = next(name for name, at in JOBS.items() if at == head["job"] % 4)
+        self.job = next(name for name, at in JOBS.items() if at == head["job"] % len(JOBS))
 
     def has(self, option: str) -> bool:
         return bool(self._options & OPTIONS[option])
@@ -83,6 +86,26 @@ class Input:
 
     def recipe(self) -> EncapRecipe:
         return make_recipe(RECIPE.read(self._reader))
+
+    def group(self) -> dict[str, int]:
+        return GROUP.read(self._reader)
+
+    def counted(self, drawn: dict[str, int]) -> Counted:
+        """Columns behind each other, of as many rows as the data have."""
+        widths = [drawn[f"width_{which}"] for which in "abcd" if drawn[f"width_{which}"]]
+        given = [code if drawn["given"] >> bit & 1 else None for bit, code in enumerate(COUNTED)]
+        row_size = sum(widths) + sum(WIDTHS[code] for code in given if code)
+        rows = min(len(self.data()) // (row_size or 1), MOST_GROUPED)
+        rest = memoryview(self.data())
+        key, columns = [], []
+        for width in widths:
+            key.append((rest[: rows * width], width))
+            rest = rest[rows * width :]
+        for code in given:
+            size = rows * WIDTHS[code] if code else 0
+            columns.append(memoryview(array(code, bytes(rest[:size]))) if code else None)
+            rest = rest[size:]
+        return Counted(rows, key, *columns)
 
     def data(self) -> bytes:
         """What is left is the data."""

@@ -9,12 +9,14 @@
  *     WALK    HEAD WALK                    walk from the first byte, and scan of any range
  *     ENCAP   HEAD RECIPEs ROWs            encap in all modes, total_length, and decap of what came out
  *     HEADER  HEAD RECIPE                  encap_header, clears_df, flow_hash, sum
+ *     GROUP   HEAD GROUP                   group, move_groups, find_groups, bucket
  */
 
-enum { JOB_DECAP, JOB_WALK, JOB_ENCAP, JOB_HEADER, JOBS };
+enum { JOB_DECAP, JOB_WALK, JOB_ENCAP, JOB_HEADER, JOB_GROUP, JOBS };
 
 /* kind: modulo 16. rows: 0 is one row of all the data, else their number plus 1, 8 at the most.
- * number: bytes that were cut off, as many as leave the length on the wire one of 32 bits; or the identification. */
+ * number: bytes that were cut off, as many as leave the length on the wire one of 32 bits; or the identification; or
+ * what the secrets of a hash are made of, and the width of buckets less 1. */
 #define HEAD(FIELD) FIELD(8, job) FIELD(8, kind) FIELD(8, rows) FIELD(8, options) FIELD(32, number)
 
 enum {
@@ -68,3 +70,10 @@ enum { ENOUGH = 32 };
 
 #define TRAITS(FIELD)                                                                                              \
     FIELD(0, ipv6) FIELD(1, inherit_ttl) FIELD(2, inherit_dscp) FIELD(3, symmetric) FIELD(4, gpe) FIELD(5, raw)
+
+/* Columns of the key have these widths, 0 for none. given: bits for lengths, other lengths, timestamps, flags, selected
+ * and status, which follow in the data. Rows are counted from the first one on, in a table with so much room that grows;
+ * and in one that holds the data, and says that it has so many groups. */
+#define GROUP(FIELD)                                                                                               \
+    FIELD(8, width_a) FIELD(8, width_b) FIELD(8, width_c) FIELD(8, width_d) FIELD(8, given) FIELD(8, capacity)     \
+    FIELD(8, first) FIELD(8, count)

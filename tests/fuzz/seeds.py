@@ -12,7 +12,7 @@ from vxlanpkt import DecapPolicy, FrameBatch, decap_batch
 from vxlanpkt.kernel.contract import DecapRules
 from vxlanpkt.kernel.spans import Kind
 
-from .layout import HEAD, HERE, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, pack_flags
+from .layout import GROUP, HEAD, HERE, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, pack_flags
 
 DATA = HERE.parent / "data"
 KINDS = {
@@ -36,6 +36,7 @@ RECIPES: tuple[tuple[tuple[str, ...], dict[str, int]], ...] = (
     (("inherit_ttl", "inherit_dscp"), {"ecn": 2, "df": 2, "inner_ip": 1}),
     (("ipv6", "inherit_ttl", "inherit_dscp"), {"ecn": 2, "udp_checksum": 1, "inner_ip": 2}),
 )
+KEYS = ((1,), (2, 1), (16, 4, 2, 1), (8, 3), (64,), ())
 
 
 def seeds() -> Iterator[bytes]:
@@ -70,6 +71,9 @@ def _of_frames(frames: list[bytes], kind: Kind) -> Iterator[bytes]:
         for policy in PRESETS:
             yield decap_input(policy.rules, kind, frame, 0, "MANY", "UNALIGNED")
         yield walk_input(kind, frame, 0)
+    for number, frame in enumerate(frames):
+        for widths in KEYS:
+            yield group_input(widths, 0x3F >> number % 7, number, frame[:200] * 2, *("UNALIGNED",)[: number % 2])
     inner = [bytes(frame)[:200] for frame in decap_batch(FrameBatch.from_frames(frames)).inner if len(frame)]
     for which, recipe in enumerate(RECIPES):
         for frame in inner[which :: len(RECIPES)]:
@@ -110,6 +114,14 @@ def _pack_rules(rules: DecapRules) -> bytes:
     for mac in list(rules.own_macs)[:1]:
         values |= {"own_macs": 1, "own_mac": int.from_bytes(mac, "big")}
     return RULES.pack(**values)
+
+
+def group_input(widths: tuple[int, ...], given: int, capacity: int, data: bytes, *more: str) -> bytes:
+    """Rows that are counted, in a table that has to grow."""
+    options = sum(OPTIONS[name] for name in more)
+    head = HEAD.pack(job=JOBS["GROUP"], options=options, number=len(data))
+    key = dict(zip(("width_a", "width_b", "width_c", "width_d"), widths, strict=False))
+    return head + GROUP.pack(**key, given=given, capacity=capacity, first=capacity % 3, count=capacity // 2) + data
 
 
 def walk_input(kind: Kind, frame: bytes, missing: int) -> bytes:

@@ -146,9 +146,13 @@ def test_bucket_at_both_ends(width: int) -> None:
         assert list(array("q", bytes(kernel.view(out)))) == [time // width for time in times]
 
 
-def simple(rows: int, key: bytes, width: int, **columns: Any) -> Counted:
-    names = ("lengths", "other_lengths", "timestamps", "flags", "selected", "status")
-    return Counted(rows, [(memoryview(key), width)], **({name: columns.get(name) for name in names}))
+COLUMNS: dict[str, Any] = {
+    "lengths": "I", "other_lengths": "I", "timestamps": "q", "flags": "H", "selected": "B", "status": "B",
+}  # fmt: skip
+
+
+def simple(rows: int, key: bytes | memoryview, width: int, **columns: Any) -> Counted:
+    return Counted(rows, [(memoryview(key), width)], **({name: columns.get(name) for name in COLUMNS}))
 
 
 @pytest.mark.parametrize("kernel", BOTH)
@@ -232,8 +236,9 @@ def test_overlaps(kernel: Any) -> None:
     before = bytes(kernel.entries(table))
     own = kernel.entries(table)
     assert kernel.group(kernel.hold_counted(simple(2, own, 8)), 0, table) == OVERLAP
-    lengths = own[:16].cast("I")
-    assert kernel.group(kernel.hold_counted(simple(2, b"a" * 16, 8, lengths=lengths)), 0, table) == OVERLAP
+    for name, code in COLUMNS.items():
+        column = {name: own[:16].cast(code)}
+        assert kernel.group(kernel.hold_counted(simple(2, b"a" * 16, 8, **column)), 0, table) == OVERLAP
     assert bytes(kernel.entries(table)) == before
     assert kernel.move_groups(table, table) == OVERLAP
     out = kernel.new_buffer(64)
@@ -280,6 +285,18 @@ def test_a_table_that_lies_about_its_size() -> None:
         assert lib.vxlanpkt_move_groups(ffi.NULL, table.pointer) == NO_SPACE or field == "count"
         setattr(table.pointer, field, before)
         table.pointer.count = 0
+
+
+def test_a_slot_that_leads_nowhere() -> None:
+    """A number of a group that is not there is passed over, and so is a column that is not there."""
+    table = c.new_groups(8, 4, SEED)
+    counted = c.hold_counted(simple(1, bytes(8), 8))
+    for _ in range(3):
+        assert c.group(counted, 0, table) == 1
+        assert len(c.entries(table)) == entry_size(8)
+        table.pointer.count = 0
+    counted.pointer.key[0].data = ffi.NULL
+    assert c.group(counted, 0, table) == WRONG_COLUMNS
 
 
 def test_flipped_bits_are_other_keys() -> None:

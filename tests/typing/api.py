@@ -206,6 +206,12 @@ def captures(tunnel: Tunnel) -> None:
         assert_type(cap.stats.vxlan, int)
     assert_type(vxlanpkt.decap_file("trace.pcap", "inner.pcap", vni=5000, depth="all").written, int)
     assert_type(vxlanpkt.encap_file("inner.pcap", "outer.pcap", tunnel).written, int)
+    table = vxlanpkt.flows("trace.pcap", vni=5000, bidirectional=True)
+    reveal_type(table[0])  # vxlanpkt.analysis.flow_tables.Flow
+    reveal_type(table[:5])  # vxlanpkt.analysis.flow_tables.FlowTable
+    reveal_type(table.top(5, by="packets"))  # vxlanpkt.analysis.flow_tables.FlowTable
+    assert_type((table[0].vni, table[0].bytes, table[0].first_ns), tuple[int, int, int | None])
+    assert_type([vtep.vnis for vtep in vxlanpkt.vteps("trace.pcap")], list[tuple[int, ...]])
 
 
 def errors(wire: bytes) -> None:

@@ -16,10 +16,12 @@ import vxlanpkt
 from vxlanpkt.cli.decapsulate import decapsulate
 from vxlanpkt.cli.encapsulate import encapsulate
 from vxlanpkt.cli.explaining import explaining
+from vxlanpkt.cli.flow_listing import flow_listing
 from vxlanpkt.cli.info import info
 from vxlanpkt.cli.options import SOURCE
 from vxlanpkt.cli.show import show
 from vxlanpkt.cli.signals import Interrupted, handled_signals
+from vxlanpkt.cli.vtep_listing import vtep_listing
 from vxlanpkt.errors import CaptureError, FieldError
 
 
@@ -53,5 +55,5 @@ def app() -> None:
     """Look into VXLAN captures, take the tunnels off, or put packets into one."""
 
 
-for verb in (info, show, explaining, decapsulate, encapsulate):
+for verb in (info, show, explaining, flow_listing, vtep_listing, decapsulate, encapsulate):
     app.add_command(verb)

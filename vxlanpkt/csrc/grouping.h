@@ -201,6 +201,8 @@ INLINE uint64_t choose_rows(const struct vxlanpkt_rows *rows, uint64_t row, stru
 INLINE uint64_t count_block(const struct vxlanpkt_rows *rows, struct group_table *table, struct group_block *block,
                             const uint64_t *secrets)
 {
+    if (!table->capacity) /* there is no slot that could be looked at */
+        return 0;
     for (uint64_t at = 0, offset = 0; at < rows->key_columns; offset += rows->key[at++].width)
         gather_column(rows->key + at, block, offset);
     for (uint64_t at = 0; at < block->count; at++) {
@@ -227,7 +229,7 @@ INLINE bool fits(const struct vxlanpkt_column *column, uint64_t rows, uint64_t w
 static bool are_sound(const struct vxlanpkt_rows *rows, uint64_t key_size)
 {
     uint64_t size = 0;
-    if (rows->key_columns > VXLANPKT_KEY_COLUMNS)
+    if (rows->key_columns > VXLANPKT_KEY_COLUMNS || key_size > VXLANPKT_LARGEST_KEY)
         return false;
     for (uint64_t at = 0; at < rows->key_columns; at++) {
         uint64_t width = rows->key[at].width;
@@ -278,11 +280,11 @@ static void move_groups(const struct group_table *from, const struct group_table
     memcpy(to->entries, from->entries, from->count * from->entry_size);
     for (uint64_t at = 0; at < from->slot_count; at++) {
         uint64_t slot = from->slots[at], place = first_slot(to, (uint32_t)(slot >> 32));
-        uint64_t tried = 0;
-        while (slot && to->slots[place] && tried++ < to->slot_count)
+        if (!slot)
+            continue;
+        while (to->slots[place]) /* one is free: there are as many as in the old table, or more */
             place = place + 1 == to->slot_count ? 0 : place + 1;
-        if (slot)
-            to->slots[place] = slot;
+        to->slots[place] = slot;
     }
 }
 

@@ -70,7 +70,7 @@ def _is_chosen(counted: Counted, row: int) -> bool:
 def _are_sound(counted: Counted, key_size: int) -> bool:
     """Whether every column has an item for each row."""
     widths = [width for _, width in counted.key]
-    if len(widths) > KEY_COLUMNS or sum(widths) != key_size or not all(1 <= width <= LARGEST_KEY for width in widths):
+    if len(widths) > KEY_COLUMNS or not sum(widths) == key_size <= LARGEST_KEY or not all(widths):
         return False
     return all(len(column) // width >= counted.rows for column, width in counted.key) and all(
         column is None or (column.itemsize == width and len(column) >= counted.rows)

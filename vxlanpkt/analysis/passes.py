@@ -1,0 +1,86 @@
+"""One pass over a capture, batch by batch, for whoever counts what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from vxlanpkt.batch import DecapBatch
+from vxlanpkt.capture.jobs import Progress
+from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
+from vxlanpkt.capture.sources import File
+from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.errors import CaptureError, FieldError
+from vxlanpkt.policy import DecapPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_T = TypeVar("_T")
+
+
+class RowFilter(Protocol):
+    """What chooses rows: a `Filter`, or anything with this method."""
+
+    def select(self, batch: DecapBatch, /) -> Buffer:
+        """A uint8 for each row, 0 where it is left out."""
+        ...
+
+
+class PartialTableError(CaptureError):
+    """The input broke off, or went bad: everything before that was counted.
+
+    `result`: the table of that, a `FlowTable` or a `VTEPTable`.
+    """
+
+    result: Any
+
+
+class Pass:
+    """The batches of a capture up to its fault, with the rows that a filter chooses; tells of the progress."""
+
+    def __init__(
+        self,
+        source: File | Capture,
+        ports: Iterable[int] | None,
+        policy: DecapPolicy | None,
+        vni: int | Iterable[int] | None,
+        chosen: RowFilter | None,
+        progress: Progress | None,
+    ) -> None:
+        if chosen is not None and not hasattr(chosen, "select"):
+            message = f"filter: {chosen!r} is no filter: it has no method select"
+            raise FieldError(message, layer="analysis", field="filter", value=chosen, bits=None)
+        self.stats = CaptureStats()
+        self._fault: CaptureError | None = None
+        self._source = source
+        self._policy = policy_for(ports, source.policy if policy is None and isinstance(source, Capture) else policy)
+        self._vni = vni
+        self._filter = chosen
+        self._progress = progress
+
+    def batches(self) -> Iterator[tuple[CaptureBatch, Buffer | None]]:
+        """Each batch, and which rows count, if not all; a fault in the file's header is raised."""
+        with self._opened() as capture:
+            try:
+                for batch in capture.decap_batches(self._policy, self._vni):
+                    yield batch, None if self._filter is None else self._filter.select(batch.result)
+                    if self._progress is not None:
+                        self._progress(capture.consumed, capture.size)
+            except CaptureError as error:
+                if capture.container is None:
+                    raise
+                self._fault = error
+            self.stats = capture.stats
+
+    def _opened(self) -> AbstractContextManager[Capture]:
+        if isinstance(self._source, Capture):
+            return nullcontext(self._source)
+        return Capture(self._source, self._policy)
+
+    def finish(self, table: _T) -> _T:
+        """The table, or the error that carries it."""
+        if self._fault is not None:
+            raise PartialTableError(str(self._fault), offset=self._fault.offset, result=table) from self._fault
+        return table

@@ -1,0 +1,141 @@
+"""Tables: columns, of which a row is made when somebody asks for it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+
+from vxlanpkt.batch import AddressColumn
+from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.errors import FieldError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_T = TypeVar("_T", covariant=True)
+Column = Sequence[Any]
+
+_SHOWN_ROWS = 20
+
+
+class Table(Sequence[_T]):
+    """Rows over columns. Not made by hand.
+
+    stats    `CaptureStats` of the pass that filled it
+    columns  the columns by name: memory views of numbers, `AddressColumn`s, or sequences of tuples
+    """
+
+    ADDRESSES: ClassVar[tuple[str, ...]] = ("src", "dst")
+
+    def __init__(self, columns: Mapping[str, Column], stats: CaptureStats) -> None:
+        self.columns = dict(columns)
+        self.stats = stats
+
+    def _row(self, values: dict[str, Any]) -> _T:
+        """One row, from its items by the names of columns."""
+        raise NotImplementedError
+
+    def _orders(self) -> Mapping[str, Callable[[int], Any]]:
+        """What rows can be ordered by, and a key for each row: the smallest comes first."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.columns["packets"])
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return self._chosen(range(*index.indices(len(self))))
+        return self._row({name: column[index] for name, column in self.columns.items()})
+
+    def __iter__(self) -> Iterator[_T]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, which are those of a row's fields."""
+        return tuple(self.columns)
+
+    def top(self, n: int, by: str = "bytes") -> Self:
+        """A table of the *n* first rows by an order: "bytes" or "packets", most first, or "first", earliest first."""
+        orders = self._orders()
+        if by not in orders:
+            message = f"by: {by!r} is not one of {', '.join(orders)}"
+            raise FieldError(message, layer=type(self).__name__, field="by", value=by, bits=None)
+        return self._chosen(nsmallest(n, range(len(self)), key=orders[by]))
+
+    def _chosen(self, rows: Sequence[int]) -> Self:
+        """A table of some of the rows."""
+        return type(self)({name: _taken(column, rows) for name, column in self.columns.items()}, self.stats)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The rows as plain values, fit for JSON: addresses as text."""
+        return [self._as_dict(row) for row in self]
+
+    def _as_dict(self, row: Any) -> dict[str, Any]:
+        found = {name: getattr(row, name) for name in self.columns}
+        for name in self.ADDRESSES:
+            found[name] = None if found[name] is None else str(found[name])
+        return found
+
+    def _repr_html_(self) -> str:
+        """The first rows as a table of HTML, for notebooks."""
+        rows = self[:_SHOWN_ROWS].to_dicts()
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.names)
+        body = "".join(f"<tr>{''.join(map(_cell, row.values()))}</tr>" for row in rows)
+        more = f"<p>and {len(self) - len(rows):,} more</p>" if len(self) > len(rows) else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)} rows, {self.stats.vxlan} of {self.stats.records} records>"
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"<td>{escape(text)}</td>"
+
+
+def _taken(column: Column, rows: Sequence[int]) -> Column:
+    """Some items of a column, as a column of the same kind."""
+    if isinstance(column, AddressColumn):
+        return AddressColumn(_taken_addresses(column.raw, rows), _taken_numbers(column.family, rows))
+    if isinstance(column, memoryview):
+        return _taken_numbers(column, rows)
+    return [column[row] for row in rows]
+
+
+def _taken_numbers(column: memoryview, rows: Iterable[int]) -> memoryview:
+    return memoryview(array(column.format, map(column.__getitem__, rows)))
+
+
+def _taken_addresses(raw: memoryview, rows: Sequence[int]) -> memoryview:
+    """Two numbers each: slices of so many bytes take ten times as long."""
+    if not rows:
+        return memoryview(b"")
+    halves, taken = raw.cast("Q"), memoryview(bytearray(16 * len(rows)))
+    for half in (0, 1):
+        taken.cast("Q")[half::2] = _taken_numbers(halves[half::2], rows)
+    return taken.toreadonly()
+
+
+def time_or_none(timestamp_ns: int) -> int | None:
+    """A timestamp as rows have it."""
+    return None if timestamp_ns == NO_TIMESTAMP else timestamp_ns
+
+
+def earliest_first(times: Column) -> Callable[[int], Any]:
+    """The order of a column of times; what has none comes last."""
+    return lambda row: (times[row] == NO_TIMESTAMP, times[row])
+
+
+def as_uint16(column: memoryview) -> memoryview:
+    """A column of numbers that fit, narrower."""
+    return memoryview(array("H", column))

@@ -1,0 +1,73 @@
+"""`vxlanpkt vteps`: which tunnel endpoints send to which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vxlanpkt.analysis import VTEP, PartialTableError, vteps
+from vxlanpkt.cli.listings import (
+    left_out,
+    listing_options,
+    print_rows,
+    print_rows_as_csv,
+    print_rows_as_json,
+    shown_rows,
+    size,
+    time,
+)
+from vxlanpkt.cli.options import policy_of, policy_options, port_option, read_option, vni_option
+from vxlanpkt.cli.output import progress_bar
+
+_COLUMNS = ("source", "destination", "packets", "outer bytes", "inner bytes", "VNIs", "first", "last")
+_SIDES = "llrrrlll"
+_SPARED = ("last", "first", "inner bytes")
+_SHOWN_VNIS = 5
+
+
+@click.command("vteps")
+@read_option
+@port_option
+@vni_option
+@policy_options
+@listing_options
+def vtep_listing(
+    source: str,
+    ports: tuple[int, ...],
+    vnis: tuple[int, ...],
+    count: int | None,
+    by: str,
+    as_json: bool,
+    as_csv: bool,
+    **policy: Any,
+) -> None:
+    """List the tunnel endpoints: a row for each source and destination on the underlay."""
+    fault = None
+    with progress_bar("counting") as report:
+        try:
+            table = vteps(source, policy=policy_of(ports=ports, **policy), vni=vnis or None, progress=report)
+        except PartialTableError as error:
+            table, fault = error.result, error
+    shown = shown_rows(table, count, by, as_json, as_csv)
+    if as_json:
+        print_rows_as_json("vteps", shown, fault)
+    elif as_csv:
+        print_rows_as_csv(shown)
+    else:
+        print_rows(
+            _COLUMNS, _SIDES, list(map(_cells, shown)), _SPARED,
+            f"{len(table):,} pairs; {table.stats.vxlan:,} of {table.stats.records:,} records are VXLAN",
+            *left_out(table, shown),
+        )  # fmt: skip
+    if fault is not None:
+        raise fault
+
+
+def _cells(vtep: VTEP) -> list[str]:
+    more = len(vtep.vnis) - _SHOWN_VNIS
+    vnis = ", ".join(map(str, vtep.vnis[:_SHOWN_VNIS])) + (f" and {more:,} more" if more > 0 else "")
+    return [
+        str(vtep.src), str(vtep.dst), f"{vtep.packets:,}", size(vtep.outer_bytes), size(vtep.inner_bytes), vnis,
+        time(vtep.first_ns), time(vtep.last_ns),
+    ]  # fmt: skip
