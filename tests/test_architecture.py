@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.inner",),
     ("kernel.hashing", "kernel.grouping"),
     ("kernel.altering", "kernel.records", "kernel.writing"),
-    ("kernel.decapsulation", "kernel.encapsulation"),
+    ("kernel.decapsulation", "kernel.encapsulation", "kernel.filtering"),
     ("kernel.python",),
     ("kernel.c",),
     ("kernel",),
@@ -46,12 +46,15 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("headers",),
     ("dissection",),
     ("packet",),
+    ("predicates",),
+    ("expressions", "programs"),
     ("policy", "tunnel"),
     ("decapsulation",),
     ("batch", "explanation"),
     ("bulk",),
     ("bulk.checks",),
     ("bulk.*", "grouping"),
+    ("filters",),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
 WINGS = ("capture", "analysis", "overlay", "cni", "strategies", "cli")

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from vxlanpkt.errors import ChecksumError as ChecksumError
     from vxlanpkt.errors import DecapError as DecapError
     from vxlanpkt.errors import FieldError as FieldError
+    from vxlanpkt.errors import FilterError as FilterError
     from vxlanpkt.errors import LayerNotFound as LayerNotFound
     from vxlanpkt.errors import MalformedError as MalformedError
     from vxlanpkt.errors import PacketError as PacketError
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from vxlanpkt.explanation import Remedy as Remedy
     from vxlanpkt.explanation import Verdict as Verdict
     from vxlanpkt.explanation import explain as explain
+    from vxlanpkt.filters import Filter as Filter
     from vxlanpkt.kernel import backend as backend
     from vxlanpkt.kernel.contract import ChecksumState as ChecksumState
     from vxlanpkt.kernel.contract import Note as Note
@@ -146,10 +148,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "decapsulation": ("Decapsulated", "decap"),
     "dissection": ("Dissection", "dissect"),
     "errors": (
-        "REASONS", "BuildError", "CaptureError", "ChecksumError", "DecapError", "FieldError", "LayerNotFound",
-        "MalformedError", "PacketError", "ParseError", "Reason", "TruncatedError",
+        "REASONS", "BuildError", "CaptureError", "ChecksumError", "DecapError", "FieldError", "FilterError",
+        "LayerNotFound", "MalformedError", "PacketError", "ParseError", "Reason", "TruncatedError",
     ),
     "explanation": ("REMEDIES", "Change", "Explanation", "OfFrame", "Remedy", "Verdict", "explain"),
+    "filters": ("Filter",),
     "kernel": ("backend",),
     "kernel.contract": ("ChecksumState", "Note"),
     "kernel.spans": ("Fault", "Span"),

@@ -28,6 +28,7 @@
 #include "csrc/records.h"
 #include "csrc/writing.h"
 #include "csrc/grouping.h"
+#include "csrc/filtering.h"
 
 /* -- decapsulation */
 
@@ -119,6 +120,27 @@ uint32_t vxlanpkt_clears_df(const uint8_t *data, uint64_t size, const struct vxl
         inherit(data, size, &inner, recipe, &found);
     }
     return !outer_df(recipe->df, found.df);
+}
+
+/* -- filters */
+
+int64_t vxlanpkt_select(const struct vxlanpkt_frames *frames, uint32_t kind, uint8_t *columns, uint64_t columns_size,
+                        uint32_t brief, const struct vxlanpkt_step *program, uint64_t steps, uint8_t *out,
+                        uint64_t size)
+{
+    uint64_t row_size = brief ? BRIEF_ROW : FULL_ROW;
+    if (shares_memory(out, size, frames) || overlap(out, size, columns, columns_size))
+        return VXLANPKT_OVERLAP;
+    if (size < frames->rows || columns_size / row_size < frames->rows)
+        return VXLANPKT_NO_SPACE;
+    if (!is_sound_program(program, steps, row_size, !brief))
+        return VXLANPKT_UNSOUND;
+    const struct filter_input in = {frames, columns, lay_out(columns, frames->rows, !brief), kind == KIND_ETHERNET};
+#ifdef WIDE
+    if (HAS_WIDE)
+        return select_wide(&in, program, steps, out);
+#endif
+    return select_rows(&in, program, steps, out);
 }
 
 /* -- headers */

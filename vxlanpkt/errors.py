@@ -131,6 +131,14 @@ class FieldError(PacketError, ValueError):
     bits: int | None
 
 
+class FilterError(FieldError):
+    """The expression of a filter is wrong: at `.position` there is `.found`, in place of `.expected`."""
+
+    position: int
+    found: str
+    expected: str
+
+
 class BuildError(PacketError, ValueError):
     """A derived value does not fit its field, or nothing says what it should be.
 

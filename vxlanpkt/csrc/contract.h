@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x077406F9
+#define VXLANPKT_CONTRACT 0x3F9C6152
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -404,6 +404,37 @@ struct vxlanpkt_groups {
     uint64_t secrets[10];
 };
 
+enum vxlanpkt_step_kind {
+    STEP_KIND_RANGE = 0,
+    STEP_KIND_ADDRESS = 1,
+    STEP_KIND_ROW = 2,
+    STEP_KIND_INNER = 3,
+    STEP_KIND_PACKET = 4,
+    STEP_KIND_REGISTER = 5
+};
+enum vxlanpkt_join { JOIN_SET = 0, JOIN_AND = 1, JOIN_OR = 2 };
+
+#define VXLANPKT_REGISTERS 32
+#define VXLANPKT_NO_GUARD 255
+
+/* contract.Step. A column is the bytes of a row in the columns before it; `family` is the column of IP versions that
+ * belongs to one of addresses, `width` that of an item in a range. */
+struct vxlanpkt_step {
+    uint8_t value[16];
+    uint8_t bits[16];
+    uint32_t low;
+    uint32_t high;
+    uint32_t mask;
+    uint16_t column;
+    uint16_t family;
+    uint8_t kind;
+    uint8_t width;
+    uint8_t negate;
+    uint8_t join;
+    uint8_t target;
+    uint8_t guard;
+};
+
 /* Entry points. Those over batches return the count of rows that are OK, or one of these. They never allocate, and
  * write every element of every column.
  *
@@ -412,6 +443,7 @@ struct vxlanpkt_groups {
 #define VXLANPKT_NO_SPACE -1
 #define VXLANPKT_OVERLAP -2
 #define VXLANPKT_WRONG_COLUMNS -3
+#define VXLANPKT_UNSOUND -4
 
 int64_t vxlanpkt_decap(const struct vxlanpkt_frames *frames, uint32_t kind, const struct vxlanpkt_rules *rules,
                        uint32_t brief, uint8_t *out, uint64_t size);
@@ -420,6 +452,9 @@ struct vxlanpkt_record vxlanpkt_decap_one(const uint8_t *data, uint64_t size, ui
                                           const struct vxlanpkt_underlay *underlay);
 int64_t vxlanpkt_encap(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
                        const uint32_t *index, int64_t identification, uint32_t mode, uint8_t *out, uint64_t size);
+int64_t vxlanpkt_select(const struct vxlanpkt_frames *frames, uint32_t kind, uint8_t *columns, uint64_t columns_size,
+                        uint32_t brief, const struct vxlanpkt_step *program, uint64_t steps, uint8_t *out,
+                        uint64_t size);
 uint64_t vxlanpkt_total_length(const struct vxlanpkt_frames *frames);
 struct vxlanpkt_header vxlanpkt_encap_header(const uint8_t *data, uint64_t size,
                                              const struct vxlanpkt_recipe *recipe, uint32_t identification);

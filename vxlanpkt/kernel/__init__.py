@@ -53,6 +53,7 @@ hold_recipe, hold_table, hold_index = _chosen.hold_recipe, _chosen.hold_table, _
 decap_one, as_record = _chosen.decap_one, _chosen.as_record
 encap_one, clears_df, flow_hash = _chosen.encap_one, _chosen.clears_df, _chosen.flow_hash
 internet_checksum, transport_checksum = _chosen.internet_checksum, _chosen.transport_checksum
+hold_program, select = _chosen.hold_program, _chosen.select
 walk, scan = _chosen.walk, _chosen.scan
 decap, encap, alter, total_length = _chosen.decap, _chosen.encap, _chosen.alter, _chosen.total_length
 hold_section, add_interface, read_records = _chosen.hold_section, _chosen.add_interface, _chosen.read_records

@@ -15,11 +15,14 @@ from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract import (
     ADDRESS,
+    BRIEF_LAYOUT,
     DECAP_COLUMNS,
+    DECAP_LAYOUT,
     DF,
     FINEST_UNITS,
     RECORD_LAYOUT,
     Alterations,
+    WIDTHS,
     Counted,
     DecapRecord,
     DecapRules,
@@ -30,12 +33,15 @@ from vxlanpkt.kernel.contract import (
     Packets,
     Section,
     SectionInterface,
+    Step,
+    StepKind,
     Stretch,
     Target,
     UDPChecksum,
     Underlay,
     Written,
 )
+from vxlanpkt.kernel.filtering import family_of
 from vxlanpkt.kernel.grouping import entry_size
 from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
 
@@ -55,7 +61,7 @@ _new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
 _buffer, _from_buffer, _unpack = ffi.buffer, ffi.from_buffer, ffi.unpack
 _place_of = Struct("5q").unpack_from
 _decap_one, _encap_header, _walk = lib.vxlanpkt_decap_one, lib.vxlanpkt_encap_header, lib.vxlanpkt_walk
-_decap, _encap = lib.vxlanpkt_decap, lib.vxlanpkt_encap
+_decap, _encap, _select = lib.vxlanpkt_decap, lib.vxlanpkt_encap, lib.vxlanpkt_select
 
 
 class Held(NamedTuple):
@@ -200,6 +206,27 @@ def _table(recipes: Any, count: int, largest: int, kept: Any) -> Held:
 def hold_index(index: Sequence[int]) -> Any:
     """A column that says which tunnel of a table each row takes."""
     return _from_buffer("uint32_t[]", index)
+
+
+def hold_program(program: Sequence[Step], brief: bool) -> Held:
+    """A filter's program, held for all columns, or brief ones."""
+    held = ffi.new("struct vxlanpkt_step[]", len(program))
+    for at, step in enumerate(program):
+        _fill_step(held[at], step, brief)
+    return Held(held, len(program))
+
+
+def _fill_step(held: Any, step: Step, brief: bool) -> None:
+    for name in ("kind", "low", "high", "mask", "negate", "join", "target", "guard"):
+        setattr(held, name, int(getattr(step, name)))
+    _buffer(held.value)[0 : len(step.value)] = step.value
+    _buffer(held.bits)[0 : len(step.bits)] = step.bits
+    layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+    if step.column:
+        held.column, code = layout.place(step.column)
+        held.width = WIDTHS[code]
+        if step.kind == StepKind.ADDRESS:
+            held.family, _ = layout.place(family_of(step.column))
 
 
 def hold_ports(ports: Mapping[int, int]) -> Any:
@@ -394,6 +421,13 @@ def alter(frames: Held, alterations: Alterations, out: Any) -> int:
     kinds = ("uint8_t *", "uint16_t *", "uint16_t *", "uint8_t *")
     how = ffi.new("struct vxlanpkt_alterations *", [_pointer(*pair) for pair in zip(kinds, alterations, strict=True)])
     return lib.vxlanpkt_alter(frames[0], how, out, len(out))  # type: ignore[no-any-return]
+
+
+def select(frames: Held, kind: int, columns: Any, brief: bool, program: Held, out: Any) -> int:
+    """Mark in *out*, a byte a row, the rows that a program matches; returns how many."""
+    return _select(  # type: ignore[no-any-return]
+        frames[0], kind, columns, len(columns), brief, program[0], program[1], out, len(out)
+    )
 
 
 def total_length(frames: Held) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0x077406F9  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0x3F9C6152  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -195,6 +195,10 @@ class Layout:
     def __contains__(self, name: str) -> bool:
         return name in self._places
 
+    def place(self, name: str) -> tuple[int, str]:
+        """The bytes of a row in the columns before this one, and its type code."""
+        return self._places[name]
+
     def column(self, name: str, rows: int, buffer: memoryview) -> memoryview:
         """One column as a view of *buffer*; one of addresses as bytes."""
         before, code = self._places[name]
@@ -214,8 +218,8 @@ NO_TIMESTAMP = -(1 << 63)
 FINEST_UNITS = 10**18  # a second of finer units has no place in a column of nanoseconds
 
 # What functions over batches return in place of a count: the output is too small, or overlaps the input; columns are
-# not as wide or as long as they have to be.
-NO_SPACE, OVERLAP, WRONG_COLUMNS = -1, -2, -3
+# not as wide or as long as they have to be; a filter's program asks for what is not there.
+NO_SPACE, OVERLAP, WRONG_COLUMNS, UNSOUND = -1, -2, -3, -4
 
 # In a column of tunnels: there is none for this row.
 NO_TUNNEL = 0xFFFFFFFF
@@ -458,3 +462,44 @@ class Written(NamedTuple):
     position: int
     size: int
     stop: int
+REGISTERS = 32  # of a filter's program
+NO_GUARD = 0xFF  # a step that is asked of every row
+
+
+class StepKind(IntEnum):
+    """What a step of a filter's program asks of a row."""
+
+    RANGE = 0  # whether low <= item & mask <= high, in a column of numbers
+    ADDRESS = 1  # whether an address is of IP version `low` and has these bits
+    ROW = 2  # whether 8 bytes of the row, from `low` on, have these bits: none of a row that does not begin with Ethernet
+    INNER = 3  # as ROW, of the inner frame
+    PACKET = 4  # as ROW, of what is behind the inner Ethernet header and its tags, or of a bare inner packet
+    REGISTER = 5  # what register `low` says
+
+
+class Join(IntEnum):
+    """What becomes of a step's answer: it takes the place of what is in a register, or is joined with it."""
+
+    SET = 0
+    AND = 1
+    OR = 2
+
+
+class Step(NamedTuple):
+    """One step of a filter's program: an answer for each row, 0 or 1, which goes into a register.
+
+    The rows that register 0 holds at the end match, if their status is OK. Where the register `guard` has 0 the
+    answer is 0, and the row is not looked at.
+    """
+
+    kind: int
+    column: str = ""  # of RANGE and ADDRESS
+    low: int = 0
+    high: int = 0
+    mask: int = 0xFFFFFFFF
+    value: bytes = b""  # 16 bytes of ADDRESS, 8 of those that ask for bytes, and so are the bits that count
+    bits: bytes = b""
+    negate: bool = False
+    join: int = Join.SET
+    target: int = 0
+    guard: int = NO_GUARD

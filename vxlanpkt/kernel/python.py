@@ -17,7 +17,7 @@ from vxlanpkt.checksum import internet_checksum as internet_checksum
 from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
 from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel import encapsulation, grouping, hashing
+from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing
 from vxlanpkt.kernel.altering import alter as alter
 from vxlanpkt.kernel.contract import (
     BRIEF_COLUMNS,
@@ -28,6 +28,7 @@ from vxlanpkt.kernel.contract import (
     NO_SPACE,
     NO_TUNNEL,
     OVERLAP,
+    UNSOUND,
     WIDTHS,
     Counted,
     DecapRecord,
@@ -38,6 +39,7 @@ from vxlanpkt.kernel.contract import (
     Packets,
     Section,
     SectionInterface,
+    Step,
     Target,
     Underlay,
 )
@@ -45,6 +47,7 @@ from vxlanpkt.kernel.decapsulation import decap_row
 from vxlanpkt.kernel.records import read_records as read_records
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk
+from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.kernel.writing import choose_rows as choose_rows
 from vxlanpkt.kernel.writing import put_records as put_records
 from vxlanpkt.kernel.writing import sort_rows as sort_rows
@@ -91,6 +94,11 @@ def hold_table(recipes: Sequence[Sequence[EncapRecipe]]) -> Sequence[EncapRecipe
 def hold_index(index: Sequence[int]) -> Sequence[int]:
     """A column that says which tunnel of a table each row takes."""
     return index
+
+
+def hold_program(program: Sequence[Step], brief: bool) -> Sequence[Step]:
+    """A filter's program, held for all columns, or brief ones."""
+    return tuple(program)
 
 
 def hold_ports(ports: Mapping[int, int]) -> Mapping[int, int]:
@@ -205,6 +213,24 @@ def _is_inside(frames: Frames, offset: int, length: int) -> bool:
     """Whether a row lies in the buffer."""
     size = len(frames.data)
     return offset <= size and length <= size - offset
+
+
+def select(
+    frames: Frames, kind: int, columns: bytearray, brief: bool, program: Sequence[Step], out: bytearray
+) -> int:  # fmt: skip
+    """Mark in *out*, a byte a row, the rows that a program matches; returns how many."""
+    rows = len(frames.offsets)
+    layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+    if _shares_memory(out, *frames, memoryview(columns)):
+        return OVERLAP
+    if len(out) < rows or len(columns) < rows * layout.row_size:
+        return NO_SPACE
+    if not filtering.is_sound(program, brief):
+        return UNSOUND
+    whole = memoryview(columns)
+    batch = filtering.Rows(rows, lambda name: layout.column(name, rows, whole), frames, kind == Kind.ETHERNET)
+    out[:rows] = filtering.run(program, batch)
+    return sum(out[:rows])
 
 
 def total_length(frames: Frames) -> int:

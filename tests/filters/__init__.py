@@ -1,0 +1,1 @@
+"""Filters: their language, their programs, and what they select."""
