@@ -828,4 +828,4 @@ def _joined_terms(terms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 @_shared
 def filter_expressions() -> st.SearchStrategy[str]:
     """Expressions that a `Filter` takes: every word of its language, alone and joined."""
-    return st.recursive(_filter_terms(), _joined_terms, max_leaves=6)
+    return st.one_of(_filter_terms(), st.recursive(_filter_terms(), _joined_terms, max_leaves=6))

@@ -11,9 +11,10 @@ struct filter_input {
     bool ethernet; /* rows begin with an Ethernet header */
 };
 
-/* Rows from `first` on, and an answer for each, 0 or 1. */
+/* Rows from `first` on; for each 0 or 1: whether a step is asked of it, what it found, and registers. */
 struct filter_block {
     uint64_t first, count;
+    uint8_t asked[FILTER_BLOCK];
     uint8_t found[FILTER_BLOCK];
     uint8_t registers[VXLANPKT_REGISTERS][FILTER_BLOCK];
 };
@@ -65,7 +66,8 @@ static bool is_sound_program(const struct vxlanpkt_step *program, uint64_t steps
         const type *items = (const type *)(column + block->first * sizeof(type));                  \
         const uint##bits##_t mask = (uint##bits##_t)step->mask, low = (uint##bits##_t)step->low;   \
         const uint##bits##_t span = (uint##bits##_t)(step->high - step->low);                      \
-        for (uint64_t at = 0; at < block->count; at++)                                             \
+        const uint64_t count = block->count;                                                       \
+        for (uint64_t at = 0; at < count; at++)                                                    \
             block->found[at] = (uint##bits##_t)((uint##bits##_t)(items[at] & mask) - low) <= span; \
     }
 
@@ -142,54 +144,58 @@ INLINE bool has_bytes(const struct filter_input *in, const struct vxlanpkt_step 
     return (bytes & bits) == value;
 }
 
-/* Frames lie all over memory, so those outside of the guard are left alone. */
-INLINE void find_bytes(const struct filter_input *in, const struct vxlanpkt_step *step, const uint8_t *guard,
-                       struct filter_block *block)
+/* Frames lie all over memory, so those that are not asked are left alone. */
+INLINE void find_bytes(const struct filter_input *in, const struct vxlanpkt_step *step, struct filter_block *block)
 {
     for (uint64_t at = 0; at < block->count; at++)
-        block->found[at] = (!guard || guard[at]) && has_bytes(in, step, block->first + at);
+        block->found[at] = block->asked[at] && has_bytes(in, step, block->first + at);
 }
 
 /* -- programs */
 
-INLINE void find_step(const struct filter_input *in, const struct vxlanpkt_step *step, const uint8_t *guard,
-                      struct filter_block *block)
+/* The rows whose answer matters: those in the guard that are not decided whatever it is. False if there are none. */
+INLINE bool choose_asked(const struct vxlanpkt_step *step, struct filter_block *block)
+{
+    const uint8_t *target = block->registers[step->target];
+    const uint8_t decided = step->join == JOIN_OR;
+    if (step->guard == VXLANPKT_NO_GUARD)
+        memset(block->asked, 1, FILTER_BLOCK);
+    else
+        memcpy(block->asked, block->registers[step->guard], FILTER_BLOCK);
+    if (step->join != JOIN_SET)
+        for (uint64_t at = 0; at < FILTER_BLOCK; at++)
+            block->asked[at] = (uint8_t)(block->asked[at] & (target[at] ^ decided));
+    return memchr(block->asked, 1, block->count) != NULL;
+}
+
+INLINE void find_step(const struct filter_input *in, const struct vxlanpkt_step *step, struct filter_block *block)
 {
     switch (step->kind) {
     case STEP_KIND_RANGE: find_range(in, step, block); break;
     case STEP_KIND_ADDRESS: find_addresses(in, step, block); break;
-    case STEP_KIND_REGISTER: memcpy(block->found, block->registers[step->low], block->count); break;
-    default: find_bytes(in, step, guard, block);
+    case STEP_KIND_REGISTER: memcpy(block->found, block->registers[step->low], FILTER_BLOCK); break;
+    default: find_bytes(in, step, block);
     }
-    const uint8_t negate = step->negate != 0;
-    for (uint64_t at = 0; at < block->count; at++)
-        block->found[at] = (uint8_t)(block->found[at] ^ negate);
-    if (guard)
-        for (uint64_t at = 0; at < block->count; at++)
-            block->found[at] = (uint8_t)(block->found[at] & guard[at]);
 }
 
-INLINE void join_found(const struct vxlanpkt_step *step, struct filter_block *block)
-{
-    uint8_t *target = block->registers[step->target];
-    if (step->join == JOIN_SET)
-        memcpy(target, block->found, block->count);
-    else if (step->join == JOIN_AND)
-        for (uint64_t at = 0; at < block->count; at++)
-            target[at] = (uint8_t)(target[at] & block->found[at]);
-    else
-        for (uint64_t at = 0; at < block->count; at++)
-            target[at] = (uint8_t)(target[at] | block->found[at]);
-}
-
+/* Registers and answers are joined whole, so that the loops have constant counts; what is behind the last row is read by
+ * nobody. */
 INLINE void run_step(const struct filter_input *in, const struct vxlanpkt_step *step, struct filter_block *block)
 {
-    const uint8_t *guard = step->guard == VXLANPKT_NO_GUARD ? NULL : block->registers[step->guard];
-    if (guard && !memchr(guard, 1, block->count))
-        memset(block->found, 0, block->count);
-    else
-        find_step(in, step, guard, block);
-    join_found(step, block);
+    uint8_t *target = block->registers[step->target];
+    const uint8_t negate = step->negate != 0;
+    if (!choose_asked(step, block)) {
+        if (step->join != JOIN_OR)
+            memset(target, 0, FILTER_BLOCK);
+        return;
+    }
+    find_step(in, step, block);
+    if (step->join == JOIN_OR)
+        for (uint64_t at = 0; at < FILTER_BLOCK; at++)
+            target[at] = (uint8_t)(target[at] | ((block->found[at] ^ negate) & block->asked[at]));
+    else /* what JOIN_AND asked is what the register held */
+        for (uint64_t at = 0; at < FILTER_BLOCK; at++)
+            target[at] = (uint8_t)((block->found[at] ^ negate) & block->asked[at]);
 }
 
 /* So many registers are in use. */
@@ -214,6 +220,7 @@ INLINE int64_t select_rows(const struct filter_input *in, const struct vxlanpkt_
     const uint64_t rows = in->frames->rows;
     struct filter_block block;
     int64_t matches = 0;
+    memset(block.found, 0, FILTER_BLOCK);
     for (block.first = 0; block.first < rows; block.first += FILTER_BLOCK) {
         block.count = smaller(rows - block.first, FILTER_BLOCK);
         memset(block.registers, 0, (size_t)registers * FILTER_BLOCK);
