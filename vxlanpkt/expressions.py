@@ -315,7 +315,7 @@ class _Parser:
         side = self._side
         if not self._has_values():
             return VLANs(side, None)
-        return self._values(lambda: VLANs(side, self._ranges("a VLAN ID", 4094)))
+        return self._values(lambda: VLANs(side, self._ranges("a VLAN ID", 4095)))
 
     def _ether(self) -> Node:
         self._take()

@@ -35,6 +35,7 @@ _ARP_TYPE = 0x0806
 _ARP_HEADER = bytes.fromhex("0000 0800 0604 0000")  # protocol IPv4, addresses of 6 and 4 bytes
 _ARP_BITS = bytes.fromhex("0000 ffff ffff 0000")
 _ARP_SENDER, _ARP_TARGET = 14, 20  # where 8 bytes lie inside the message, of which 4 are the address
+_TAG_END = 18
 _GROUP_POLICY = 0x80000000
 _LARGEST_NUMBER = 0xFFFFFFFF
 _COSTS = {StepKind.RANGE: 1, StepKind.ADDRESS: 4, StepKind.REGISTER: 1}
@@ -132,9 +133,15 @@ def _(node: GroupPolicies) -> _Tests:
 
 @_tests.register
 def _(node: VLANs) -> _Tests:
+    is_tagged = _between(f"{node.side}_tags", 1, 255)
     if node.ranges is None:
-        return _between(f"{node.side}_tags", 1, 255)
-    return _in_ranges(f"{node.side}_vlan", node.ranges, mask=0xFFF)
+        return is_tagged
+    found = _in_ranges(f"{node.side}_vlan", node.ranges, mask=0xFFF)
+    if max(high for _, high in node.ranges) < 4095:
+        return found
+    # The column says so of frames without a tag too, and of inner ones that end inside the first.
+    is_whole = [_has(StepKind.INNER, _TAG_END - 8, b"", b"")] if node.side == "inner" else []
+    return _all(found, is_tagged, *is_whole)
 
 
 @_tests.register
