@@ -60,6 +60,7 @@ _TYPES: Mapping[str | None, tuple[str, ...]] = {
 }  # fmt: skip
 _OF_NO_SIDE = ("vni", "gbp")
 _OF_INNER = ("arp", "rarp", "tcp", "icmp", "icmp6", "proto", "less", "greater", "len", "ecn", "dscp")
+_FIRST_WORDS = "vni, host, net, port, ip, tcp, udp, ether, vlan, not, ..."
 _OUTER_WORDS = "host, net, port, portrange, src, dst, ip, ip6, udp, vlan, ether, broadcast, multicast"
 
 # Fields of Wireshark's display filters, and the words for them here.
@@ -228,7 +229,8 @@ class _Parser:
             return self._qualified(None) if named else self._again()
         make = self._words().get(token.text)
         if make is None:
-            self._fail(f"what a term begins with{(named and f' behind {named!r}') or ''}", _word_hint(token.text, self))
+            behind = f" behind {named!r}" if named else ""
+            self._fail(f"what a term begins with{behind} ({_FIRST_WORDS})", _word_hint(token.text, self))
         if named and token.text in _OF_NO_SIDE:
             self._fail(f"what has an {named} side", "there is one of it in a frame")
         if self._side == "outer" and token.text in _OF_INNER:
@@ -323,10 +325,9 @@ class _Parser:
             return self._group()
         if self._accept("proto"):
             if self._side == "outer":
-                self._fail("what the outer headers have", "it is 'outer ip' or 'outer ip6'", self._tokens[self._next - 1])
-            return self._values(
-                lambda: EtherTypes("inner", self._number("an EtherType", 0x0600, 0xFFFF, _ETHERTYPES))
-            )
+                proto = self._tokens[self._next - 1]
+                self._fail("what the outer headers have", "it is 'outer ip' or 'outer ip6'", proto)
+            return self._values(lambda: EtherTypes("inner", self._number("an EtherType", 0x0600, 0xFFFF, _ETHERTYPES)))
         return self._qualified("ether")
 
     def _group(self) -> Node:
@@ -379,7 +380,7 @@ class _Parser:
         first = self._accept("src", "dst")
         if first is None:
             return "src or dst"
-        sign, second = (token.text for token in self._tokens[self._next : self._next + 2]) if self._token.text else ("", "")
+        sign, second = self._token.text, self._tokens[min(self._next + 1, len(self._tokens) - 1)].text
         if {first, second} == {"src", "dst"} and sign in (*_AND, *_OR):
             self._next += 2
             return "src and dst" if sign in _AND else "src or dst"
@@ -458,7 +459,11 @@ def _number_hint(text: str) -> str:
         return "a 0 in front means octal to tcpdump, and nothing here"
     if re.fullmatch(r"\d+-\d+", text):
         return "a range is asked for by 'portrange' or 'vni'"
-    return "" if text[:1].isdigit() or not text or not text.isidentifier() else "names are not looked up"
+    return "names are not looked up" if _is_name(text) else ""
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(r"[a-z][\w.-]*", text, re.IGNORECASE) is not None and ":" not in text
 
 
 def _address_hint(text: str, complaint: str) -> str:
@@ -467,7 +472,7 @@ def _address_hint(text: str, complaint: str) -> str:
     try:
         MACAddress(text)
     except FieldError:
-        return "" if text[:1].isdigit() or ":" in text else "names are not looked up"
+        return "names are not looked up" if _is_name(text) else ""
     return "a MAC address is asked for by 'ether host'"
 
 

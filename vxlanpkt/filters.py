@@ -13,7 +13,7 @@ from vxlanpkt.decapsulation import Decapsulated
 from vxlanpkt.errors import FieldError, FilterError
 from vxlanpkt.expressions import parse_expression
 from vxlanpkt.kernel.contract import ADDRESS, BRIEF_COLUMNS, DECAP_COLUMNS, REGISTERS, Frames, Step, StepKind
-from vxlanpkt.kernel.filtering import Rows, run
+from vxlanpkt.kernel.filtering import Batch, run
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.programs import make_program
 
@@ -89,7 +89,7 @@ class Filter:
             for name, code in DECAP_COLUMNS.items()
         }
         frames = Frames(memoryview(data), (0,), (len(data),), None)
-        return bool(run(self._program, Rows(1, columns.__getitem__, frames, _kind(got._start) == Kind.ETHERNET))[0])
+        return bool(run(self._program, Batch(1, columns.__getitem__, frames, _kind(got._start) == Kind.ETHERNET))[0])
 
     def __reduce__(self) -> tuple[type[Filter], tuple[str]]:
         return Filter, (self.text,)

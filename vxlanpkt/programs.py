@@ -1,7 +1,7 @@
 """Programs for a kernel, made from the tree of a filter's expression.
 
-First a leaf becomes tests, each a `Step` that asks something, joined by and and or; then these are put into the order in
-which they run: what costs least first, and behind an `and` only rows that are still in question.
+First a leaf becomes tests, each a `Step` that asks something, joined by and and or; then these are put into the order
+in which they run: what costs least first, and behind an `and` only rows that are still in question.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def _has_ports(side: str) -> _Tests:
 @_tests.register
 def _(node: Addresses) -> _Tests:
     network, mask = node.network.network_address.packed, node.network.netmask.packed
-    value, bits = network.rjust(16, b"\0"), mask.rjust(16, b"\0")  # of an IPv4 address in its mapped form the end counts
+    value, bits = network.rjust(16, b"\0"), mask.rjust(16, b"\0")  # IPv4 lies at the end of its mapped form
 
     def in_ip(name: str) -> _Tests:
         return Step(StepKind.ADDRESS, f"{node.side}_{name}", low=node.network.version, value=value, bits=bits)

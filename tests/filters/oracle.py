@@ -70,7 +70,7 @@ class Headers(NamedTuple):
 
     @property
     def ethertypes(self) -> list[int]:
-        return [layer.ethertype for layer in self.layers if isinstance(layer, (Ethernet, Dot1Q))]
+        return [layer.require("ethertype") for layer in self.layers if isinstance(layer, (Ethernet, Dot1Q))]
 
     @property
     def ports(self) -> tuple[int, int] | None:

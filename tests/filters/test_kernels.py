@@ -177,13 +177,18 @@ def likely_steps() -> st.SearchStrategy[bytes]:
     """The bytes of steps, of which most have numbers that are sound."""
     limited: dict[str, Any] = {
         "kind": st.integers(0, 6), "join": st.integers(0, 3), "target": st.integers(0, REGISTERS),
-        "guard": st.sampled_from((0, 1, REGISTERS - 1, REGISTERS, NO_GUARD)), "width": st.sampled_from((0, 1, 2, 3, 4, 8)),
+        "guard": st.sampled_from((0, 1, REGISTERS - 1, REGISTERS, NO_GUARD)),
+        "width": st.sampled_from((0, 1, 2, 3, 4, 8)),
         "column": st.integers(0, DECAP_LAYOUT.row_size + 1), "family": st.integers(0, DECAP_LAYOUT.row_size + 1),
         "low": st.integers(0, 70), "high": st.integers(0, 1 << 16), "mask": st.just(0xFFFFFFFF),
         "negate": st.integers(0, 255), "value": st.just(bytes(16)), "bits": st.just(bytes(16)),
     }  # fmt: skip
     assert set(limited) == {name for name, _ in ffi.typeof("struct vxlanpkt_step").fields}
-    return st.fixed_dictionaries(limited).map(lambda fields: bytes(ffi.buffer(ffi.new("struct vxlanpkt_step *", fields))))
+    return st.fixed_dictionaries(limited).map(packed)
+
+
+def packed(fields: dict[str, Any]) -> bytes:
+    return bytes(ffi.buffer(ffi.new("struct vxlanpkt_step *", fields)))
 
 
 @law

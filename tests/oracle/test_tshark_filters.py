@@ -4,10 +4,10 @@ A display filter asks whether any layer of the packet has a field; since Wiresha
 layer alone. Which one is the inner depends on what is outside, so a filter here is put together from the packets
 of each kind, known by `frame.protocols`.
 
-Compared are the packets that both call VXLAN. Left out is what the two languages do not both have: `outer` of a bare
-payload; `less`, `greater` and `len`, for which tshark has no field (the length of the outer datagram takes its
-place below, which is right where nothing follows the inner frame); and with `gpe`, in whose packets tshark 4.0 does
-not list the tunnel among the layers.
+Compared are the packets that both call VXLAN, but for those of `EXCEPTIONS`. Left out is what the two languages do not
+both have: `outer` of a bare payload; and tunnels with the generic protocol extension, which tshark 4.0 does not list
+among the layers of a packet. It has no field for the length of an inner frame either: the length of the outer datagram
+takes its place below, which is right where nothing follows the inner frame.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def carried(number: int, layer: str) -> str:
     return f"({of4} or {inside(f'{CHAIN}:{layer}')} or ({IP6} and ipv6.fraghdr.nxt == {number}))"
 
 
+TAGGED = f'frame.protocols matches "{TUNNEL}eth:ethertype:(vlan|ieee8021ad)"'
 MAC = "02:42:0a:2a:00:01"
 PAIRS: dict[str, str] = {
     # The tunnel.
@@ -129,9 +130,9 @@ PAIRS: dict[str, str] = {
     "broadcast": inner_ether("eth.dst@ == ff:ff:ff:ff:ff:ff"),
     "ether multicast": inner_ether("eth.dst@[0] & 1"),
     "not multicast": f"not ({inner_ether('eth.dst@[0] & 1')})",
-    "vlan": "vlan or ieee8021ad",
+    "vlan": TAGGED,
     "vlan 100": "vlan.id#1 == 100 and not ieee8021ad",
-    "vlan and icmp": "vlan and icmp",
+    "vlan and icmp": f"{TAGGED} and icmp",
     "arp": inside("arp"),
     "ether proto 0x88b5": "eth.type == 0x88b5 or vlan.etype == 0x88b5",
     "ether proto 0x88cc": "eth.type == 0x88cc or vlan.etype == 0x88cc",
@@ -151,14 +152,16 @@ PAIRS: dict[str, str] = {
     "host fd42::1": f"{IP6} and {inner6(*ends('ipv6.{}', 'fd42::1'))}",
     "src net fe80::/10": f"{IP6} and {inner6('ipv6.src@ == fe80::/10')}",
     "dst net ff00::/8": f"{IP6} and {inner6('ipv6.dst@ == ff00::/8')}",
-    "ecn ce": f"({IP} and {inner4('ip.dsfield.ecn@ == 3')}) or ({IP6} and {inner6('ipv6.tclass.ecn@ == 3')})",
+    "ecn ect0": f"({IP} and {inner4('ip.dsfield.ecn@ == 2')}) or ({IP6} and {inner6('ipv6.tclass.ecn@ == 2')})",
+    "ecn not-ect": f"({IP} and {inner4('ip.dsfield.ecn@ == 0')}) or ({IP6} and {inner6('ipv6.tclass.ecn@ == 0')})",
     "dscp 48": f"({IP} and {inner4('ip.dsfield.dscp@ == 48')}) or ({IP6} and {inner6('ipv6.tclass.dscp@ == 48')})",
     # What IP carries.
     "tcp": carried(6, "tcp"),
     "udp": carried(17, "udp"),
     "icmp": f"{IP} and {inner4('ip.proto@ == 1')}",
     "icmp6": f"{inside(f'{CHAIN}:icmpv6')} or ({IP6} and ipv6.fraghdr.nxt == 58)",
-    "ip proto 253": f"{IP} and {inner4('ip.proto@ == 253')}",
+    "ip proto 17": f"{IP} and {inner4('ip.proto@ == 17')}",
+    r"ip6 proto \icmp6": f"{inside(f'{CHAIN}:icmpv6')} or ({IP6} and ipv6.fraghdr.nxt == 58)",
     "not tcp and not udp": f"not ({carried(6, 'tcp')}) and not ({carried(17, 'udp')})",
     "tcp port 8000": tcp("tcp.port#1 == 8000"),
     "tcp dst port 5201": tcp("tcp.dstport#1 == 5201"),
@@ -180,6 +183,14 @@ PAIRS: dict[str, str] = {
     "vni 42 and not (arp or icmp) or vni 70":
         f"(vxlan.vni#1 == 42 and not ({inside('arp')} or ({IP} and {inner4('ip.proto@ == 1')}))) or vxlan.vni#1 == 70",
 }  # fmt: skip
+
+
+# Packets that the two languages take for different things, as display filters.
+EXCEPTIONS: dict[str, str] = {
+    "tshark takes 0x9100 for a tag, this library for a protocol that it does not know": "eth.type == 0x9100",
+    "of an IPv4 header that is cut tshark shows what is there, this library nothing": "ip.src#2 and not ip.dst#2",
+    "and so of an IPv6 header": "ipv6.src#1 and not ipv6.dst#1",
+}
 
 
 @cache
@@ -233,7 +244,10 @@ def both_call_vxlan(path: Path) -> frozenset[int]:
     for numbers, batch, link_type in batches(path):
         result = decap_batch(batch, policy=POLICY, start=vxlanpkt.LinkType(link_type))
         accepted |= {numbers[row] for row in result.accepted}
-    return frozenset(accepted & ask_tshark(path, f'frame.protocols matches "{TUNNEL}"'))
+    compared = accepted & ask_tshark(path, f'frame.protocols matches "{TUNNEL}"')
+    for expression in EXCEPTIONS.values():
+        compared -= ask_tshark(path, expression)
+    return frozenset(compared)
 
 
 def ask_filter(path: Path, expression: str) -> set[int]:
@@ -246,7 +260,9 @@ def ask_filter(path: Path, expression: str) -> set[int]:
 
 
 def test_what_is_compared(capture: Path) -> None:
-    assert len(both_call_vxlan(capture)) > 1800
+    assert len(both_call_vxlan(capture)) > 1700
+    for reason, expression in EXCEPTIONS.items():
+        assert 0 < len(ask_tshark(capture, expression)) < 40, reason
     assert len(PAIRS) >= 60
 
 

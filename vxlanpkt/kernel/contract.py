@@ -471,7 +471,7 @@ class StepKind(IntEnum):
 
     RANGE = 0  # whether low <= item & mask <= high, in a column of numbers
     ADDRESS = 1  # whether an address is of IP version `low` and has these bits
-    ROW = 2  # whether 8 bytes of the row, from `low` on, have these bits: none of a row that does not begin with Ethernet
+    ROW = 2  # whether 8 bytes of a row that begins with Ethernet, from `low` on, have these bits
     INNER = 3  # as ROW, of the inner frame
     PACKET = 4  # as ROW, of what is behind the inner Ethernet header and its tags, or of a bare inner packet
     REGISTER = 5  # what register `low` says

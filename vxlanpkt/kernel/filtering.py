@@ -28,10 +28,10 @@ _MOST_INNER_TAGS = 255  # the column counts no further, so that what is behind t
 _RANGE, _ADDRESS, _ROW, _INNER, _PACKET, _REGISTER = map(int, StepKind)
 
 
-class Rows(NamedTuple):
+class Batch(NamedTuple):
     """What a program is run over: a batch, or one frame as a batch of one row."""
 
-    count: int
+    rows: int
     column: Callable[[str], Sequence[int]]  # by name; one of addresses as bytes
     frames: Frames
     ethernet: bool  # whether a row begins with an Ethernet header
@@ -48,7 +48,8 @@ def is_sound(program: Iterable[Step], brief: bool) -> bool:
 
 
 def _is_sound(step: Step, brief: bool) -> bool:
-    if not (step.join in tuple(Join) and step.target < REGISTERS and (step.guard < REGISTERS or step.guard == NO_GUARD)):
+    guarded = step.guard < REGISTERS or step.guard == NO_GUARD
+    if step.join not in tuple(Join) or step.target >= REGISTERS or not guarded:
         return False
     if step.kind == _RANGE:
         _, code = (BRIEF_LAYOUT if brief else DECAP_LAYOUT).place(step.column)
@@ -58,19 +59,19 @@ def _is_sound(step: Step, brief: bool) -> bool:
     return step.kind in (_ADDRESS, _ROW, _INNER) or (step.kind == _PACKET and not brief)
 
 
-def run(program: Iterable[Step], rows: Rows) -> bytes:
+def run(program: Iterable[Step], batch: Batch) -> bytes:
     """What register 0 holds of each row whose status is OK, and 0 of the others."""
-    registers = [bytes(rows.count) for _ in range(REGISTERS)]
+    registers = [bytes(batch.rows) for _ in range(REGISTERS)]
     for step in program:
         guard = None if step.guard == NO_GUARD else registers[step.guard]
-        found = _find(step, rows, guard, registers)
+        found = _find(step, batch, guard, registers)
         if step.negate:
             found = bytes(not answer for answer in found)
         if guard is not None:
             found = bytes(map(int.__and__, found, guard))
         registers[step.target] = _JOINS[step.join](registers[step.target], found)
     return bytes(
-        answer & (status == Reason.OK) for answer, status in zip(registers[0], rows.column("status"), strict=True)
+        answer & (status == Reason.OK) for answer, status in zip(registers[0], batch.column("status"), strict=True)
     )  # fmt: skip
 
 
@@ -81,17 +82,17 @@ _JOINS: tuple[Callable[[bytes, bytes], bytes], ...] = (
 )
 
 
-def _find(step: Step, rows: Rows, guard: bytes | None, registers: Sequence[bytes]) -> bytes:
+def _find(step: Step, batch: Batch, guard: bytes | None, registers: Sequence[bytes]) -> bytes:
     """The answers to one step; where the guard has 0 they do not matter."""
     if step.kind == _RANGE:
         low, high, mask = step.low, step.high, step.mask
-        return bytes(low <= item & mask <= high for item in rows.column(step.column))
+        return bytes(low <= item & mask <= high for item in batch.column(step.column))
     if step.kind == _ADDRESS:
-        return _find_addresses(step, rows)
+        return _find_addresses(step, batch)
     if step.kind == _REGISTER:
         return registers[step.low]
-    asked = range(rows.count) if guard is None else [row for row in range(rows.count) if guard[row]]
-    return _marks(rows.count, (row for row in asked if _has_bytes(step, rows, row)))
+    asked = range(batch.rows) if guard is None else [row for row in range(batch.rows) if guard[row]]
+    return _marks(batch.rows, (row for row in asked if _has_bytes(step, batch, row)))
 
 
 def _marks(count: int, rows: Iterable[int]) -> bytes:
@@ -101,36 +102,36 @@ def _marks(count: int, rows: Iterable[int]) -> bytes:
     return bytes(marks)
 
 
-def _find_addresses(step: Step, rows: Rows) -> bytes:
-    addresses: Any = rows.column(step.column)
+def _find_addresses(step: Step, batch: Batch) -> bytes:
+    addresses: Any = batch.column(step.column)
     value, bits = int.from_bytes(step.value, "big"), int.from_bytes(step.bits, "big")
     return bytes(
         family == step.low and int.from_bytes(addresses[16 * row : 16 * row + 16], "big") & bits == value
-        for row, family in enumerate(rows.column(family_of(step.column)))
+        for row, family in enumerate(batch.column(family_of(step.column)))
     )
 
 
-def _has_bytes(step: Step, rows: Rows, row: int) -> bool:
+def _has_bytes(step: Step, batch: Batch, row: int) -> bool:
     """Whether the 8 bytes that a step asks for are there, and have its bits."""
     if step.kind == _ROW:
-        start, length = (rows.frames.offsets[row], rows.frames.lengths[row]) if rows.ethernet else (0, 0)
+        start, length = (batch.frames.offsets[row], batch.frames.lengths[row]) if batch.ethernet else (0, 0)
     else:
-        start, length = rows.column("inner_offset")[row], rows.column("inner_length")[row]
-    size = len(rows.frames.data)
+        start, length = batch.column("inner_offset")[row], batch.column("inner_length")[row]
+    size = len(batch.frames.data)
     if start > size or length > size - start:
         return False
-    skipped = _before_packet(rows, row) if step.kind == _PACKET else 0
+    skipped = _before_packet(batch, row) if step.kind == _PACKET else 0
     at = skipped + step.low
     if skipped > length or at + _BYTES > length:
         return False
     bits = int.from_bytes(step.bits, "big")
-    found = int.from_bytes(rows.frames.data[start + at : start + at + _BYTES], "big")
+    found = int.from_bytes(batch.frames.data[start + at : start + at + _BYTES], "big")
     return found & bits == int.from_bytes(step.value, "big")
 
 
-def _before_packet(rows: Rows, row: int) -> int:
+def _before_packet(batch: Batch, row: int) -> int:
     """How long the inner Ethernet header and its tags are; more than any frame has where that is not known."""
-    link, tags = rows.column("inner_link_type")[row], rows.column("inner_tags")[row]
+    link, tags = batch.column("inner_link_type")[row], batch.column("inner_tags")[row]
     if tags == _MOST_INNER_TAGS or link not in (ETHERNET_LINK, RAW_LINK):
         return 1 << 32
     return 14 + 4 * tags if link == ETHERNET_LINK else 0

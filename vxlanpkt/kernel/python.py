@@ -228,7 +228,7 @@ def select(
     if not filtering.is_sound(program, brief):
         return UNSOUND
     whole = memoryview(columns)
-    batch = filtering.Rows(rows, lambda name: layout.column(name, rows, whole), frames, kind == Kind.ETHERNET)
+    batch = filtering.Batch(rows, lambda name: layout.column(name, rows, whole), frames, kind == Kind.ETHERNET)
     out[:rows] = filtering.run(program, batch)
     return sum(out[:rows])
 
