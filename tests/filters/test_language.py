@@ -92,7 +92,8 @@ MEANINGS: dict[str, list[str]] = {
     "ether src 0200.0000.0002": ["udp"], "broadcast": ["arp"], "ether multicast": ["arp"], "outer broadcast": [],
     "outer ether src 02-00-00-00-00-0a": IN_IPV4, f"outer ether dst {B}": ["outer6"],
     "vlan": ["tagged"], "vlan 4095": ["tagged"], "vlan 4000-4095": ["tagged"], "vlan 0-4094": [],
-    "outer vlan": ["outer6"], "outer vlan 7": ["outer6"], "outer vlan 4095": [], "not vlan and ip": ["tcp", "zero", "zeros", "outer6"],
+    "outer vlan": ["outer6"], "outer vlan 7": ["outer6"], "outer vlan 4095": [],
+    "not vlan and ip": ["tcp", "zero", "zeros", "outer6"],
     # Lengths, marks, group policy.
     "len = 54": ["tcp", "outer6"], "len == 54": ["tcp", "outer6"], "len < 20": ["other"], "len <= 15": ["other"],
     "len > 100": ["udp"], "len >= 162": ["udp"], "len != 42 and less 45": ["tagged", "other"], "greater 162": ["udp"],
