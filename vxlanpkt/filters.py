@@ -107,7 +107,7 @@ class Filter:
         return Filter(f"not ({self.text})")
 
 
-def _kind(start: Start) -> int:
+def _kind(start: Start | None) -> int:
     """The kernel's kind for what a row begins with."""
-    kind = kind_of(start)
+    kind = None if start is None else kind_of(start)
     return Kind.NOTHING if kind is None else kind

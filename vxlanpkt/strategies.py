@@ -747,6 +747,8 @@ def captures(
     return _pcap_files(data, link_types) | st.lists(_pcapng_sections(data, link_types), min_size=1, max_size=3).map(
         b"".join
     )
+
+
 # -- filters
 
 

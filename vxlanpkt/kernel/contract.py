@@ -462,6 +462,8 @@ class Written(NamedTuple):
     position: int
     size: int
     stop: int
+
+
 REGISTERS = 32  # of a filter's program
 NO_GUARD = 0xFF  # a step that is asked of every row
 
