@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from vxlanpkt.assigned import UDPPort
+from vxlanpkt.errors import FilterError
+from vxlanpkt.filters import Filter
 from vxlanpkt.policy import DecapPolicy
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -19,8 +21,10 @@ SOURCE = "vxlanpkt.source"
 
 if TYPE_CHECKING:
     _Choice = click.Choice[str]
+    _ParamType = click.ParamType[Filter]
 else:
     _Choice = click.Choice  # takes no type before click 8.2
+    _ParamType = click.ParamType  # nor does this in older versions
 
 
 class _PolicyName(_Choice):
@@ -82,6 +86,28 @@ def vni_option(command: _F) -> _F:
     return click.option(
         "--vni", "vnis", type=click.IntRange(0, (1 << 24) - 1), multiple=True, metavar="N",
         help="Only this VNI, of the outermost tunnel (show: of any); may be repeated.",
+    )(command)  # fmt: skip
+
+
+class _Expression(_ParamType):
+    """A filter, which says itself where it is wrong."""
+
+    name = "expression"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Filter:
+        if isinstance(value, Filter):
+            return value
+        try:
+            return Filter(value)
+        except FilterError as error:
+            self.fail(str(error).removeprefix("Filter: "), param, ctx)
+
+
+def filter_option(command: _F) -> _F:
+    """--filter EXPR: only what an expression matches."""
+    return click.option(
+        "--filter", "chosen", type=_Expression(), metavar="EXPR",
+        help="Only frames that EXPR matches, in tcpdump's language: 'vni 5 and tcp port 443 and outer host 192.0.2.1'.",
     )(command)  # fmt: skip
 
 
