@@ -187,8 +187,9 @@ def likely_steps(brief: bool) -> st.SearchStrategy[bytes]:
     assert set(fields) == {name for name, _ in ffi.typeof("struct vxlanpkt_step").fields}
     edge = st.integers(end - 18, end + 2) | st.integers(0, 0xFFFF)
     odd: dict[str, Any] = {
-        "kind": st.integers(0, 255), "join": st.integers(0, 3), "width": st.integers(0, 9), "column": edge, "family": edge,
-        "target": st.sampled_from((REGISTERS - 1, REGISTERS, 255)), "guard": st.sampled_from((REGISTERS - 1, REGISTERS)),
+        "kind": st.integers(0, 255), "join": st.integers(0, 3), "width": st.integers(0, 9), "column": edge,
+        "family": edge, "target": st.sampled_from((REGISTERS - 1, REGISTERS, 255)),
+        "guard": st.sampled_from((REGISTERS - 1, REGISTERS)),
         "low": st.integers(0, 100) | st.integers(0, 0xFFFFFFFF), "high": st.integers(0, 0xFFFFFFFF),
     }  # fmt: skip
     faults = st.sampled_from(sorted(odd)).flatmap(lambda name: odd[name].map(lambda value: {name: value}))

@@ -136,6 +136,11 @@ static void run_decap(struct input *in, const struct head *head)
         accepted += record->status == REASON_OK;
     }
     CHECK(full_count == accepted && brief_count == accepted);
+    uint8_t *status = new_items(frames->rows, 1);
+    for (uint64_t row = 0; row < frames->rows; row++)
+        status[row] = records[row % batch.drawn].status;
+    check_select(&batch.given, kind, full, false, status);
+    check_select(&batch.given, kind, brief, true, status);
     decap_alone(frames->data, frames->size, missing_bytes(head, frames->size), kind, rules, &underlay);
     CHECK(is_same(frames->data, before.data, before.size));
 }

@@ -17,6 +17,7 @@
 
 #include "check.h"
 #include "input.h"
+#include "select.h"
 #include "decap.h"
 #include "encap.h"
 #include "headers.h"
