@@ -19,6 +19,7 @@ from vxlanpkt.predicates import (
     And,
     Direction,
     EtherTypes,
+    Flags,
     GroupPolicies,
     Lengths,
     MACs,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _DEEPEST = 100  # parentheses, and words `not`, inside each other
 _LARGEST_LENGTH = (1 << 32) - 1
-_TOKEN = re.compile(r"(?P<space>\s+)|(?P<token>[\w.:/\\-]+|&&|\|\||[=!<>]=|[()!=<>,])", re.ASCII)
+_TOKEN = re.compile(r"(?P<space>\s+)|(?P<token>[\w.:/\\-]+|&&|\|\||[=!<>]=|[][()!=<>,&|])", re.ASCII)
 _VALUE = re.compile(r"\d.*|[\da-f]*:.*", re.IGNORECASE)  # what no word begins with: a number, or an address
 _NUMBER = re.compile(r"0x[\da-f]+|0|[1-9]\d*", re.ASCII | re.IGNORECASE)
 _AND, _OR, _NOT = ("and", "&&"), ("or", "||"), ("not", "!")
@@ -49,6 +50,10 @@ _ETHERTYPES: Mapping[str, int] = {"ip": 0x0800, "arp": 0x0806, "rarp": 0x8035, "
 _PROTOCOLS: Mapping[str, int] = {
     "icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmp6": 58, "pim": 103, "vrrp": 112,
     "sctp": 132,
+}  # fmt: skip
+_FLAGS: Mapping[str, int] = {
+    "tcp-fin": 1, "tcp-syn": 2, "tcp-rst": 4, "tcp-push": 8, "tcp-ack": 16, "tcp-urg": 32, "tcp-ece": 64,
+    "tcp-cwr": 128,
 }  # fmt: skip
 _ECN: Mapping[str, int] = {"not-ect": 0, "ect1": 1, "ect0": 2, "ce": 3}
 # The types of value that may stand behind a protocol; `host` is meant where none is named.
@@ -105,17 +110,12 @@ def _tokens(text: str) -> list[_Token]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise _error(text, _Token(text[at], at), "a word, a value, a sign or a parenthesis", _odd_hint(text[at]))
+            hint = "names are not looked up, and there are no zones" if text[at] == "%" else ""
+            raise _error(text, _Token(text[at], at), "a word, a value, a sign or a parenthesis", hint)
         if match["token"]:
             found.append(_Token(match["token"], at))
         at = match.end()
     return [*found, _Token("", len(text))]
-
-
-def _odd_hint(character: str) -> str:
-    if character == "[":
-        return "bytes of headers cannot be asked for"
-    return "names are not looked up, and there are no zones" if character == "%" else ""
 
 
 def _error(text: str, token: _Token, expected: str, hint: str = "") -> FilterError:
@@ -171,6 +171,8 @@ class _Parser:
         """What is meant by what stands behind a whole term."""
         if self._token.text in _SIGNS:
             return "only 'len' is compared by a sign; other values stand behind their word"
+        if self._token.text == "[":
+            return "bytes of headers cannot be asked for, but for tcp[tcpflags]"
         return "put 'and' in front of it" if self._token.text in self._words() else ""
 
     def _chain(self, term: Callable[[], Node]) -> Node:
@@ -340,6 +342,8 @@ class _Parser:
     def _protocol_word(self) -> Node:
         """A protocol: by itself, or in front of what is asked of it."""
         word = self._take().text
+        if word == "tcp" and self._accept("["):
+            return self._flags()
         if word in ("ip", "ip6") and self._token.text == "proto":
             if self._side == "outer":
                 self._fail("what the outer headers have", "they are those of UDP")
@@ -423,6 +427,33 @@ class _Parser:
             self._fail(wanted)
         self._take()
         return network
+
+    # -- flags
+
+    def _flags(self) -> Node:
+        """What stands behind "tcp[": tcpdump's way to ask for them."""
+        if not self._accept("tcpflags", "13"):
+            self._fail("'tcpflags'", "no other bytes of headers can be asked for")
+        if not self._accept("]"):
+            self._fail("']'")
+        mask = self._flag_names() if self._accept("&") else 0xFF
+        sign = self._accept("=", "==", "!=")
+        if sign is None:
+            self._fail("one of = == !=, or & and the flags to look at")
+        found = Flags(mask, self._flag_names())
+        # What has no flags has none of them set, and none clear.
+        return And((Flags(0, 0), Not(found))) if sign == "!=" else found
+
+    def _flag_names(self) -> int:
+        """Flags joined by "|", in parentheses or one alone."""
+        if not self._accept("("):
+            return self._number("flags", 0, 0xFF, _FLAGS)
+        flags = self._number("flags", 0, 0xFF, _FLAGS)
+        while self._accept("|"):
+            flags |= self._number("flags", 0, 0xFF, _FLAGS)
+        if not self._accept(")"):
+            self._fail("'|' or ')'")
+        return flags
 
     # -- lengths and classes
 

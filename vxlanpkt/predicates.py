@@ -122,7 +122,15 @@ class TrafficClass:
     mask: int
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Flags of TCP: whether those of a mask are these."""
+
+    mask: int
+    value: int
+
+
 Node: TypeAlias = (
     Not | And | Or | VNIs | GroupPolicies | VLANs | Addresses | Ports | EtherTypes | Protocols | MACs | Lengths
-    | TrafficClass
+    | TrafficClass | Flags
 )  # fmt: skip

@@ -17,6 +17,7 @@ from vxlanpkt.predicates import (
     And,
     Direction,
     EtherTypes,
+    Flags,
     GroupPolicies,
     Lengths,
     MACs,
@@ -36,6 +37,7 @@ _ARP_HEADER = bytes.fromhex("0000 0800 0604 0000")  # protocol IPv4, addresses o
 _ARP_BITS = bytes.fromhex("0000 ffff ffff 0000")
 _ARP_SENDER, _ARP_TARGET = 14, 20  # where 8 bytes lie inside the message, of which 4 are the address
 _TAG_END = 18
+_TCP = 6
 _GROUP_POLICY = 0x80000000
 _LARGEST_NUMBER = 0xFFFFFFFF
 _COSTS = {StepKind.RANGE: 1, StepKind.ADDRESS: 4, StepKind.REGISTER: 1}
@@ -176,6 +178,14 @@ def _(node: Ports) -> _Tests:
     if node.side == "inner" and node.protocol is not None:
         return _all(_is("inner_protocol", node.protocol), ports)
     return ports
+
+
+@_tests.register
+def _(node: Flags) -> _Tests:
+    flags = _between("inner_tcp_flags", node.value, node.value, node.mask)
+    if node.value & ~node.mask:
+        return _negated(_between("inner_tcp_flags", 0, 65535))  # nothing
+    return _all(_is("inner_protocol", _TCP), flags, _has_ports("inner"))  # later fragments have neither
 
 
 def _has_ports(side: str) -> _Tests:

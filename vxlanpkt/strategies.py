@@ -802,6 +802,8 @@ def _filter_terms() -> st.SearchStrategy[str]:
         st.one_of(addresses),
         st.one_of(_said("arp", direction, "host", ipv4s()), _said("arp", direction, "net", _networks(4))),
         st.one_of(_said(side, direction, port_of), _said(inner, st.sampled_from(("tcp", "udp")), direction, port_of)),
+        _said(inner, "tcp[tcpflags] &", st.sampled_from(("tcp-syn", "(tcp-ack|tcp-fin)", "0x12")), "!= 0"),
+        _said(inner, "tcp[13]", st.sampled_from(("=", "!=")), _numbers(0, 2, 18, width=8)),
         _said(side, st.sampled_from(("ip", "ip6", "udp"))),
         _said(inner, st.sampled_from(("arp", "rarp", "tcp", "icmp", "icmp6"))),
         _said(inner, st.sampled_from(("", "ip", "ip6")), "proto", _numbers(0, 2, 17, 58, 59, width=8)),

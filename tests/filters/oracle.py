@@ -27,6 +27,7 @@ from vxlanpkt.predicates import (
     And,
     Direction,
     EtherTypes,
+    Flags,
     GroupPolicies,
     Lengths,
     MACs,
@@ -73,8 +74,8 @@ class Headers(NamedTuple):
         return [layer.require("ethertype") for layer in self.layers if isinstance(layer, (Ethernet, Dot1Q))]
 
     @property
-    def ports(self) -> tuple[int, int] | None:
-        """The first four bytes behind the headers of a packet of TCP or UDP that is no later fragment."""
+    def transport(self) -> bytes:
+        """What is behind the headers of a packet of TCP or UDP that is no later fragment."""
         ip = self.ip
         offset = 0
         if isinstance(ip, IPv4):
@@ -82,9 +83,13 @@ class Headers(NamedTuple):
         elif isinstance(ip, IPv6):
             offset = sum(getattr(header, "fragment_offset", 0) for header in ip.extension_headers)
         if offset or self.protocol not in (6, 17):
-            return None
+            return b""
         span = next(span for kind, span in self.found.spans if kind in (IPv4, IPv6))
-        ends = self.found.data[span.header_end : span.end][:4]
+        return self.found.data[span.header_end : span.end]
+
+    @property
+    def ports(self) -> tuple[int, int] | None:
+        ends = self.transport[:4]
         return (int.from_bytes(ends[:2], "big"), int.from_bytes(ends[2:], "big")) if len(ends) == 4 else None
 
 
@@ -135,6 +140,10 @@ def holds(node: Node, frame: Frame) -> bool:
             return policy is not None and (ranges is None or within(policy.policy_id, ranges))
         case Lengths(low, high):
             return low <= frame.got.record.inner_original_length <= high
+        case Flags(mask, value):
+            header = frame.inner.transport
+            flags = header[13] if len(header) >= 14 else 0
+            return frame.inner.protocol == 6 and any(header[:4]) and len(header) >= 4 and flags & mask == value
         case TrafficClass(value, mask):
             ip = frame.inner.ip
             return ip is not None and (ip.dscp << 2 | ip.ecn) & mask == value

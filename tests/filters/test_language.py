@@ -44,7 +44,7 @@ INNER = {
 FRAMES = {name: TUNNEL.replace(vni=5000 + at).encap(inner.build()) for at, (name, inner) in enumerate(INNER.items())}
 FRAMES["outer6"] = Tunnel(
     9, "2001:db8::a", "2001:db8::b", A, B, dst_port=8472, vlans=[7], group_policy=77, src_port=0
-).encap(INNER["tcp"].build())  # fmt: skip
+).encap(INNER["tcp"].replace(TCP, flags=0x12).build())  # fmt: skip
 FRAMES["refused"] = INNER["tcp"].build()
 ALL = [name for name in FRAMES if name != "refused"]
 IN_IPV4 = [name for name in ALL if name != "outer6"]
@@ -86,6 +86,10 @@ MEANINGS: dict[str, list[str]] = {
     "proto tcp or 253": ["tcp", "tagged", "outer6"],
     r"ether proto \arp": ["arp"], "ether proto 0x88b5": ["other"],
     "ether proto 2048": ["tcp", "tagged", "zero", "zeros", "outer6"],
+    "tcp[tcpflags] & tcp-syn != 0": ["outer6"], "tcp[tcpflags] = tcp-syn": [], "tcp[13] == 0x12": ["outer6"],
+    "tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)": ["outer6"], "tcp[13] & tcp-ack = 0": ["tcp"],
+    "tcp[tcpflags] == 0": ["tcp"], "tcp[tcpflags] != 0": ["outer6"], "not tcp[13] & 2 = 2 and tcp": ["tcp"],
+    "tcp[tcpflags] & tcp-fin = tcp-syn": [], "tcp[tcpflags] & tcp-fin != tcp-syn": ["tcp", "outer6"],
     # The link layer.
     f"ether src {B}": ["udp"], f"ether host {B}": [name for name in ALL if name != "arp"],
     f"ether dst {A} or {B}": [name for name in ALL if name != "arp"], f"ether {B} and arp": [],
@@ -190,8 +194,16 @@ FAULTS: list[tuple[str, int, str, str]] = [
     ("tpc port 5", 0, "tpc", "did you mean 'tcp'?"),
     ("TCP", 0, "TCP", "did you mean 'tcp'?"),
     ("qqqqq", 0, "qqqqq", "what a term begins with"),
-    ("tcp[13] = 2", 3, "[", "bytes of headers cannot be asked for"),
-    ("tcp & udp", 4, "&", "a word, a value, a sign or a parenthesis"),
+    ("ip[6] = 2", 2, "[", "bytes of headers cannot be asked for, but for tcp[tcpflags]"),
+    ("tcp[12] = 2", 4, "12", "'tcpflags'"),
+    ("tcp[13 = 2", 7, "=", "']'"),
+    ("tcp[tcpflags]", 13, "", "one of = == !=, or & and the flags to look at"),
+    ("tcp[tcpflags] & tcp-syn", 23, "", "one of = == !="),
+    ("tcp[tcpflags] & tcp-sin != 0", 16, "tcp-sin", "flags, 0 to 255"),
+    ("tcp[tcpflags] & (tcp-syn tcp-ack) != 0", 25, "tcp-ack", "'|' or ')'"),
+    ("tcp[tcpflags] = 256", 16, "256", "flags, 0 to 255"),
+    ("tcp & udp", 4, "&", "'and', 'or' or the end"),
+    ("tcp; udp", 3, ";", "a word, a value, a sign or a parenthesis"),
     ("(" * 101 + "tcp" + ")" * 101, 101, "tcp", "within 100 parentheses"),
     ("not " * 101 + "tcp", 404, "tcp", "within 100 parentheses"),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ The expressions are those that speak of the inner frame in tcpdump's own words. 
 
 - Frames with tags: tcpdump finds what is behind a tag only behind the word `vlan`, which moves all that follows it, and
   takes 0x9100 for a tag too. They have expressions of their own.
+- Flags of TCP over IPv6, of which tcpdump 4.99 knows nothing.
 - IPv6 with extension headers, of which tcpdump sees no more than a first fragment header.
 - Frames that the capture cut, or whose lengths lie: tcpdump compares what is there.
 """
@@ -42,6 +43,9 @@ EXPRESSIONS = (
     "src and dst portrange 1024-65535", "udp port 4789", "port 53", "not port 8000",
     "ip", "ip6", "arp", "rarp", "tcp", "udp", "icmp", "icmp6", "ip proto 6", "ip proto \\tcp", "ip6 proto 58",
     "proto 17", "ip proto 253", "not ip and not ip6",
+    "ip and tcp[tcpflags] & tcp-syn != 0", "ip and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn",
+    "ip and tcp[tcpflags] & (tcp-fin | tcp-rst) != 0", "ip and tcp[13] = 16", "ip and tcp[tcpflags] != tcp-ack",
+    "ip and tcp[13] & tcp-push == 0",
     "ether src 02:42:0a:2a:00:01", "ether dst 02:42:0a:2a:00:02", "ether host 02:42:0a:2a:00:01",
     "ether broadcast", "broadcast", "ether multicast", "multicast",
     "ether proto 0x88b5", "ether proto \\arp", "ether proto \\ip6", "ether proto 0x88cc",
