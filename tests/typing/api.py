@@ -36,6 +36,8 @@ from vxlanpkt import (
     Ethernet,
     Explanation,
     FieldError,
+    Filter,
+    FilterError,
     FrameBatch,
     GroupPolicy,
     IPv4,
@@ -186,6 +188,11 @@ def bulk(frames: list[bytes], which: list[int], tunnel: Tunnel) -> None:
     assert_type(r.counts(), dict[Reason, int])
     reveal_type(r.error(7))  # vxlanpkt.errors.ParseError | None
     r.raise_for_status()
+    chosen = Filter("vni 5000 and tcp port 443")
+    reveal_type(chosen.select(r))  # memoryview[int]
+    assert_type(chosen & ~chosen | Filter("arp"), Filter)
+    assert_type(chosen.matches(decap(frames[0])), bool)
+    assert_type(chosen.text, str)
     assert_type(vxlanpkt.backend, str)
     assert_type(Note.CUT in Note(r.notes[0]), bool)
 
@@ -229,6 +236,8 @@ def errors(wire: bytes) -> None:
         assert_type((error.expected, error.found), tuple[int, int])
     except ParseError as error:
         assert_type((error.layer, error.offset), tuple[str, int])
+    except FilterError as error:
+        assert_type((error.position, error.found, error.expected), tuple[int, str, str])
     except FieldError as error:
         assert_type((error.layer, error.field, error.value, error.bits), tuple[str, str, object, int | None])
     except BuildError as error:
