@@ -8,7 +8,6 @@ from typing import Any
 
 from vxlanpkt import kernel
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.bindings import Start, kind_of
 from vxlanpkt.decapsulation import Decapsulated
 from vxlanpkt.errors import FieldError, FilterError
 from vxlanpkt.expressions import parse_expression
@@ -16,6 +15,7 @@ from vxlanpkt.kernel.contract import ADDRESS, BRIEF_COLUMNS, DECAP_COLUMNS, REGI
 from vxlanpkt.kernel.filtering import Batch, run
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.programs import make_program
+from vxlanpkt.starts import Start, kind_of
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from vxlanpkt import (
     decap,
     dissect,
 )
-from vxlanpkt.bindings import Start
 from vxlanpkt.expressions import parse_expression
 from vxlanpkt.predicates import (
     Addresses,
@@ -42,6 +41,7 @@ from vxlanpkt.predicates import (
     VLANs,
     VNIs,
 )
+from vxlanpkt.starts import Start
 
 TAGS = (0x8100, 0x88A8)
 UDP_NUMBER = 17

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt import VXLAN, DecapPolicy, Filter, FrameBatch, LinkType, Reason, decap, decap_batch
-from vxlanpkt.bindings import Start
+from vxlanpkt.starts import Start
 from vxlanpkt.strategies import batches, filter_expressions, policies
 
 from .oracle import matches, take_apart
