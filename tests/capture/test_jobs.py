@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vxlanpkt import CaptureError, DecapPolicy, FieldError, LinkType, Reason, Tunnel
+from vxlanpkt import CaptureError, DecapPolicy, FieldError, Filter, LinkType, Reason, Tunnel, decap
 from vxlanpkt.capture import Interface, PartialResultError, PcapngWriter, Record, decap_file, encap_file
 from vxlanpkt.capture import open as open_capture
 from vxlanpkt.capture.outputs import Output
@@ -376,3 +376,16 @@ def test_it_does_not_matter_who_makes_the_records(source: bytes, **how: Any) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Output, "target", lambda *_: None)
         assert decapsulated(source, **how) == by_kernel
+
+
+def test_a_filter_chooses_frames(tmp_path: Path) -> None:
+    source = CAPTURES / "basic_v4_4789.pcap"
+    chosen = Filter("icmp and inner src host 10.42.0.1")
+    done = decap_file(source, tmp_path / "a.pcap", filter=chosen)
+    with open_capture(source) as capture:
+        expected = [got for got in capture.decap() if chosen.matches(decap(got.record.data))]
+        numbers = [number for number, _ in capture.matching(chosen)]
+        records = list(capture)
+    assert 0 < done.written == len(expected) < done.stats.vxlan
+    assert [record.data for record in open_capture(tmp_path / "a.pcap")] == [got.inner for got in expected]
+    assert [records[number - 1] for number in numbers] == [got.record for got in expected]

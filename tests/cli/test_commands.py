@@ -237,3 +237,15 @@ def test_version(tmp_path: Path) -> None:
         .stdout.decode()
         .startswith(f"vxlanpkt {vxlanpkt.__version__}, {vxlanpkt.backend} kernel")
     )
+
+
+def test_filters_choose_what_verbs_take(tmp_path: Path) -> None:
+    source, chosen = DATA / "basic_v4_4789.pcap", ("--filter", "icmp and src host 10.42.0.1")
+    decapped = run("decap", "-r", source, "-w", tmp_path / "a.pcap", *chosen, "--json")
+    written = json.loads(decapped.stdout)["written"]
+    flows = json.loads(run("flows", "-r", source, *chosen, "--json").stdout)["flows"]
+    shown = run("show", "-r", source, *chosen).stdout.count(b"VXLAN     vni 42")
+    assert 0 < shown == written == sum(flow["packets"] for flow in flows)
+    wrong = run("flows", "-r", source, "--filter", "tcp nor udp")
+    assert wrong.returncode == 2
+    assert b"nor" in wrong.stderr

@@ -16,6 +16,7 @@ from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
+    from vxlanpkt.filters import Filter
     from vxlanpkt.tunnel import Tunnel
 
 _Item = TypeVar("_Item")
@@ -56,6 +57,7 @@ def decap_file(
     vni: int | Iterable[int] | None = None,
     ports: Iterable[int] | None = None,
     policy: DecapPolicy | None = None,
+    filter: Filter | None = None,
     depth: int | Literal["all"] = 1,
     split_by: Literal["vni"] | None = None,
     inner_link: InnerLink = "error",
@@ -70,6 +72,7 @@ def decap_file(
     vni         only this VNI, or these, of the outermost tunnel
     ports       the UDP ports that carry VXLAN, instead of the policy's
     policy      what is accepted; RFC 7348 with inner tags kept and cut packets accepted by default
+    filter      only frames that it matches, as they are in the outermost tunnel
     depth       how many tunnels to take off, one in the other; "all" as long as there are any. The outermost one
                 decides whether a record is written at all; a frame with fewer tunnels is written as it is found
     split_by    "vni" writes one file for each VNI of the outermost tunnel: stem-VNI.suffix
@@ -96,10 +99,10 @@ def decap_file(
         whole = _WholeRecords(capture, progress)
         with _discarded_on_error(outputs):
             written = skipped = 0
-            brief = levels == 0 and not capture.policy.gpe and not capture.policy.alters
+            brief = filter is None and levels == 0 and not capture.policy.gpe and not capture.policy.alters
             for batch in whole.take(capture.decap_batches(vni=vni, columns="brief" if brief else "all")):
                 inner = inner_frames(batch.result, capture.policy, levels)
-                chosen = Chosen(batch.result.status)
+                chosen = Chosen(batch.result.status, None if filter is None else filter.select(batch.result))
                 vnis = batch.result.vni
                 left_out = outputs.write_rows(batch.records, inner, vnis, chosen, inner_link)
                 written += chosen.count - left_out

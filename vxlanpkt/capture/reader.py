@@ -23,6 +23,7 @@ from vxlanpkt.policy import DecapPolicy
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from vxlanpkt.filters import Filter
     from vxlanpkt.packet import Packet
 
 FILE_POLICY = DecapPolicy(lengths="snapped")
@@ -129,6 +130,13 @@ class Capture:
         for batch in self.decap_batches(policy, vni):
             for row in batch.result.accepted:
                 yield DecapsulatedRecord(batch, row)
+
+    def matching(self, filter: Filter, policy: DecapPolicy | None = None) -> Iterator[tuple[int, Record]]:
+        """The records that *filter* matches, out of those that *policy* accepts, with their numbers, from 1."""
+        for batch in self.decap_batches(policy):
+            for row, matches in enumerate(filter.select(batch.result)):
+                if matches:
+                    yield batch.records.first + row + 1, batch.records[row]
 
     def decap_batches(
         self,

@@ -8,6 +8,7 @@ import click
 
 from vxlanpkt.capture import JobResult, PartialResultError, decap_file
 from vxlanpkt.cli.options import (
+    filter_option,
     json_option,
     policy_of,
     policy_options,
@@ -18,6 +19,7 @@ from vxlanpkt.cli.options import (
     write_option,
 )
 from vxlanpkt.cli.output import print_json, print_stats, progress_bar
+from vxlanpkt.filters import Filter
 
 
 @click.command("decap")
@@ -26,6 +28,7 @@ from vxlanpkt.cli.output import print_json, print_stats, progress_bar
 @port_option
 @vni_option
 @policy_options
+@filter_option
 @click.option(
     "--depth", default="1", metavar="N", help='How many nested tunnels to take off, or "all".', show_default=True
 )
@@ -40,6 +43,7 @@ def decapsulate(
     target: str,
     ports: tuple[int, ...],
     vnis: tuple[int, ...],
+    chosen: Filter | None,
     depth: str,
     split_by: Any,
     inner_link: Any,
@@ -53,8 +57,8 @@ def decapsulate(
     with progress_bar("decapsulating") as report:
         try:
             result = decap_file(
-                source, target, vni=vnis or None, policy=policy_of(ports=ports, **policy), depth=levels,
-                split_by=split_by, inner_link=inner_link, progress=report,
+                source, target, vni=vnis or None, policy=policy_of(ports=ports, **policy), filter=chosen,
+                depth=levels, split_by=split_by, inner_link=inner_link, progress=report,
             )  # fmt: skip
         except PartialResultError as error:
             result, fault = error.result, error

@@ -19,8 +19,9 @@ from vxlanpkt.cli.listings import (
     size,
     time,
 )
-from vxlanpkt.cli.options import policy_of, policy_options, port_option, read_option, vni_option
+from vxlanpkt.cli.options import filter_option, policy_of, policy_options, port_option, read_option, vni_option
 from vxlanpkt.cli.output import progress_bar
+from vxlanpkt.filters import Filter
 
 _COLUMNS = ("VNI", "source", "destination", "protocol", "packets", "bytes", "duration", "first", "TCP flags")
 _BOTH_WAYS = ("VNI", "source", "destination", "protocol", "packets", "back", "bytes", "back", "duration", "first",
@@ -35,12 +36,14 @@ _WITH_PORTS = (6, 17)
 @port_option
 @vni_option
 @policy_options
+@filter_option
 @click.option("--bidirectional", is_flag=True, help="Both directions of a flow in one row, from who sent first.")
 @listing_options
 def flow_listing(
     source: str,
     ports: tuple[int, ...],
     vnis: tuple[int, ...],
+    chosen: Filter | None,
     bidirectional: bool,
     count: int | None,
     by: str,
@@ -53,8 +56,8 @@ def flow_listing(
     with progress_bar("counting") as report:
         try:
             table = flows(
-                source, policy=policy_of(ports=ports, **policy), vni=vnis or None, bidirectional=bidirectional,
-                progress=report,
+                source, policy=policy_of(ports=ports, **policy), vni=vnis or None, filter=chosen,
+                bidirectional=bidirectional, progress=report,
             )  # fmt: skip
         except PartialTableError as error:
             table, fault = error.result, error

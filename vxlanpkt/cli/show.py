@@ -9,9 +9,10 @@ import click
 import vxlanpkt
 from vxlanpkt.capture import Record
 from vxlanpkt.capture.links import start_of
-from vxlanpkt.cli.options import json_option, port_option, read_option, vni_option
+from vxlanpkt.cli.options import filter_option, json_option, port_option, read_option, vni_option
 from vxlanpkt.cli.output import headline, print_json
 from vxlanpkt.dissection import Dissection, dissect
+from vxlanpkt.filters import Filter
 from vxlanpkt.layers.base import Layer
 
 
@@ -20,12 +21,15 @@ from vxlanpkt.layers.base import Layer
 @click.option("-c", "count", type=click.IntRange(1), metavar="N", help="Stop after N packets.")
 @port_option
 @vni_option
+@filter_option
 @json_option
-def show(source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int, ...], as_json: bool) -> None:
+def show(
+    source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int, ...], chosen: Filter | None, as_json: bool
+) -> None:
     """Print the layers of each packet; works on broken ones, and on a live pipe packet by packet."""
     shown = 0
-    with vxlanpkt.open(source) as capture:
-        for number, record in enumerate(capture, 1):
+    with vxlanpkt.open(source, ports=ports or None) as capture:
+        for number, record in enumerate(capture, 1) if chosen is None else capture.matching(chosen):
             start = start_of(record.link_type)
             if start is None:
                 click.echo(f"{headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json)

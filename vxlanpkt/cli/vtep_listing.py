@@ -17,8 +17,9 @@ from vxlanpkt.cli.listings import (
     size,
     time,
 )
-from vxlanpkt.cli.options import policy_of, policy_options, port_option, read_option, vni_option
+from vxlanpkt.cli.options import filter_option, policy_of, policy_options, port_option, read_option, vni_option
 from vxlanpkt.cli.output import progress_bar
+from vxlanpkt.filters import Filter
 
 _COLUMNS = ("source", "destination", "packets", "outer bytes", "inner bytes", "VNIs", "first", "last")
 _SIDES = "llrrrlll"
@@ -31,11 +32,13 @@ _SHOWN_VNIS = 5
 @port_option
 @vni_option
 @policy_options
+@filter_option
 @listing_options
 def vtep_listing(
     source: str,
     ports: tuple[int, ...],
     vnis: tuple[int, ...],
+    chosen: Filter | None,
     count: int | None,
     by: str,
     as_json: bool,
@@ -46,7 +49,9 @@ def vtep_listing(
     fault = None
     with progress_bar("counting") as report:
         try:
-            table = vteps(source, policy=policy_of(ports=ports, **policy), vni=vnis or None, progress=report)
+            table = vteps(
+                source, policy=policy_of(ports=ports, **policy), vni=vnis or None, filter=chosen, progress=report
+            )
         except PartialTableError as error:
             table, fault = error.result, error
     shown = shown_rows(table, count, by, as_json, as_csv)
