@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.inner",),
     ("kernel.hashing", "kernel.grouping"),
     ("kernel.altering", "kernel.records", "kernel.writing"),
-    ("kernel.decapsulation", "kernel.encapsulation", "kernel.filtering"),
+    ("kernel.columns", "kernel.decapsulation", "kernel.encapsulation", "kernel.filtering", "kernel.releases"),
     ("kernel.python",),
     ("kernel.c",),
     ("kernel",),
