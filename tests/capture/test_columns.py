@@ -136,7 +136,7 @@ def layers_of(layers: tuple[Any, ...], side: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", SOUND, ids=lambda path: path.name)
 def test_every_column_of_every_record(path: Path) -> None:
-    """Each value is that of the layers that `decap` and `dissect` find; of refused records, what goes before the reason."""
+    """Each value is that of the layers that `decap` and `dissect` find; of refused ones, what comes first."""
     capture = opened(path)
     records = list(capture)
     found = rows_of(capture)
@@ -164,7 +164,11 @@ def test_columns_are_those_of_tshark(path: Path) -> None:
         if row["reason"] != "OK":
             continue
         tunnel, outer, inner = packet["tunnels"][0], packet["outer"], packet.get("middle") or packet["inner"]
-        assert (row["vni"], row["outer_src"], row["outer_dst"]) == (tunnel["vni"], outer["ip"]["src"], outer["ip"]["dst"])
+        assert (row["vni"], row["outer_src"], row["outer_dst"]) == (
+            tunnel["vni"],
+            outer["ip"]["src"],
+            outer["ip"]["dst"],
+        )
         assert (row["outer_src_port"], row["outer_dst_port"]) == (outer["l4"]["sport"], outer["l4"]["dport"])
         if isinstance(inner, list):
             inner = inner[0]
@@ -181,16 +185,27 @@ def test_columns_are_those_of_tshark(path: Path) -> None:
 # -- packets and bytes of each VNI in one line
 
 
+def in_sql(cap: Any, query: str) -> list[Any]:
+    """What DuckDB answers, which finds the variable by its name."""
+    relation = duckdb.sql(query)
+    assert relation is not None
+    return relation.fetchall()
+
+
 def in_duckdb(cap: Capture) -> Any:
-    return duckdb.sql("select vni, count(*), sum(inner_length) from cap where reason = 'OK' group by all").fetchall()
+    return in_sql(cap, "select vni, count(*), sum(inner_length) from cap where reason = 'OK' group by all")
 
 
 def in_polars(cap: Capture) -> Any:
-    return pl.DataFrame(cap).filter(pl.col("reason") == "OK").group_by("vni").agg(pl.len(), pl.sum("inner_length")).rows()
+    return (
+        pl.DataFrame(cap).filter(pl.col("reason") == "OK").group_by("vni").agg(pl.len(), pl.sum("inner_length")).rows()
+    )
 
 
 def in_pandas(cap: Capture) -> Any:
-    return cap.to_pandas().dropna(subset="inner_length").groupby("vni")["inner_length"].agg(["size", "sum"]).itertuples()
+    return (
+        cap.to_pandas().dropna(subset="inner_length").groupby("vni")["inner_length"].agg(["size", "sum"]).itertuples()
+    )
 
 
 def in_pyarrow(cap: Capture) -> Any:
@@ -211,8 +226,8 @@ def test_packets_and_bytes_of_each_vni(path: Path, ask: Any) -> None:
 def test_a_row_for_each_record(path: Path) -> None:
     """Counts of rows and of reasons are those of the capture."""
     with opened(path) as cap:
-        ((count,),) = duckdb.sql("select count(*) from cap").fetchall()
-        reasons = dict(duckdb.sql("select reason, count(*) from cap group by all").fetchall())
+        ((count,),) = in_sql(cap, "select count(*) from cap")
+        reasons = dict(in_sql(cap, "select reason, count(*) from cap group by all"))
         assert count == cap.stats.records
         assert reasons == {reason.name: n for reason, n in cap.stats.reasons.items()}
 
@@ -222,7 +237,7 @@ def test_a_condition_on_an_address() -> None:
     with opened(CAPTURES / "flannel_v4.pcap") as cap:
         wanted = sum(row["inner_src"] == "10.244.1.5" for row in rows_of(cap))
         assert wanted > 0
-        assert duckdb.sql("select count(*) from cap where inner_src = '10.244.1.5'").fetchall() == [(wanted,)]
+        assert in_sql(cap, "select count(*) from cap where inner_src = '10.244.1.5'") == [(wanted,)]
         assert cap.to_polars().filter(pl.col("inner_src") == "10.244.1.5").height == wanted
         assert (cap.to_pandas().inner_src == "10.244.1.5").sum() == wanted
         assert cap.to_arrow().filter(pc.field("inner_src") == "10.244.1.5").num_rows == wanted
@@ -256,7 +271,7 @@ def test_a_link_layer_that_is_cut(link_type: LinkType) -> None:
         data = pcap_header(network=link_type) + pcap_record(short, original=original)
         (row,) = rows_of(vxlanpkt.open(io.BytesIO(data)))
         known = [name for name, value in row.items() if value is not None]
-        assert known == NAMES[:5] + ["link_type", "reason", "notes"]
+        assert known == [*NAMES[:5], "link_type", "reason", "notes"]
 
 
 def test_link_types_that_are_not_understood() -> None:
@@ -267,7 +282,7 @@ def test_link_types_that_are_not_understood() -> None:
     )  # fmt: skip
     with vxlanpkt.open(io.BytesIO(data)) as capture:
         found = rows_of(capture)
-        assert duckdb.sql("select count(*) from capture").fetchall() == [(3,)]
+        assert in_sql(capture, "select count(*) from cap") == [(3,)]
         assert capture.stats.records == 3
     assert [(row["record"], row["link_type"], row["reason"]) for row in found] == [
         (1, 147, "NOT_VXLAN"), (2, 1, "NOT_VXLAN"), (3, 147, "NOT_VXLAN"),
@@ -288,7 +303,7 @@ def test_names_of_interfaces() -> None:
     with vxlanpkt.open(io.BytesIO(data)) as capture:
         assert [row["interface_name"] for row in rows_of(capture)] == wanted
         assert capture.to_polars()["interface_name"].to_list() == wanted
-        assert duckdb.sql("select interface_name from capture").fetchall() == [(name,) for name in wanted]
+        assert in_sql(capture, "select interface_name from cap") == [(name,) for name in wanted]
         names = capture.to_pandas().interface_name
         assert [None if pd.isna(name) else name for name in names] == wanted
 
@@ -368,13 +383,15 @@ def test_no_group_policy_without_its_flag() -> None:
         assert row["group_policy"] == (row["flags"] & 0xFFFF if with_g else None)
 
 
-@pytest.mark.parametrize("data", [pcap_header(), section(), section() + interface()], ids=["pcap", "pcapng", "interface"])
+@pytest.mark.parametrize(
+    "data", [pcap_header(), section(), section() + interface()], ids=["pcap", "pcapng", "interface"]
+)
 def test_an_empty_capture_has_its_columns(data: bytes) -> None:
     """No rows, and the schema all the same, in each library."""
     with vxlanpkt.open(io.BytesIO(data)) as cap:
         assert cap.to_arrow().schema == opened(PATHS[0]).to_arrow().schema
         assert cap.to_arrow().num_rows == cap.to_polars().height == len(cap.to_pandas()) == 0
-        assert duckdb.sql("select count(*), max(vni) from cap").fetchall() == [(0, None)]
+        assert in_sql(cap, "select count(*), max(vni) from cap") == [(0, None)]
         assert cap.stats.records == 0
 
 
@@ -386,8 +403,10 @@ def test_only_the_columns_asked_for() -> None:
     with opened(CAPTURES / "vlan_raw_v4.pcap") as cap:
         whole = cap.to_arrow()
         for column in COLUMNS:
-            assert cap.to_arrow(columns=[column.name])[column.name].combine_chunks().equals(
-                whole[column.name].combine_chunks()
+            assert (
+                cap.to_arrow(columns=[column.name])[column.name]
+                .combine_chunks()
+                .equals(whole[column.name].combine_chunks())
             ), column.name
         some = cap.to_polars(columns=("inner_dst", "record", "vni"))
     assert some.columns == ["inner_dst", "record", "vni"]
@@ -422,7 +441,9 @@ def test_addresses_as_bytes() -> None:
                     address = pd.Series([wanted]).map(vxlanpkt_address)[0]
                     assert found == address
             mac = text["inner_src_mac"][row].as_py()
-            assert binary["inner_src_mac"][row].as_py() == (None if mac is None else bytes.fromhex(mac.replace(":", "")))
+            assert binary["inner_src_mac"][row].as_py() == (
+                None if mac is None else bytes.fromhex(mac.replace(":", ""))
+            )
 
 
 def vxlanpkt_address(text: str) -> bytes:
@@ -506,16 +527,21 @@ def test_another_policy() -> None:
 # -- passes
 
 
+def fill(writing: int, data: bytes) -> None:
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(data)
+
+
 def test_a_pipe_has_one_pass() -> None:
     """DuckDB asks for more streams than it reads: one that is not read takes nothing off a pipe."""
     data = (CAPTURES / "flannel_v4.pcap").read_bytes()
     reading, writing = os.pipe()
-    writer = threading.Thread(target=lambda: (os.write(writing, data), os.close(writing)))
+    writer = threading.Thread(target=fill, args=(writing, data))
     writer.start()
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         cap = vxlanpkt.open(pipe)
         unread = cap.__arrow_c_stream__()
-        ((count,),) = duckdb.sql("select count(*) from cap").fetchall()
+        ((count,),) = in_sql(cap, "select count(*) from cap")
         assert count == 91
         with pytest.raises(OSError, match="not seekable"):
             pa.table(cap)
@@ -529,13 +555,12 @@ def test_a_broken_file() -> None:
     """What is whole is handed out; then the consumer raises an error with the fault's text."""
     with vxlanpkt.open(CAPTURES / f"{BROKEN}.pcap") as cap:
         reader = pa.RecordBatchReader.from_stream(cap)
-        rows = 0
+        rows: list[int] = []
         with pytest.raises(OSError, match="the record at byte 62492 is cut: 144 bytes needed, 107 available"):
-            while True:
-                rows += reader.read_next_batch().num_rows
-        assert rows == cap.stats.records == 134
+            rows.extend(batch.num_rows for batch in reader)
+        assert sum(rows) == cap.stats.records == 134
         with pytest.raises(duckdb.Error, match="the record at byte 62492 is cut"):
-            duckdb.sql("select vni, count(*) from cap group by all").fetchall()
+            in_sql(cap, "select vni, count(*) from cap group by all")
         with pytest.raises(Exception, match="the record at byte 62492 is cut"):
             cap.to_polars()
 
@@ -583,7 +608,7 @@ def test_more_than_a_batch(link_type: LinkType, tmp_path: Path) -> None:
         pieces = [pa.table(piece).num_rows for piece in cap.table(columns=["vni"]).pieces(5_000)]
         assert sum(pieces) == 10_000
         assert all(rows >= 5_000 for rows in pieces[:-1])
-        assert duckdb.sql("select sum(record) from cap").fetchall() == [(50_005_000,)]
+        assert in_sql(cap, "select sum(record) from cap") == [(50_005_000,)]
 
 
 def test_frame_check_sequences(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""Columns of captures: both kernels make the same bytes of any result, and addresses as the standard library writes them."""
+"""Columns of captures: both kernels make the same bytes of any result, and addresses as the standard library does."""
 
 from __future__ import annotations
 
 from array import array
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,17 @@ from hypothesis import strategies as st
 
 from vxlanpkt import DecapPolicy, FrameBatch, MACAddress
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import DECAP_COLUMNS, DECAP_LAYOUT, MAC, NO_SPACE, OVERLAP, WIDTHS, Address, Derived, Known
+from vxlanpkt.kernel.contract import (
+    DECAP_COLUMNS,
+    DECAP_LAYOUT,
+    MAC,
+    NO_SPACE,
+    OVERLAP,
+    WIDTHS,
+    Address,
+    Derived,
+    Known,
+)
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.strategies import batches, policies
 
@@ -69,13 +80,15 @@ def frames_of(result: Result) -> Any:
 @law
 @given(
     batch=batches(outside=True), policy=policies(), kind=KINDS, link=st.sampled_from((0, 4, 14, 20, 0xFFFFFFFF)),
-    unread=st.booleans(), times=st.data(),
+    unread=st.booleans(), data=st.data(),
 )  # fmt: skip
-def test_known(batch: FrameBatch, policy: DecapPolicy, kind: Kind, link: int, unread: bool, times: st.DataObject) -> None:
+def test_known(
+    batch: FrameBatch, policy: DecapPolicy, kind: Kind, link: int, unread: bool, data: st.DataObject
+) -> None:
     """Every bitmap and every count of nulls."""
     results = of_both(batch, policy, kind)
     rows = len(batch)
-    drawn = memoryview(array("q", times.draw(st.lists(TIMES, min_size=rows, max_size=rows))))
+    drawn = memoryview(array("q", data.draw(st.lists(TIMES, min_size=rows, max_size=rows))))
     stride = (rows + 63) // 64 * 8
     size = len(Known) * (8 + stride)
     done, out = agreed(results, size, "known", columns_of, frames_of, drawn, link, unread)
@@ -135,7 +148,7 @@ def texts(kernel: Any, addresses: list[tuple[int, bytes]]) -> list[str]:
     offsets = memoryview(made)[: 4 * (rows + 1)].cast("i").tolist()
     text = made[4 * (rows + 1) :][:length].decode("ascii")
     assert offsets[-1] == length
-    return [text[start:end] for start, end in zip(offsets, offsets[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(offsets)]
 
 
 MAPPED = bytes(10) + b"\xff\xff"

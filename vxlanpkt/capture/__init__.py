@@ -4,11 +4,11 @@ from vxlanpkt.capture.columns import COLUMNS as COLUMNS
 from vxlanpkt.capture.columns import CaptureColumn as CaptureColumn
 from vxlanpkt.capture.columns import CaptureTable as CaptureTable
 from vxlanpkt.capture.exports import export_file as export_file
-from vxlanpkt.capture.frames import scan as scan
 from vxlanpkt.capture.jobs import JobResult as JobResult
 from vxlanpkt.capture.jobs import PartialResultError as PartialResultError
 from vxlanpkt.capture.jobs import decap_file as decap_file
 from vxlanpkt.capture.jobs import encap_file as encap_file
+from vxlanpkt.capture.lazy import scan as scan
 from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
 from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
 from vxlanpkt.capture.reader import Capture as Capture

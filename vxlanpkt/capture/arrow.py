@@ -25,8 +25,8 @@ from sys import getrefcount
 from threading import Lock
 from typing import Any, NamedTuple
 
-from vxlanpkt import kernel
 from vxlanpkt.errors import CaptureError
+from vxlanpkt.kernel import ENDS_STREAMS, RELEASES, take_released
 
 _ARRAY, _SCHEMA, _STREAM = Struct("qqqqqPPPPP"), Struct("PPPqqPPPP"), Struct("PPPPP")
 _POINTER = calcsize("P")
@@ -82,7 +82,7 @@ class Table:
 # -- what is handed out, and when it is over
 
 _EXPORT, _RELEASES = Struct("PPQQ"), Struct("PPP")
-_RELEASE_ARRAY, _RELEASE_SCHEMA, _RELEASE_STREAM = kernel.RELEASES
+_RELEASE_ARRAY, _RELEASE_SCHEMA, _RELEASE_STREAM = RELEASES
 _numbers = count(1)
 _kept: dict[int, Any] = {}
 """What belongs to each export: alive until all structures of it are released, if it takes until the process ends."""
@@ -110,7 +110,7 @@ def _sweep(_: int | None = None) -> int:
         return 0  # whoever is at it does this, too
     try:
         _release_capsules()
-        while numbers := list(kernel.take_released(_RELEASES_AT)):
+        while numbers := list(take_released(_RELEASES_AT)):
             for number in numbers:
                 for kept in _kept.pop(number):
                     if isinstance(kept, _Stream):
@@ -285,7 +285,7 @@ def _get_next(address: int, array: int) -> int:
     _sweep()
     stream = _stream_at(address)
     failed = stream.put_next(array)
-    if kernel.ENDS_STREAMS and stream.over:
+    if ENDS_STREAMS and stream.over:
         stream.close()
         *functions, _release, export = _STREAM.unpack_from((ctypes.c_char * _STREAM.size).from_address(address))
         _write(address, _STREAM, *functions, 0, export)

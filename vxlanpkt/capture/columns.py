@@ -7,13 +7,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
-from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch, FrameBatch
 from vxlanpkt.capture.arrow import Batch, Field, Table
 from vxlanpkt.capture.arrow import Column as Filled
 from vxlanpkt.capture.frames import as_arrow, as_pandas, as_polars
 from vxlanpkt.errors import CaptureError, FieldError, Reason
+from vxlanpkt.kernel import (
+    address_of,
+    address_room,
+    address_text,
+    codes,
+    derived,
+    known,
+    mac_bytes,
+    mac_text,
+    new_buffer,
+    numbers,
+    pick,
+    view,
+)
 from vxlanpkt.kernel.contract import DECAP_COLUMNS, DECAP_LAYOUT, MAC, WIDTHS, Address, Derived, Known
 from vxlanpkt.policy import DecapPolicy
 
@@ -299,8 +312,8 @@ class _Rows:
     def _pick(self, mask: memoryview) -> None:
         """Leave out what is not wanted."""
         self.count = len(mask) - bytes(mask).count(0)
-        held = kernel.new_buffer(self.count * DECAP_LAYOUT.row_size)
-        kernel.pick(kernel.view(self.held), _DECAP_WIDTHS, mask, held)
+        held = new_buffer(self.count * DECAP_LAYOUT.row_size)
+        pick(view(self.held), _DECAP_WIDTHS, mask, held)
         self.held = held
         offsets, lengths = self.of_records("offset"), self.of_records("length")
         self.frames = FrameBatch(self.frames.data, offsets, lengths)
@@ -312,16 +325,15 @@ class _Rows:
 
     def numbers(self) -> Any:
         """The number of each record, and where it lies."""
-        numbers = kernel.new_buffer(8 * len(self._records))
-        kernel.numbers(self.first, len(self._records), numbers)
-        return numbers if self._mask is None else self._picked(kernel.view(numbers).cast("Q"))
+        out = new_buffer(8 * len(self._records))
+        numbers(self.first, len(self._records), out)
+        return out if self._mask is None else self._picked(view(out).cast("Q"))
 
     def _picked(self, column: memoryview) -> memoryview:
         assert self._mask is not None
-        out = kernel.new_buffer(column.itemsize * self.count)
-        kernel.pick(column, (column.itemsize,), self._mask, out)
-        view: memoryview = kernel.view(out).cast(column.format)  # type: ignore[call-overload]
-        return view
+        out = new_buffer(column.itemsize * self.count)
+        pick(column, (column.itemsize,), self._mask, out)
+        return view(out).cast(column.format)  # type: ignore[call-overload, no-any-return]
 
 
 _DECAP_WIDTHS = tuple(WIDTHS[code] for code in DECAP_COLUMNS.values())
@@ -350,8 +362,8 @@ class _Filler:
         if isinstance(source, (Address, MAC)):
             buffers = self._binary_of(source) if self._binary else self._text_of(source)
         elif isinstance(source, Derived):
-            out = kernel.new_buffer(rows.count * (4 if column.format == _U32 else 2))
-            kernel.derived(rows.held, rows.frames.held, source, out)
+            out = new_buffer(rows.count * (4 if column.format == _U32 else 2))
+            derived(rows.held, rows.frames.held, source, out)
             buffers = (self._keep(out),)
         else:
             buffers = (self._keep(self._values(source)),)
@@ -361,7 +373,7 @@ class _Filler:
     def _keep(self, buffer: Any) -> int:
         """Where a buffer lies, which is kept."""
         self.kept.append(buffer)
-        return kernel.address_of(buffer)
+        return address_of(buffer)
 
     def _values(self, source: str) -> Any:
         """The items of a column that is as the records or the result have it, but for numbers, in memory of its own."""
@@ -372,32 +384,32 @@ class _Filler:
             return struct.pack("=H", rows.link_type) * rows.count
         if source in _RECORD_SOURCES:
             return rows.of_records(_RECORD_SOURCES[source]).tobytes()
-        return DECAP_LAYOUT.column(source, rows.count, kernel.view(rows.held)).tobytes()
+        return DECAP_LAYOUT.column(source, rows.count, view(rows.held)).tobytes()
 
-    def _validity(self, known: Known | None) -> tuple[int, int]:
+    def _validity(self, what: Known | None) -> tuple[int, int]:
         """How many rows of a column are null, and where its bitmap is; none if no row is."""
-        if known is None:
+        if what is None:
             return 0, 0
         rows = self._rows
         stride = (rows.count + 63) // 64 * 8
         if not self._bitmaps:
-            out = kernel.new_buffer(len(Known) * (8 + stride))
+            out = new_buffer(len(Known) * (8 + stride))
             times = rows.of_records("timestamp_ns")
-            kernel.known(rows.held, rows.frames.held, times, rows.link, rows.unread, out)
-            self._nulls = kernel.view(out)[: 8 * len(Known)].cast("q").tolist()
+            known(rows.held, rows.frames.held, times, rows.link, rows.unread, out)
+            self._nulls = view(out)[: 8 * len(Known)].cast("q").tolist()
             self._bitmaps = self._keep(out) + 8 * len(Known)
-        nulls = self._nulls[known]
-        return nulls, self._bitmaps + known * stride if nulls else 0
+        nulls = self._nulls[what]
+        return nulls, self._bitmaps + what * stride if nulls else 0
 
     def _text_of(self, source: Address | MAC) -> tuple[int, ...]:
         rows = self._rows
         offsets = 4 * (rows.count + 1)
         if isinstance(source, MAC):
-            out = kernel.new_buffer(offsets + MAC_TEXT * rows.count)
-            kernel.mac_text(rows.held, rows.frames.held, source, out)
+            out = new_buffer(offsets + MAC_TEXT * rows.count)
+            mac_text(rows.held, rows.frames.held, source, out)
         else:
-            out = kernel.new_buffer(kernel.address_room(rows.held, rows.count, source))
-            kernel.address_text(rows.held, rows.count, source, out)
+            out = new_buffer(address_room(rows.held, rows.count, source))
+            address_text(rows.held, rows.count, source, out)
         address = self._keep(out)
         return address, address + offsets
 
@@ -405,15 +417,15 @@ class _Filler:
         rows = self._rows
         if isinstance(source, Address):
             return (self._keep(self._values(source.name.lower())),)
-        out = kernel.new_buffer(6 * rows.count)
-        kernel.mac_bytes(rows.held, rows.frames.held, source, out)
+        out = new_buffer(6 * rows.count)
+        mac_bytes(rows.held, rows.frames.held, source, out)
         return (self._keep(out),)
 
     def _interface_names(self) -> Filled:
         rows = self._rows
         self._interfaces.learn(rows.interfaces)
-        out = kernel.new_buffer(4 * rows.count + (rows.count + 7) // 8)
-        nulls = kernel.codes(rows.of_records("interface"), self._interfaces.codes, out)
+        out = new_buffer(4 * rows.count + (rows.count + 7) // 8)
+        nulls = codes(rows.of_records("interface"), self._interfaces.codes, out)
         address = self._keep(out)
         self.kept.append(self._interfaces.words)
         bitmap = address + 4 * rows.count if nulls else 0
@@ -427,7 +439,7 @@ class _Words:
         encoded = [text.encode() for text in texts]
         ends = [0, *accumulate(map(len, encoded))]
         self._memory = struct.pack(f"={len(ends)}i", *ends), b"".join(encoded) or bytes(1)
-        addresses = map(kernel.address_of, self._memory)
+        addresses = map(address_of, self._memory)
         self.column = Filled(len(texts), 0, (0, *addresses))
 
 

@@ -552,6 +552,8 @@ def _column(view: memoryview, width: int) -> Held:
     column = ffi.new("struct vxlanpkt_column *")
     _put_column(column, view, width, kept)
     return Held(column, kept)
+
+
 # -- columns of captures
 
 

@@ -107,7 +107,7 @@ def _callback_of(release: Callable[[int], None]) -> Any:
 
 def _write_pending(*pending: int | None) -> None:
     """Write an exception that is lost to standard error."""
-    objects = [None if one is None else ctypes.cast(one, ctypes.py_object).value for one in pending]
+    objects: Any = [None if one is None else ctypes.cast(one, ctypes.py_object).value for one in pending]
     for one in pending:
         if one is not None:
             ctypes.pythonapi.Py_DecRef(ctypes.c_void_p(one))
