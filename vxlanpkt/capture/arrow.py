@@ -287,9 +287,10 @@ def _get_next(address: int, array: int) -> int:
     failed = stream.put_next(array)
     if ENDS_STREAMS and stream.over:
         stream.close()
-        *functions, _release, export = _STREAM.unpack_from((ctypes.c_char * _STREAM.size).from_address(address))
+        *functions, release, export = _STREAM.unpack_from((ctypes.c_char * _STREAM.size).from_address(address))
         _write(address, _STREAM, *functions, 0, export)
-        _end(export)
+        if release:
+            _end(export)
     return failed
 
 

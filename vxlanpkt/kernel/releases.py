@@ -1,14 +1,13 @@
 """Releases of Arrow structures, which consumers call: what is released is noted, and swept up later.
 
-A consumer may let go of something while an exception is under way. Code in Python cannot hand that one on: it is
-written to standard error, and a SystemError comes in its place. The kernel in C has no such limit. So that a broken
-capture does not get there, streams end by themselves here: see `ENDS_STREAMS`.
+A consumer may let go of something while an exception is under way. Code in Python cannot hand that one on: it goes to
+`sys.unraisablehook`, which prints it, and a SystemError comes in its place. The kernel in C has no such limit. So that
+a broken capture does not get there, streams end by themselves here: see `ENDS_STREAMS`.
 """
 
 from __future__ import annotations
 
 import ctypes
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from struct import Struct, calcsize
@@ -88,9 +87,9 @@ ENDS_STREAMS = True
 """Whether a stream is released by whoever makes its batches, at its end or a fault, before its consumer can do it."""
 
 _slots = [ctypes.c_void_p() for _ in range(3)]
-_TYPE, _VALUE, _TRACEBACK = map(ctypes.addressof, _slots)
-_fetch_error = ctypes.pythonapi.PyErr_Fetch
-_fetch_error.restype, _fetch_error.argtypes = None, [ctypes.c_void_p] * 3
+_TYPE, _VALUE, _TRACEBACK = (ctypes.c_void_p(ctypes.addressof(slot)) for slot in _slots)
+_fetch_error = ctypes.pythonapi.PyErr_Fetch  # without argument types, as nothing can be called to convert to those
+_fetch_error.restype = None
 
 
 def _callback_of(release: Callable[[int], None]) -> Any:
@@ -100,18 +99,10 @@ def _callback_of(release: Callable[[int], None]) -> Any:
         pending = [slot.value for slot in _slots]
         release(address)
         if pending[0]:
-            _write_pending(*pending)
+            # It is raised here, and so reported as one that cannot be handed on.
+            ctypes.pythonapi.PyErr_Restore(*map(ctypes.c_void_p, pending))
 
     return _RELEASE(call)
-
-
-def _write_pending(*pending: int | None) -> None:
-    """Write an exception that is lost to standard error."""
-    objects: Any = [None if one is None else ctypes.cast(one, ctypes.py_object).value for one in pending]
-    for one in pending:
-        if one is not None:
-            ctypes.pythonapi.Py_DecRef(ctypes.c_void_p(one))
-    traceback.print_exception(*objects)
 
 
 # Consumers may call these as long as the process lives.
