@@ -13,8 +13,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from cffi import FFI
-
 from vxlanpkt.checksum import internet_checksum as internet_checksum
 from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
 from vxlanpkt.checksum import transport_checksum as transport_checksum
@@ -67,7 +65,6 @@ from vxlanpkt.kernel.writing import put_records as put_records
 from vxlanpkt.kernel.writing import sort_rows as sort_rows
 
 NAME = "python"
-_FFI = FFI()
 _NOT_KNOWN = Underlay()
 
 
@@ -76,8 +73,9 @@ _NOT_KNOWN = Underlay()
 
 def address_of(buffer: Any) -> int:
     """Where a buffer lies."""
-    with _FFI.from_buffer(buffer) as taken:
-        return int(_FFI.cast("uintptr_t", taken))
+    if isinstance(buffer, bytes):
+        return ctypes.cast(buffer, ctypes.c_void_p).value or 0
+    return _address(buffer)
 
 
 # -- what a kernel holds
