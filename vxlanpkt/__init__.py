@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from vxlanpkt.capture import Record as Record
     from vxlanpkt.capture import decap_file as decap_file
     from vxlanpkt.capture import encap_file as encap_file
+    from vxlanpkt.capture import export_file as export_file
     from vxlanpkt.capture import open as open
+    from vxlanpkt.capture import scan as scan
     from vxlanpkt.decapsulation import Decapsulated as Decapsulated
     from vxlanpkt.decapsulation import decap as decap
     from vxlanpkt.dissection import Dissection as Dissection
@@ -144,7 +146,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "bindings": ("DEFAULT", "Bindings"),
     "bulk.decapsulation": ("decap_batch",),
     "bulk.encapsulation": ("NO_TUNNEL", "encap_batch"),
-    "capture": ("Capture", "Interface", "Record", "decap_file", "encap_file", "open"),
+    "capture": ("Capture", "Interface", "Record", "decap_file", "encap_file", "export_file", "open", "scan"),
     "decapsulation": ("Decapsulated", "decap"),
     "dissection": ("Dissection", "dissect"),
     "errors": (

@@ -29,6 +29,8 @@
 #include "csrc/writing.h"
 #include "csrc/grouping.h"
 #include "csrc/filtering.h"
+#include "csrc/columns.h"
+#include "csrc/releases.h"
 
 /* -- decapsulation */
 
@@ -142,6 +144,114 @@ int64_t vxlanpkt_select(const struct vxlanpkt_frames *frames, uint32_t kind, uin
 #endif
     return select_rows(&in, program, steps, out);
 }
+
+/* -- columns of captures */
+
+int64_t vxlanpkt_known(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,
+                       const int64_t *times, uint64_t time_count, uint32_t link, uint32_t unread, uint8_t *out,
+                       uint64_t room)
+{
+    uint64_t rows = frames->rows;
+    if (overlap(out, room, columns, size) || shares_memory(out, room, frames) || overlap(out, room, times, 8 * time_count))
+        return VXLANPKT_OVERLAP;
+    if (size / FULL_ROW < rows || time_count < rows || room / 8 / KNOWN_COUNT < 1 + (rows + 63) / 64)
+        return VXLANPKT_NO_SPACE;
+    put_known(columns, frames, times, link, unread, out);
+    return 0;
+}
+
+int64_t vxlanpkt_derived(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t what,
+                         uint8_t *out, uint64_t room)
+{
+    uint64_t rows = frames->rows;
+    if (overlap(out, room, columns, size) || shares_memory(out, room, frames))
+        return VXLANPKT_OVERLAP;
+    if (size / FULL_ROW < rows || room / (what == DERIVED_INNER_OFFSET ? 4 : 2) < rows)
+        return VXLANPKT_NO_SPACE;
+    put_derived(columns, frames, what, out);
+    return 0;
+}
+
+uint64_t vxlanpkt_address_room(const uint8_t *columns, uint64_t size, uint64_t rows, uint32_t which)
+{
+    return size / FULL_ROW < rows ? 0 : address_room(columns, rows, which);
+}
+
+int64_t vxlanpkt_address_text(const uint8_t *columns, uint64_t size, uint64_t rows, uint32_t which, uint8_t *out,
+                              uint64_t room)
+{
+    if (overlap(out, room, columns, size))
+        return VXLANPKT_OVERLAP;
+    if (size / FULL_ROW < rows || rows > MOST_TEXTS || room < address_room(columns, rows, which))
+        return VXLANPKT_NO_SPACE;
+    return put_address_text(columns, rows, which, out);
+}
+
+int64_t vxlanpkt_mac_text(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t which,
+                          uint8_t *out, uint64_t room)
+{
+    uint64_t rows = frames->rows;
+    if (overlap(out, room, columns, size) || shares_memory(out, room, frames))
+        return VXLANPKT_OVERLAP;
+    if (size / FULL_ROW < rows || rows > MOST_TEXTS || room < 4 * (rows + 1) + MAC_TEXT * rows)
+        return VXLANPKT_NO_SPACE;
+    return put_mac_text(columns, frames, which, out);
+}
+
+int64_t vxlanpkt_mac_bytes(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t which,
+                           uint8_t *out, uint64_t room)
+{
+    if (overlap(out, room, columns, size) || shares_memory(out, room, frames))
+        return VXLANPKT_OVERLAP;
+    if (size / FULL_ROW < frames->rows || room / 6 < frames->rows)
+        return VXLANPKT_NO_SPACE;
+    put_mac_bytes(columns, frames, which, out);
+    return 0;
+}
+
+int64_t vxlanpkt_numbers(uint64_t first, uint64_t rows, uint8_t *out, uint64_t room)
+{
+    if (room / 8 < rows)
+        return VXLANPKT_NO_SPACE;
+    for (uint64_t row = 0; row < rows; row++)
+        ((item64 *)out)[row] = first + row;
+    return 0;
+}
+
+int64_t vxlanpkt_codes(const uint32_t *items, uint64_t rows, const int32_t *table, uint64_t count, uint8_t *out,
+                       uint64_t room)
+{
+    if (overlap(out, room, items, 4 * rows) || overlap(out, room, table, 4 * count))
+        return VXLANPKT_OVERLAP;
+    if (room / 4 < rows || room - 4 * rows < (rows + 7) / 8)
+        return VXLANPKT_NO_SPACE;
+    return put_codes(items, rows, table, count, out);
+}
+
+int64_t vxlanpkt_pick(const uint8_t *columns, uint64_t size, uint64_t rows, const uint32_t *widths, uint64_t count,
+                      const uint8_t *mask, uint8_t *out, uint64_t room)
+{
+    uint64_t row_size = 0, picked = 0;
+    if (overlap(out, room, columns, size) || overlap(out, room, mask, rows))
+        return VXLANPKT_OVERLAP;
+    for (uint64_t column = 0; column < count; column++)
+        row_size += widths[column];
+    for (uint64_t row = 0; row < rows; row++)
+        picked += ((const volatile uint8_t *)mask)[row] != 0;
+    if (row_size && (size / row_size < rows || room / row_size < picked))
+        return VXLANPKT_NO_SPACE;
+    return pick(columns, rows, widths, count, mask, picked, out);
+}
+
+/* -- what consumers of columns call */
+
+void vxlanpkt_release_array(struct vxlanpkt_arrow_array *array) { release_array(array); }
+
+void vxlanpkt_release_schema(struct vxlanpkt_arrow_schema *schema) { release_schema(schema); }
+
+void vxlanpkt_release_stream(struct vxlanpkt_arrow_stream *stream) { release_stream(stream); }
+
+struct vxlanpkt_export *vxlanpkt_take_released(struct vxlanpkt_releases *releases) { return take_released(releases); }
 
 /* -- headers */
 

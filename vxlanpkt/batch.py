@@ -367,6 +367,11 @@ class DecapBatch:
         return self._rows
 
     @property
+    def held(self) -> Any:
+        """The buffer of all columns, as the kernel wrote it."""
+        return self._buffer
+
+    @property
     def inner(self) -> FrameBatch:
         """The inner frames, over the same bytes; a refused row is empty.
 

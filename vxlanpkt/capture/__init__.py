@@ -1,9 +1,14 @@
 """Captures: pcap and pcapng read and written, and whole-file jobs."""
 
+from vxlanpkt.capture.columns import COLUMNS as COLUMNS
+from vxlanpkt.capture.columns import CaptureColumn as CaptureColumn
+from vxlanpkt.capture.columns import CaptureTable as CaptureTable
+from vxlanpkt.capture.exports import export_file as export_file
 from vxlanpkt.capture.jobs import JobResult as JobResult
 from vxlanpkt.capture.jobs import PartialResultError as PartialResultError
 from vxlanpkt.capture.jobs import decap_file as decap_file
 from vxlanpkt.capture.jobs import encap_file as encap_file
+from vxlanpkt.capture.lazy import scan as scan
 from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
 from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
 from vxlanpkt.capture.reader import Capture as Capture
@@ -16,9 +21,12 @@ from vxlanpkt.capture.stats import CaptureStats as CaptureStats
 from vxlanpkt.capture.stats import VNIStats as VNIStats
 
 __all__ = [
+    "COLUMNS",
     "Capture",
     "CaptureBatch",
+    "CaptureColumn",
     "CaptureStats",
+    "CaptureTable",
     "DecapsulatedRecord",
     "Interface",
     "JobResult",
@@ -29,5 +37,7 @@ __all__ = [
     "VNIStats",
     "decap_file",
     "encap_file",
+    "export_file",
     "open",
+    "scan",
 ]

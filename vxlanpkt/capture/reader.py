@@ -21,8 +21,12 @@ from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
 from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    import pandas
+    import polars
+    import pyarrow
+    from typing_extensions import Self, Unpack
 
+    from vxlanpkt.capture.columns import CaptureTable, TableOptions
     from vxlanpkt.filters import Filter
     from vxlanpkt.packet import Packet
 
@@ -161,6 +165,42 @@ class Capture:
         self._stats = counter.finish(fault)
         if fault is not None:
             raise fault
+
+    def table(self, **options: Unpack[TableOptions]) -> CaptureTable:
+        """The capture as columns, a row for each record, for anything that reads Arrow streams.
+
+        columns    the names of the columns that are wanted, all by default
+        names      what they are called: "vxlanpkt", or "tshark", "zeek" or "ecs" as far as these have words for it
+        policy     what is accepted; the capture's own by default
+        vni        only accepted records of this VNI, or these
+        filter     only records that its `select` chooses, which gets each `DecapBatch` and returns a byte for each row
+        addresses  "text", or "binary": IP addresses in 16 bytes, IPv4 as ::ffff:a.b.c.d, MAC addresses in 6
+
+        Each stream of it is a pass. docs/columns.md lists the columns. Raises `FieldError` for names that are none.
+        """
+        from vxlanpkt.capture.columns import CaptureTable  # which not every pass needs
+
+        return CaptureTable(self, **options)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The whole table as a PyCapsule, so that DuckDB, polars, pandas and pyarrow take a capture as it is."""
+        return self.table().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema of the whole table as a PyCapsule."""
+        return self.table().__arrow_c_schema__()
+
+    def to_arrow(self, **options: Unpack[TableOptions]) -> pyarrow.Table:
+        """The `table` in pyarrow."""
+        return self.table(**options).to_arrow()
+
+    def to_polars(self, **options: Unpack[TableOptions]) -> polars.DataFrame:
+        """The `table` in polars."""
+        return self.table(**options).to_polars()
+
+    def to_pandas(self, **options: Unpack[TableOptions]) -> pandas.DataFrame:
+        """The `table` in pandas, with its own types: integers that may be missing, strings, times with a zone."""
+        return self.table(**options).to_pandas()
 
     @property
     def stats(self) -> CaptureStats:

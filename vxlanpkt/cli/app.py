@@ -16,6 +16,7 @@ import vxlanpkt
 from vxlanpkt.cli.decapsulate import decapsulate
 from vxlanpkt.cli.encapsulate import encapsulate
 from vxlanpkt.cli.explaining import explaining
+from vxlanpkt.cli.exporting import exporting
 from vxlanpkt.cli.flow_listing import flow_listing
 from vxlanpkt.cli.info import info
 from vxlanpkt.cli.options import SOURCE
@@ -55,5 +56,5 @@ def app() -> None:
     """Look into VXLAN captures, take the tunnels off, or put packets into one."""
 
 
-for verb in (info, show, explaining, flow_listing, vtep_listing, decapsulate, encapsulate):
+for verb in (info, show, explaining, flow_listing, vtep_listing, decapsulate, encapsulate, exporting):
     app.add_command(verb)

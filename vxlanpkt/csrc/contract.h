@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x3F9C6152
+#define VXLANPKT_CONTRACT 0xE512C45A
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -141,6 +141,38 @@ enum vxlanpkt_flow_label { FLOW_LABEL_FIXED = 0, FLOW_LABEL_INHERIT = 1, FLOW_LA
 enum vxlanpkt_udp_checksum { UDP_CHECKSUM_ZERO = 0, UDP_CHECKSUM_FULL = 1, UDP_CHECKSUM_INNER = 2 };
 enum vxlanpkt_inner_ip { INNER_IP_SOUND = 0, INNER_IP_LINUX = 1, INNER_IP_OVS = 2 };
 enum vxlanpkt_encap_mode { ENCAP_MODE_COPY = 0, ENCAP_MODE_IN_PLACE = 1, ENCAP_MODE_HEADERS = 2 };
+enum vxlanpkt_known {
+    KNOWN_TIME = 0,
+    KNOWN_LINK = 1,
+    KNOWN_OUTER_TAG = 2,
+    KNOWN_OUTER_IP = 3,
+    KNOWN_OUTER_UDP = 4,
+    KNOWN_TUNNEL = 5,
+    KNOWN_GROUP = 6,
+    KNOWN_INNER = 7,
+    KNOWN_ACCEPTED = 8,
+    KNOWN_INNER_LINK = 9,
+    KNOWN_INNER_MAC = 10,
+    KNOWN_INNER_ETHERNET = 11,
+    KNOWN_INNER_ETHERTYPE = 12,
+    KNOWN_INNER_TAG = 13,
+    KNOWN_INNER_IP = 14,
+    KNOWN_INNER_PORTS = 15,
+    KNOWN_INNER_TCP = 16
+};
+enum vxlanpkt_derived {
+    DERIVED_OUTER_VLAN = 0,
+    DERIVED_INNER_VLAN = 1,
+    DERIVED_GROUP_POLICY = 2,
+    DERIVED_INNER_OFFSET = 3
+};
+enum vxlanpkt_address {
+    ADDRESS_OUTER_SRC = 0,
+    ADDRESS_OUTER_DST = 1,
+    ADDRESS_INNER_SRC = 2,
+    ADDRESS_INNER_DST = 3
+};
+enum vxlanpkt_mac { MAC_DST = 0, MAC_SRC = 6 };
 
 #define VXLANPKT_UNTAGGED 65535
 #define VXLANPKT_NO_ECN 255
@@ -435,6 +467,55 @@ struct vxlanpkt_step {
     uint8_t guard;
 };
 
+/* The structures of the Arrow C data and stream interfaces, as far as they are looked into here. What belongs to one
+ * is counted in an export, which several of them share; when the last of them is released it goes to the releases, and
+ * `call_soon` is asked to have `sweep` called, unless it has been. */
+struct vxlanpkt_arrow_array {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct vxlanpkt_arrow_array **children;
+    struct vxlanpkt_arrow_array *dictionary;
+    void (*release)(struct vxlanpkt_arrow_array *);
+    void *private_data;
+};
+
+struct vxlanpkt_arrow_schema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct vxlanpkt_arrow_schema **children;
+    struct vxlanpkt_arrow_schema *dictionary;
+    void (*release)(struct vxlanpkt_arrow_schema *);
+    void *private_data;
+};
+
+struct vxlanpkt_arrow_stream {
+    void *get_schema;
+    void *get_next;
+    void *get_last_error;
+    void (*release)(struct vxlanpkt_arrow_stream *);
+    void *private_data;
+};
+
+struct vxlanpkt_export {
+    struct vxlanpkt_export *next;
+    struct vxlanpkt_releases *to;
+    uint64_t left;
+    uint64_t number;
+};
+
+struct vxlanpkt_releases {
+    struct vxlanpkt_export *newest;
+    int (*call_soon)(int (*)(void *), void *);
+    int (*sweep)(void *);
+};
+
 /* Entry points. Those over batches return the count of rows that are OK, or one of these. They never allocate, and
  * write every element of every column.
  *
@@ -482,3 +563,30 @@ int64_t vxlanpkt_move_groups(const struct vxlanpkt_groups *from, struct vxlanpkt
 int64_t vxlanpkt_find_groups(const struct vxlanpkt_groups *groups, const struct vxlanpkt_column *keys, uint8_t *out,
                              uint64_t size);
 int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width, uint8_t *out, uint64_t size);
+
+/* Columns of captures, made of those of a decapsulated batch, which lie in `columns`: see kernel/columns.py. These
+ * return 0 or the bytes of a text, or why nothing was written. */
+int64_t vxlanpkt_known(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,
+                       const int64_t *times, uint64_t time_count, uint32_t link, uint32_t unread, uint8_t *out,
+                       uint64_t room);
+int64_t vxlanpkt_derived(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t what,
+                         uint8_t *out, uint64_t room);
+uint64_t vxlanpkt_address_room(const uint8_t *columns, uint64_t size, uint64_t rows, uint32_t which);
+int64_t vxlanpkt_address_text(const uint8_t *columns, uint64_t size, uint64_t rows, uint32_t which, uint8_t *out,
+                              uint64_t room);
+int64_t vxlanpkt_mac_text(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t which,
+                          uint8_t *out, uint64_t room);
+int64_t vxlanpkt_mac_bytes(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t which,
+                           uint8_t *out, uint64_t room);
+int64_t vxlanpkt_numbers(uint64_t first, uint64_t rows, uint8_t *out, uint64_t room);
+int64_t vxlanpkt_codes(const uint32_t *items, uint64_t rows, const int32_t *table, uint64_t count, uint8_t *out,
+                       uint64_t room);
+int64_t vxlanpkt_pick(const uint8_t *columns, uint64_t size, uint64_t rows, const uint32_t *widths, uint64_t count,
+                      const uint8_t *mask, uint8_t *out, uint64_t room);
+
+/* Releases of structures that consumers call, from any thread; and the exports that were released since this was asked
+ * last. */
+void vxlanpkt_release_array(struct vxlanpkt_arrow_array *array);
+void vxlanpkt_release_schema(struct vxlanpkt_arrow_schema *schema);
+void vxlanpkt_release_stream(struct vxlanpkt_arrow_stream *stream);
+struct vxlanpkt_export *vxlanpkt_take_released(struct vxlanpkt_releases *releases);

@@ -5,7 +5,7 @@ What is held is a `Held`: a pointer to a struct of csrc/contract.h, and all that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import shake_128
 from struct import Struct
@@ -69,6 +69,17 @@ class Held(NamedTuple):
 
     pointer: Any
     kept: Any
+
+
+# -- memory
+
+
+def address_of(buffer: Any) -> int:
+    """Where a buffer lies."""
+    if isinstance(buffer, ffi.CData):
+        return int(ffi.cast("uintptr_t", buffer))
+    with _from_buffer(buffer) as taken:
+        return int(ffi.cast("uintptr_t", taken))
 
 
 # -- what a kernel holds
@@ -541,3 +552,80 @@ def _column(view: memoryview, width: int) -> Held:
     column = ffi.new("struct vxlanpkt_column *")
     _put_column(column, view, width, kept)
     return Held(column, kept)
+
+
+# -- columns of captures
+
+
+def known(columns: Any, frames: Held, times: Any, link: int, unread: bool, out: Any) -> int:
+    """For each `Known`, how many rows do not know it, in 64 bits; then for each a bitmap of those that do."""
+    pointer, count = _pointer("int64_t *", times), times.nbytes // 8
+    return lib.vxlanpkt_known(  # type: ignore[no-any-return]
+        columns, len(columns), frames[0], pointer, count, link, unread, out, len(out)
+    )
+
+
+def derived(columns: Any, frames: Held, what: int, out: Any) -> int:
+    """A column that is part of another one, or the difference of two."""
+    return lib.vxlanpkt_derived(columns, len(columns), frames[0], what, out, len(out))  # type: ignore[no-any-return]
+
+
+def address_room(columns: Any, rows: int, which: int) -> int:
+    """The bytes that a column of addresses takes as text, at the most."""
+    return lib.vxlanpkt_address_room(columns, len(columns), rows, which)  # type: ignore[no-any-return]
+
+
+def address_text(columns: Any, rows: int, which: int, out: Any) -> int:
+    """A column of addresses as text: offsets, and the bytes; returns how many of these there are."""
+    return lib.vxlanpkt_address_text(  # type: ignore[no-any-return]
+        columns, len(columns), rows, which, out, len(out)
+    )
+
+
+def mac_text(columns: Any, frames: Held, which: int, out: Any) -> int:
+    """A column of inner MAC addresses as text: see `address_text`."""
+    return lib.vxlanpkt_mac_text(columns, len(columns), frames[0], which, out, len(out))  # type: ignore[no-any-return]
+
+
+def mac_bytes(columns: Any, frames: Held, which: int, out: Any) -> int:
+    """A column of inner MAC addresses of 6 bytes, zeros where there is none."""
+    return lib.vxlanpkt_mac_bytes(columns, len(columns), frames[0], which, out, len(out))  # type: ignore[no-any-return]
+
+
+def numbers(first: int, rows: int, out: Any) -> int:
+    """*first* and the numbers behind it, in 64 bits."""
+    return lib.vxlanpkt_numbers(first, rows, out, len(out))  # type: ignore[no-any-return]
+
+
+def codes(items: Any, table: Sequence[int], out: Any) -> int:
+    """What *table* has for each item in 32 bits, and a bitmap of those for which it has no -1."""
+    entries = ffi.new("int32_t[]", table)
+    return lib.vxlanpkt_codes(  # type: ignore[no-any-return]
+        _pointer("uint32_t *", items), items.nbytes // 4, entries, len(entries), out, len(out)
+    )
+
+
+def pick(columns: memoryview, widths: Sequence[int], mask: memoryview, out: Any) -> int:
+    """The rows that *mask* names, out of columns that lie behind each other; returns how many."""
+    return lib.vxlanpkt_pick(  # type: ignore[no-any-return]
+        _pointer("uint8_t *", columns), columns.nbytes, mask.nbytes, ffi.new("uint32_t[]", widths), len(widths),
+        _pointer("uint8_t *", mask), out, len(out),
+    )  # fmt: skip
+
+
+# -- what consumers of columns call
+
+ENDS_STREAMS = False
+RELEASES = tuple(
+    int(ffi.cast("uintptr_t", ffi.addressof(lib, f"vxlanpkt_release_{what}"))) for what in ("array", "schema", "stream")
+)
+"""The addresses of functions that release arrays, schemas and streams."""
+
+
+def take_released(releases: int) -> Iterator[int]:
+    """The numbers of the exports that were released since this was asked last."""
+    export = lib.vxlanpkt_take_released(ffi.cast("struct vxlanpkt_releases *", releases))
+    while export:
+        number = export.number
+        export = export.next
+        yield number

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0x3F9C6152  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0xE512C45A  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -344,6 +344,53 @@ class InnerIP(IntEnum):
     SOUND = 0  # one whose lengths hold, behind any tags
     LINUX = 1  # what EtherType says, if the fixed header is there, behind at most 7 tags; DF from an untagged one only
     OVS = 2  # as SOUND, behind at most one tag; its TTL may be 0, and is 0 where the lengths do not hold
+
+
+class Known(IntEnum):
+    """What of a row is known, so that columns of captures have a value there: a bitmap for each, in this order."""
+
+    TIME = 0
+    LINK = 1  # the link layer's header
+    OUTER_TAG = 2
+    OUTER_IP = 3
+    OUTER_UDP = 4
+    TUNNEL = 5  # the VXLAN header
+    GROUP = 6  # with its G flag set
+    INNER = 7
+    ACCEPTED = 8
+    INNER_LINK = 9
+    INNER_MAC = 10
+    INNER_ETHERNET = 11  # and the policy looked at it
+    INNER_ETHERTYPE = 12
+    INNER_TAG = 13
+    INNER_IP = 14
+    INNER_PORTS = 15
+    INNER_TCP = 16
+
+
+class Derived(IntEnum):
+    """Columns of captures that are computed from another one."""
+
+    OUTER_VLAN = 0  # uint16: 12 bits of the tag
+    INNER_VLAN = 1
+    GROUP_POLICY = 2  # uint16: half of the flags
+    INNER_OFFSET = 3  # uint32: within the frame
+
+
+class Address(IntEnum):
+    """The columns of addresses, in the order in which they lie."""
+
+    OUTER_SRC = 0
+    OUTER_DST = 1
+    INNER_SRC = 2
+    INNER_DST = 3
+
+
+class MAC(IntEnum):
+    """The addresses of an Ethernet header, by their places in it."""
+
+    DST = 0
+    SRC = 6
 
 
 class EncapMode(IntEnum):

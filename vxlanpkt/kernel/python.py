@@ -19,6 +19,15 @@ from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing
 from vxlanpkt.kernel.altering import alter as alter
+from vxlanpkt.kernel.columns import address_room as address_room
+from vxlanpkt.kernel.columns import address_text as address_text
+from vxlanpkt.kernel.columns import codes as codes
+from vxlanpkt.kernel.columns import derived as derived
+from vxlanpkt.kernel.columns import known as known
+from vxlanpkt.kernel.columns import mac_bytes as mac_bytes
+from vxlanpkt.kernel.columns import mac_text as mac_text
+from vxlanpkt.kernel.columns import numbers as numbers
+from vxlanpkt.kernel.columns import pick as pick
 from vxlanpkt.kernel.contract import (
     BRIEF_COLUMNS,
     BRIEF_LAYOUT,
@@ -45,6 +54,9 @@ from vxlanpkt.kernel.contract import (
 )
 from vxlanpkt.kernel.decapsulation import decap_row
 from vxlanpkt.kernel.records import read_records as read_records
+from vxlanpkt.kernel.releases import ENDS_STREAMS as ENDS_STREAMS
+from vxlanpkt.kernel.releases import RELEASES as RELEASES
+from vxlanpkt.kernel.releases import take_released as take_released
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk
 from vxlanpkt.kernel.spans import Kind
@@ -54,6 +66,16 @@ from vxlanpkt.kernel.writing import sort_rows as sort_rows
 
 NAME = "python"
 _NOT_KNOWN = Underlay()
+
+
+# -- memory
+
+
+def address_of(buffer: Any) -> int:
+    """Where a buffer lies."""
+    if isinstance(buffer, bytes):
+        return ctypes.cast(ctypes.c_char_p(buffer), ctypes.c_void_p).value or 0
+    return _address(buffer)
 
 
 # -- what a kernel holds

@@ -1,0 +1,80 @@
+"""`vxlanpkt export` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not in the root of the tree, where Python finds the package before the installed one, and no C kernel in it."""
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "vxlanpkt.cli", "export", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv"])
+def test_formats(suffix: str, tmp_path: Path) -> None:
+    """By the name of the file."""
+    target = tmp_path / f"out.{suffix}"
+    done = run("-r", DATA / "flannel_v4.pcap", "-w", target, "--columns", "vni,inner_src")
+    assert (done.returncode, done.stdout.decode()) == (0, f"91 rows written to {target}\n")
+    readers = {"parquet": pl.read_parquet, "arrow": pl.read_ipc, "csv": pl.read_csv}
+    frame = readers[suffix](target)
+    assert (frame.columns, frame.filter(pl.col("vni") == 1).height) == (["vni", "inner_src"], 78)
+
+
+def test_a_pipe_on_both_sides() -> None:
+    """The format is said, and what else there is to say goes to standard error."""
+    data = (DATA / "gbp_v4.pcap").read_bytes()
+    done = run("-r", "-", "-w", "-", "--format", "csv", "--vni", "42", "--names", "zeek", input=data)
+    assert done.returncode == 0
+    frame = pl.read_csv(done.stdout)
+    assert "id.orig_h" in frame.columns
+    assert set(frame["vni"]) == {42}
+    assert done.stderr.decode() == f"{frame.height} rows written to standard output\n"
+
+
+def test_a_broken_file(tmp_path: Path) -> None:
+    """Exit status 1, and the rows before the fault."""
+    done = run("-r", DATA / "basic_v4_4789.cut_mid_record.pcap", "-w", "out.parquet", "--json")
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert (said["written"], said["records"], said["files"]) == (134, 134, ["out.parquet"])
+    assert "is cut" in said["error"]
+    assert pl.read_parquet(tmp_path / "out.parquet").height == 134
+    (tmp_path / "none.pcap").write_bytes(b"nothing of the kind")
+    done = run("-r", "none.pcap", "-w", "none.parquet")
+    assert done.returncode == 1
+    assert b"neither pcap nor pcapng" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["none.pcap", "out.parquet"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("-w", "out.pcap"), ("-w", "out.csv", "--columns", "vni,nothing"), ("-w", "-"), ("-w", "out.csv", "--names", "x")],
+)
+def test_wrong_calls(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Exit status 2, and no file."""
+    assert run("-r", DATA / "gbp_v4.pcap", *arguments).returncode == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_options_of_policies() -> None:
+    """Ports and extensions, as for every verb."""
+    done = run("-r", DATA / "gpe_external_v4.pcap", "-w", "-", "--format", "csv", "--gpe", "--columns", "reason,vni")
+    accepted = [line for line in done.stdout.decode().splitlines() if line.startswith('"OK"')]
+    assert done.returncode == 0
+    assert accepted

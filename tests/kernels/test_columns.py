@@ -1,0 +1,267 @@
+"""Columns of captures: both kernels make the same bytes of any result, and addresses as the standard library does."""
+
+from __future__ import annotations
+
+from array import array
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vxlanpkt import DecapPolicy, FrameBatch, MACAddress
+from vxlanpkt.kernel import python
+from vxlanpkt.kernel.contract import (
+    DECAP_COLUMNS,
+    DECAP_LAYOUT,
+    MAC,
+    NO_SPACE,
+    OVERLAP,
+    WIDTHS,
+    Address,
+    Derived,
+    Known,
+)
+from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.strategies import batches, policies
+
+pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
+from vxlanpkt.kernel import c
+
+law = settings(suppress_health_check=list(HealthCheck))
+BOTH = (python, c)
+KINDS = st.sampled_from((Kind.ETHERNET, Kind.ETHERNET, Kind.RAW, Kind.LINUX_SLL2, Kind.NOTHING))
+TIMES = st.one_of(st.just(-(1 << 63)), st.integers(-(1 << 63), (1 << 63) - 1))
+MAC_ROW = 4 + 17
+
+
+class Result:
+    """A batch and its result as one kernel holds them."""
+
+    def __init__(self, kernel: ModuleType, batch: FrameBatch, policy: DecapPolicy, kind: Kind) -> None:
+        self.kernel: Any = kernel
+        self.rows = len(batch)
+        self.frames = kernel.hold_frames(batch.data, batch.offsets, batch.lengths, batch.original_lengths)
+        self.columns = kernel.new_buffer(self.rows * DECAP_LAYOUT.row_size)
+        kernel.decap(self.frames, kind, kernel.hold_rules(policy.rules), False, self.columns)
+
+    def made(self, size: int, function: str, *arguments: Any) -> tuple[int, bytes]:
+        """What a function returns, and what it writes into so many bytes."""
+        out = self.kernel.new_buffer(size)
+        self.kernel.view(out)[:] = bytes((0xAA,)) * size
+        done = getattr(self.kernel, function)(*arguments, out)
+        return done, bytes(self.kernel.view(out))
+
+
+def of_both(batch: FrameBatch, policy: DecapPolicy, kind: Kind) -> list[Result]:
+    return [Result(kernel, batch, policy, kind) for kernel in BOTH]
+
+
+def agreed(results: list[Result], size: int, function: str, *arguments: Any) -> tuple[int, bytes]:
+    """What both make, of these arguments or of those that each result has for them."""
+    ours, theirs = (
+        result.made(size, function, *(of(result) if callable(of) else of for of in arguments)) for result in results
+    )
+    assert ours == theirs
+    return ours
+
+
+def columns_of(result: Result) -> Any:
+    return result.columns
+
+
+def frames_of(result: Result) -> Any:
+    return result.frames
+
+
+@law
+@given(
+    batch=batches(outside=True), policy=policies(), kind=KINDS, link=st.sampled_from((0, 4, 14, 20, 0xFFFFFFFF)),
+    unread=st.booleans(), data=st.data(),
+)  # fmt: skip
+def test_known(
+    batch: FrameBatch, policy: DecapPolicy, kind: Kind, link: int, unread: bool, data: st.DataObject
+) -> None:
+    """Every bitmap and every count of nulls."""
+    results = of_both(batch, policy, kind)
+    rows = len(batch)
+    drawn = memoryview(array("q", data.draw(st.lists(TIMES, min_size=rows, max_size=rows))))
+    stride = (rows + 63) // 64 * 8
+    size = len(Known) * (8 + stride)
+    done, out = agreed(results, size, "known", columns_of, frames_of, drawn, link, unread)
+    assert done == 0
+    nulls = memoryview(out)[: 8 * len(Known)].cast("q")
+    for what in Known:
+        bitmap = out[8 * len(Known) + what * stride :][:stride]
+        assert nulls[what] == rows - int.from_bytes(bitmap, "little").bit_count()
+    assert agreed(results, size - 1, "known", columns_of, frames_of, drawn, link, unread)[0] == NO_SPACE
+    if rows:
+        assert agreed(results, size, "known", columns_of, frames_of, drawn[:-1], link, unread)[0] == NO_SPACE
+
+
+@law
+@given(batch=batches(outside=True), policy=policies(), kind=KINDS)
+def test_numbers_and_text(batch: FrameBatch, policy: DecapPolicy, kind: Kind) -> None:
+    """What is derived, addresses and MAC addresses in both forms."""
+    results = of_both(batch, policy, kind)
+    rows = len(batch)
+    for what in Derived:
+        size = rows * (4 if what is Derived.INNER_OFFSET else 2)
+        assert agreed(results, size, "derived", columns_of, frames_of, what)[0] == 0
+    for address in Address:
+        room = python.address_room(results[0].columns, rows, address)
+        assert c.address_room(results[1].columns, rows, address) == room
+        text_of_both(results, room, "address_text", columns_of, rows, address)
+    for mac in MAC:
+        text_of_both(results, rows * MAC_ROW + 4, "mac_text", columns_of, frames_of, mac)
+        assert agreed(results, rows * 6, "mac_bytes", columns_of, frames_of, mac)[0] == 0
+        if rows:
+            assert agreed(results, rows * 6 - 1, "mac_bytes", columns_of, frames_of, mac)[0] == NO_SPACE
+
+
+def text_of_both(results: list[Result], size: int, function: str, *arguments: Any) -> None:
+    """Texts are equal up to their end: what lies behind is nobody's."""
+    made = [
+        result.made(size, function, *(of(result) if callable(of) else of for of in arguments)) for result in results
+    ]
+    assert made[0][0] == made[1][0] >= 0
+    end = 4 * (results[0].rows + 1) + made[0][0]
+    assert made[0][1][:end] == made[1][1][:end]
+    assert agreed(results, size - 1, function, *arguments)[0] == NO_SPACE
+
+
+def texts(kernel: Any, addresses: list[tuple[int, bytes]]) -> list[str]:
+    """Addresses as a kernel writes them."""
+    rows = len(addresses)
+    columns = kernel.new_buffer(rows * DECAP_LAYOUT.row_size)
+    view = kernel.view(columns)
+    view[:] = bytes(len(view))
+    for row, (family, raw) in enumerate(addresses):
+        DECAP_LAYOUT.column("inner_family", rows, view)[row] = family
+        DECAP_LAYOUT.column("inner_dst", rows, view)[16 * row : 16 * row + 16] = raw
+    out = kernel.new_buffer(kernel.address_room(columns, rows, Address.INNER_DST))
+    length = kernel.address_text(columns, rows, Address.INNER_DST, out)
+    made = bytes(kernel.view(out))
+    offsets = memoryview(made)[: 4 * (rows + 1)].cast("i").tolist()
+    text = made[4 * (rows + 1) :][:length].decode("ascii")
+    assert offsets[-1] == length
+    return [text[start:end] for start, end in pairwise(offsets)]
+
+
+MAPPED = bytes(10) + b"\xff\xff"
+# Groups are often zero, so that there are runs of them of every length and place.
+v6 = st.lists(st.sampled_from((0, 0, 0, 1, 0xF, 0x10, 0xABC, 0xFFFF)) | st.integers(0, 0xFFFF), min_size=8, max_size=8)
+
+
+@law
+@given(addresses=st.lists(st.one_of(st.binary(min_size=4, max_size=4), v6.map(lambda g: array("H", g).tobytes()))))
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+def test_addresses_are_written_as_the_standard_library_does(kernel: Any, addresses: list[bytes]) -> None:
+    """RFC 5952 for IPv6. An IPv4-mapped address ends in dots, as since Python 3.13."""
+    raw = [(4, MAPPED + address) if len(address) == 4 else (6, address) for address in addresses]
+    found = texts(kernel, raw)
+    for text, address in zip(found, addresses, strict=True):
+        expected: IPv4Address | IPv6Address = IPv4Address(address) if len(address) == 4 else IPv6Address(address)
+        if isinstance(expected, IPv6Address) and expected.ipv4_mapped is not None:
+            assert text == f"::ffff:{expected.ipv4_mapped}"
+        else:
+            assert text == str(expected)
+        assert ip_address(text) == expected
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+def test_longest_addresses(kernel: Any) -> None:
+    """The room is enough for nothing but the longest there are, and a row without an address is empty."""
+    longest = [(4, MAPPED + b"\xff" * 4), (6, b"\xff" * 16), (6, MAPPED + b"\xff" * 4), (0, bytes(16))]
+    assert texts(kernel, longest) == ["255.255.255.255", ":".join(["ffff"] * 8), "::ffff:255.255.255.255", ""]
+    assert texts(kernel, [(4, MAPPED + b"\xff" * 4)] * 100) == ["255.255.255.255"] * 100
+    assert texts(kernel, []) == []
+
+
+@law
+@given(
+    items=st.lists(st.integers(0, 5) | st.integers(0, 0xFFFFFFFF)),
+    table=st.lists(st.integers(-1, 7) | st.just((1 << 31) - 1), max_size=6),
+)
+def test_codes(items: list[int], table: list[int]) -> None:
+    """Names of interfaces; a number beyond the table has none."""
+    rows = len(items)
+    size = 4 * rows + (rows + 7) // 8
+    column = memoryview(array("I", items))
+    made = []
+    for kernel in BOTH:
+        out = kernel.new_buffer(size)
+        made.append((kernel.codes(column, table, out), bytes(kernel.view(out))))
+        if rows:
+            assert kernel.codes(column, table, kernel.new_buffer(size - 1)) == NO_SPACE
+    assert made[0] == made[1]
+    known = [table[item] for item in items if item < len(table) and table[item] >= 0]
+    assert made[0][0] == rows - len(known)
+
+
+@law
+@given(batch=batches(), policy=policies(), data=st.data())
+def test_pick(batch: FrameBatch, policy: DecapPolicy, data: st.DataObject) -> None:
+    """Rows that a mask names, out of all columns of a result at once."""
+    results = of_both(batch, policy, Kind.ETHERNET)
+    rows = len(batch)
+    mask = bytes(data.draw(st.lists(st.sampled_from((0, 0, 1, 255)), min_size=rows, max_size=rows)))
+    widths = [WIDTHS[code] for code in DECAP_COLUMNS.values()]
+    count = rows - mask.count(0)
+    size = count * DECAP_LAYOUT.row_size
+
+    def whole(result: Result) -> memoryview:
+        view: memoryview = result.kernel.view(result.columns)
+        return view
+
+    done, out = agreed(results, size, "pick", whole, widths, memoryview(mask))
+    assert done == count
+    for name in ("inner_offset", "inner_src_port", "status"):
+        before = DECAP_LAYOUT.column(name, rows, python.view(results[0].columns))
+        expected = [value for value, wanted in zip(before, mask, strict=True) if wanted]
+        assert list(DECAP_LAYOUT.column(name, count, memoryview(bytearray(out)))) == expected
+    if count:
+        assert agreed(results, size - 1, "pick", whole, widths, memoryview(mask))[0] == NO_SPACE
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+def test_numbers(kernel: Any) -> None:
+    """Records are counted in 64 bits."""
+    out = kernel.new_buffer(24)
+    assert kernel.numbers((1 << 32) - 1, 3, out) == 0
+    assert kernel.view(out).cast("Q").tolist() == [(1 << 32) - 1, 1 << 32, (1 << 32) + 1]
+    assert kernel.numbers(1, 4, out) == NO_SPACE
+
+
+def test_c_refuses_memory_that_is_shared() -> None:
+    """An output over the columns that are read, before a byte of it is written."""
+    batch = FrameBatch.from_frames([bytes(60)] * 3)
+    result = Result(c, batch, DecapPolicy(), Kind.ETHERNET)
+    before = bytes(c.view(result.columns))
+    assert c.derived(result.columns, result.frames, Derived.GROUP_POLICY, result.columns) == OVERLAP
+    assert c.address_text(result.columns, 3, Address.INNER_SRC, result.columns) == OVERLAP
+    assert c.mac_text(result.columns, result.frames, MAC.SRC, result.columns) == OVERLAP
+    assert c.mac_bytes(result.columns, result.frames, MAC.SRC, result.columns) == OVERLAP
+    assert c.known(result.columns, result.frames, memoryview(array("q", [1] * 3)), 14, False, result.columns) == OVERLAP
+    assert bytes(c.view(result.columns)) == before
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+def test_columns_that_are_too_few(kernel: Any) -> None:
+    """Columns of fewer rows than there are frames are not read beyond their end."""
+    result = Result(kernel, FrameBatch.from_frames([bytes(60)] * 3), DecapPolicy(), Kind.ETHERNET)
+    short, out = kernel.new_buffer(2 * DECAP_LAYOUT.row_size), kernel.new_buffer(10_000)
+    assert kernel.derived(short, result.frames, Derived.GROUP_POLICY, out) == NO_SPACE
+    assert kernel.address_text(short, 3, Address.INNER_SRC, out) == NO_SPACE
+    assert kernel.address_room(short, 3, Address.INNER_SRC) == 0
+    assert kernel.mac_text(short, result.frames, MAC.SRC, out) == NO_SPACE
+    assert kernel.mac_bytes(short, result.frames, MAC.SRC, out) == NO_SPACE
+    assert kernel.known(short, result.frames, memoryview(array("q", [1] * 3)), 14, False, out) == NO_SPACE
+
+
+def test_mac_text_is_that_of_the_library() -> None:
+    """As `MACAddress` writes it."""
+    assert str(MACAddress(bytes.fromhex("0200abcdef01"))) == bytes.fromhex("0200abcdef01").hex(":")

@@ -1,0 +1,384 @@
+"""Columns handed out through the Arrow C interfaces, without any Arrow library: streams of batches as PyCapsules.
+
+    Schema   PPPqqPPPP  format, name, metadata | flags, children | children, dictionary, release, private data
+    Array    qqqqqPPPPP length, nulls, offset, buffers, children | buffers, children, dictionary, release, private data
+    Stream   PPPPP      get schema, get next, get last error, release, private data
+
+A consumer may take a structure elsewhere, a child without its parent, and release it there, from any thread, and while
+an exception is under way, which code in Python would lose. So the kernel has the functions that release: they count
+down what is left of an export, and this module lets go of its memory a little later, when the interpreter calls it or
+there is more to hand out.
+
+Capsules have no destructor, for the same reason. This module holds on to each, and lets go of those that nobody else
+holds any more. A stream that nobody has read from has opened nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import errno
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import count
+from struct import Struct, calcsize
+from sys import getrefcount
+from threading import Lock
+from typing import Any, NamedTuple
+
+from vxlanpkt.errors import CaptureError
+from vxlanpkt.kernel import ENDS_STREAMS, RELEASES, take_released
+
+_ARRAY, _SCHEMA, _STREAM = Struct("qqqqqPPPPP"), Struct("PPPqqPPPP"), Struct("PPPPP")
+_POINTER = calcsize("P")
+_NULLABLE = 2
+_STREAM_NAME, _SCHEMA_NAME = b"arrow_array_stream", b"arrow_schema"
+_SLOTS = 3  # buffers that an array can have here: validity, offsets or values, bytes
+
+
+class Field(NamedTuple):
+    """A column's name, its format as the C interface writes it, and that of its dictionary's values if it has one."""
+
+    name: str
+    format: str
+    values: str | None = None
+
+
+class Column(NamedTuple):
+    """A column of a batch: how many rows are null, and where its buffers lie (0: no such buffer).
+
+    `values`: its dictionary.
+    """
+
+    length: int
+    nulls: int
+    buffers: tuple[int, ...]
+    values: Column | None = None
+
+
+class Batch(NamedTuple):
+    """A record batch, with all that its buffers belong to."""
+
+    rows: int
+    columns: Sequence[Column]
+    kept: Any
+
+
+class Table:
+    """Fields, and batches, or what makes them anew for each stream; anything that reads Arrow streams takes it."""
+
+    def __init__(self, fields: Sequence[Field], batches: Callable[[], Iterable[Batch]] | Sequence[Batch]) -> None:
+        self.fields = tuple(fields)
+        self._batches = batches if callable(batches) else lambda: batches
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A stream; the schema is always this table's own, as the interface allows."""
+        return _stream_capsule(_Stream(self.fields, self._batches))
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema alone."""
+        return _schema_capsule(self.fields)
+
+
+# -- what is handed out, and when it is over
+
+_EXPORT, _RELEASES = Struct("PPQQ"), Struct("PPP")
+_RELEASE_ARRAY, _RELEASE_SCHEMA, _RELEASE_STREAM = RELEASES
+_numbers = count(1)
+_kept: dict[int, Any] = {}
+"""What belongs to each export: alive until all structures of it are released, if it takes until the process ends."""
+_sweeping = Lock()
+
+
+def _new_export(left: int, *kept: Any) -> int:
+    """Keep something until so many structures are released; returns what is their private data."""
+    number = next(_numbers)
+    memory = ctypes.create_string_buffer(_EXPORT.size)
+    _EXPORT.pack_into(memory, 0, 0, _RELEASES_AT, left, number)
+    _kept[number] = memory, *kept
+    return ctypes.addressof(memory)
+
+
+def _kept_for(export: int) -> Any:
+    """What is kept for an export."""
+    *_, number = _EXPORT.unpack_from((ctypes.c_char * _EXPORT.size).from_address(export))
+    return _kept[number]
+
+
+def _sweep(_: int | None = None) -> int:
+    """Let go of what was released, and of streams in capsules that nobody else holds any more."""
+    if not _sweeping.acquire(blocking=False):
+        return 0  # whoever is at it does this, too
+    try:
+        _release_capsules()
+        while numbers := list(take_released(_RELEASES_AT)):
+            for number in numbers:
+                for kept in _kept.pop(number):
+                    if isinstance(kept, _Stream):
+                        kept.close()
+    finally:
+        _sweeping.release()
+    return 0
+
+
+def _release_capsules() -> None:
+    """Release the streams and schemas that nobody took out of their capsules before these were gone."""
+    for held in [held for held in _capsules if getrefcount(held.capsule) <= _ONLY_OURS]:
+        _capsules.remove(held)
+        *_, release, _private = held.layout.unpack_from(held.memory)
+        if release:
+            ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release)(ctypes.addressof(held.memory))
+
+
+# -- schemas
+
+
+def _put_schema(address: int, fields: Sequence[Field]) -> None:
+    """Write a struct type with *fields* to *address*."""
+    texts: list[Any] = []
+
+    def text(value: str) -> int:
+        texts.append(ctypes.create_string_buffer(value.encode()))
+        return ctypes.addressof(texts[-1])
+
+    memory = ctypes.create_string_buffer(len(fields) * (2 * _SCHEMA.size + _POINTER) + 1)
+    base = ctypes.addressof(memory)
+    places = tuple(range(base, base + 2 * _SCHEMA.size * len(fields), 2 * _SCHEMA.size))
+    dictionaries = sum(field.values is not None for field in fields)
+    own = _RELEASE_SCHEMA, _new_export(1 + len(fields) + dictionaries, memory, texts)
+    for place, field in zip(places, fields, strict=True):
+        dictionary = 0
+        if field.values is not None:
+            dictionary = place + _SCHEMA.size
+            _write(dictionary, _SCHEMA, text(field.values), text(""), 0, _NULLABLE, 0, 0, 0, *own)
+        _write(place, _SCHEMA, text(field.format), text(field.name), 0, _NULLABLE, 0, 0, dictionary, *own)
+    pointers = base + 2 * _SCHEMA.size * len(fields)
+    _write(pointers, Struct(f"{len(fields)}P"), *places)
+    _write(address, _SCHEMA, text("+s"), text(""), 0, 0, len(fields), pointers, 0, *own)
+
+
+def _write(address: int, layout: Struct, *values: int) -> None:
+    layout.pack_into((ctypes.c_char * layout.size).from_address(address), 0, *values)
+
+
+# -- arrays
+
+
+class _Layout:
+    """Where in one block of memory the structures of a batch lie: columns, dictionaries, and what they point to."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.columns = len(fields)
+        self.structures = self.columns + sum(field.values is not None for field in fields)
+        self.children = self.structures * _ARRAY.size
+        self.buffers = self.children + self.columns * _POINTER
+        # One more list of buffers, for the struct itself: it has one, and that is NULL.
+        self.size = self.buffers + (self.structures + 1) * _SLOTS * _POINTER
+        self.pack_children = Struct(f"{self.columns}P").pack_into
+        self.pack_buffers = Struct(f"{(self.structures + 1) * _SLOTS}P").pack_into
+
+
+def _put_array(address: int, layout: _Layout, batch: Batch) -> None:
+    """Write *batch* to *address*."""
+    memory = ctypes.create_string_buffer(layout.size)
+    base = ctypes.addressof(memory)
+    places = range(base, base + layout.columns * _ARRAY.size, _ARRAY.size)
+    export = _new_export(1 + layout.structures, memory, batch.kept)
+    dictionary = layout.columns
+    buffers: list[int] = [0] * ((layout.structures + 1) * _SLOTS)
+
+    def put(slot: int, column: Column, values: int) -> None:
+        buffers[slot * _SLOTS : slot * _SLOTS + len(column.buffers)] = column.buffers
+        at = base + layout.buffers + slot * _SLOTS * _POINTER
+        _ARRAY.pack_into(
+            memory, slot * _ARRAY.size, column.length, column.nulls, 0, len(column.buffers), 0, at, 0, values,
+            _RELEASE_ARRAY, export,
+        )  # fmt: skip
+
+    for slot, column in enumerate(batch.columns):
+        values = 0
+        if column.values is not None:
+            values = base + dictionary * _ARRAY.size
+            put(dictionary, column.values, 0)
+            dictionary += 1
+        put(slot, column, values)
+    layout.pack_buffers(memory, layout.buffers, *buffers)
+    layout.pack_children(memory, layout.children, *places)
+    own_buffers = base + layout.buffers + layout.structures * _SLOTS * _POINTER
+    _write(
+        address, _ARRAY, batch.rows, 0, 0, 1, layout.columns, own_buffers, base + layout.children, 0, _RELEASE_ARRAY,
+        export,
+    )  # fmt: skip
+
+
+# -- streams
+
+
+class _Stream:
+    """One pass: batches are made as they are asked for, and an exception becomes an error number and a text."""
+
+    def __init__(self, fields: Sequence[Field], batches: Callable[[], Iterable[Batch]]) -> None:
+        self.fields = fields
+        self.error: Any = None
+        self.over = False
+        self._layout = _Layout(fields)
+        self._open: Callable[[], Iterable[Batch]] | None = batches
+        self._batches: Iterator[Batch] | None = None
+        self._failed = 0
+
+    def put_schema(self, address: int) -> int:
+        """Write the schema to *address*; returns an error number, as the interface has it."""
+        return self._done(lambda: _put_schema(address, self.fields))
+
+    def put_next(self, address: int) -> int:
+        """Write the next batch to *address*, or one that is released at the end; returns an error number."""
+        return self._failed or self._done(lambda: self._put_next(address))
+
+    def _put_next(self, address: int) -> None:
+        if self._batches is None and self._open is not None:
+            self._batches, self._open = iter(self._open()), None
+        batch = None if self._batches is None else next(self._batches, None)
+        if batch is None:
+            self.over = True
+            ctypes.memset(address, 0, _ARRAY.size)
+        else:
+            _put_array(address, self._layout, batch)
+
+    def _done(self, action: Callable[[], None]) -> int:
+        try:
+            action()
+        except BaseException as error:
+            # No exception can pass through C: also an interruption, or a system exit, is one for the consumer.
+            self.error = ctypes.create_string_buffer(str(error).encode() or type(error).__name__.encode())
+            self._failed = _error_number(error)
+            self.over = True
+            return self._failed
+        return 0
+
+    def close(self) -> None:
+        """End the pass; one that is given up half-way closes its file."""
+        batches, self._batches, self._open = self._batches, None, None
+        if isinstance(batches, Generator):
+            batches.close()
+
+
+def _error_number(error: BaseException) -> int:
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
+    if isinstance(error, KeyboardInterrupt):
+        return errno.EINTR
+    return errno.EIO if isinstance(error, CaptureError) else errno.EINVAL
+
+
+def _stream_at(address: int) -> _Stream:
+    *_, export = _STREAM.unpack_from((ctypes.c_char * _STREAM.size).from_address(address))
+    stream: _Stream = _kept_for(export)[1]
+    return stream
+
+
+def _get_schema(address: int, schema: int) -> int:
+    return _stream_at(address).put_schema(schema)
+
+
+def _get_next(address: int, array: int) -> int:
+    _sweep()
+    stream = _stream_at(address)
+    failed = stream.put_next(array)
+    if ENDS_STREAMS and stream.over:
+        stream.close()
+        *functions, release, export = _STREAM.unpack_from((ctypes.c_char * _STREAM.size).from_address(address))
+        _write(address, _STREAM, *functions, 0, export)
+        if release:
+            _end(export)
+    return failed
+
+
+def _get_last_error(address: int) -> int | None:
+    error = _stream_at(address).error
+    return None if error is None else ctypes.addressof(error)
+
+
+_ended: list[int] = []
+"""Exports of streams that ended by themselves, kept a while: their consumers may still ask for the error."""
+_LATELY = 8
+
+
+def _end(export: int) -> None:
+    """Let go of a stream that has ended, when as many others have as may still be asked for."""
+    _ended.append(export)
+    if len(_ended) > _LATELY:
+        *_, number = _EXPORT.unpack_from((ctypes.c_char * _EXPORT.size).from_address(_ended.pop(0)))
+        del _kept[number]
+
+
+# -- what consumers call, and what the kernel writes to: these are there as long as the process is
+
+
+def _forever(made: Any) -> int:
+    """The address of something that nothing ever frees."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
+    return ctypes.cast(made, ctypes.c_void_p).value or 0
+
+
+def _callback(result: Any, function: Callable[..., Any], arguments: int) -> int:
+    """The address of a C function that calls *function* with so many pointers."""
+    return _forever(ctypes.CFUNCTYPE(result, *(ctypes.c_void_p,) * arguments)(function))
+
+
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_kept))
+_releases = ctypes.create_string_buffer(_RELEASES.size)
+_RELEASES_AT = _forever(_releases)
+_CALLBACKS = (
+    _callback(ctypes.c_int, _get_schema, 2),
+    _callback(ctypes.c_int, _get_next, 2),
+    _callback(ctypes.c_void_p, _get_last_error, 1),
+    _RELEASE_STREAM,
+)
+_RELEASES.pack_into(
+    _releases, 0, 0, ctypes.cast(ctypes.pythonapi.Py_AddPendingCall, ctypes.c_void_p).value,
+    _callback(ctypes.c_int, _sweep, 1),
+)  # fmt: skip
+
+
+@atexit.register
+def _call_no_more() -> None:
+    """Ask for no more calls of an interpreter that ends: what is released from now on is memory that ends with it."""
+    _write(_RELEASES_AT + _POINTER, Struct("P"), 0)
+
+
+# -- capsules
+
+
+class _Capsule(NamedTuple):
+    """A capsule that was handed out, the structure in it, and what that looks like."""
+
+    capsule: Any
+    memory: Any
+    layout: Struct
+
+
+_capsules: list[_Capsule] = []
+_py_capsule_new = ctypes.pythonapi.PyCapsule_New
+_py_capsule_new.restype = ctypes.py_object
+_py_capsule_new.argtypes = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p
+_ONLY_OURS = 2  # references to a capsule: from its entry, and from the call that counts
+
+
+def _stream_capsule(stream: _Stream) -> object:
+    memory = ctypes.create_string_buffer(_STREAM.size)
+    _STREAM.pack_into(memory, 0, *_CALLBACKS, _new_export(1, stream))
+    return _capsule(memory, _STREAM_NAME, _STREAM)
+
+
+def _schema_capsule(fields: Sequence[Field]) -> object:
+    memory = ctypes.create_string_buffer(_SCHEMA.size)
+    _put_schema(ctypes.addressof(memory), fields)
+    return _capsule(memory, _SCHEMA_NAME, _SCHEMA)
+
+
+def _capsule(memory: Any, name: bytes, layout: Struct) -> object:
+    _sweep()
+    capsule = _py_capsule_new(ctypes.addressof(memory), name, None)
+    _capsules.append(_Capsule(capsule, memory, layout))
+    return capsule

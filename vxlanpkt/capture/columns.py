@@ -1,0 +1,474 @@
+"""Captures as columns: which there are, what they are called, and how a batch of records becomes one of Arrow's."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
+
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.batch import DecapBatch, FrameBatch
+from vxlanpkt.capture.arrow import Batch, Field, Table
+from vxlanpkt.capture.arrow import Column as Filled
+from vxlanpkt.capture.frames import as_arrow, as_pandas, as_polars
+from vxlanpkt.errors import CaptureError, FieldError, Reason
+from vxlanpkt.kernel import (
+    address_of,
+    address_room,
+    address_text,
+    codes,
+    derived,
+    known,
+    mac_bytes,
+    mac_text,
+    new_buffer,
+    numbers,
+    pick,
+    view,
+)
+from vxlanpkt.kernel.contract import DECAP_COLUMNS, DECAP_LAYOUT, MAC, WIDTHS, Address, Derived, Known
+from vxlanpkt.policy import DecapPolicy
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+    from vxlanpkt.capture.reader import Capture, CaptureBatch
+    from vxlanpkt.capture.records import Interface
+
+Names: TypeAlias = Literal["vxlanpkt", "tshark", "zeek", "ecs"]
+Addresses: TypeAlias = Literal["text", "binary"]
+Source: TypeAlias = "str | Derived | Address | MAC"
+
+
+class Selection(Protocol):
+    """What chooses rows: a mask of as many bytes as there are rows, 0 for those that are left out."""
+
+    def select(self, result: DecapBatch) -> memoryview:
+        """The mask."""
+        ...
+
+
+class CaptureColumn(NamedTuple):
+    """A column that captures have.
+
+    name, text         what it is called, and what it says
+    format             its type, as the Arrow C interface writes it; of addresses, as text
+    source             where its values come from
+    known              where it has one: elsewhere it is null. None: it has no nulls
+    tshark, zeek, ecs  what it is called there
+    """
+
+    name: str
+    format: str
+    source: Source
+    known: Known | None
+    tshark: str
+    zeek: str
+    ecs: str
+    text: str
+
+
+_U8, _U16, _U32, _U64, _TEXT, _CODES, _TIME = "C", "S", "I", "L", "u", "i", "tsn:UTC"
+
+COLUMNS: Sequence[CaptureColumn] = tuple(CaptureColumn(*column) for column in (
+    ("record", _U64, "record", None, "frame.number", "record", "event.sequence",
+     "the record's number in the capture, from 1"),
+    ("timestamp", _TIME, "timestamp", Known.TIME, "frame.time", "ts", "@timestamp",
+     "when it was captured; null where the capture does not say"),
+    ("frame_length", _U32, "frame_length", None, "frame.len", "frame_length", "network.bytes",
+     "bytes of the frame on the wire, without frame check sequence"),
+    ("capture_length", _U32, "capture_length", None, "frame.cap_len", "capture_length", "vxlan.capture_length",
+     "how many of them the capture kept"),
+    ("interface", _U32, "interface", None, "frame.interface_id", "interface", "observer.ingress.interface.id",
+     "which of the capture's interfaces"),
+    ("interface_name", _CODES, "interface_name", None, "frame.interface_name", "interface_name",
+     "observer.ingress.interface.name", "its name; null where the capture does not say"),
+    ("link_type", _U16, "link_type", None, "link_type", "link_type", "vxlan.link_type",
+     "its number in the tcpdump registry"),
+    ("reason", _U8, "status", None, "reason", "reason", "event.reason",
+     "OK, or why the record was refused: the name of a `Reason`"),
+    ("notes", _U8, "notes", None, "notes", "notes", "vxlan.notes", "`Note` bits"),
+    ("outer_tags", _U8, "outer_tags", Known.LINK, "outer.tags", "tunnel.tags", "vxlan.outer.tags",
+     "how many VLAN tags"),
+    ("outer_vlan", _U16, Derived.OUTER_VLAN, Known.OUTER_TAG, "outer.vlan.id", "tunnel.vlan",
+     "vxlan.outer.network.vlan.id", "the first tag's VLAN ID; null without tags"),
+    ("outer_tci", _U16, "outer_vlan", Known.OUTER_TAG, "outer.vlan.tci", "tunnel.tci", "vxlan.outer.tci",
+     "all 16 bits of that tag"),
+    ("outer_family", _U8, "outer_family", Known.OUTER_IP, "outer.ip.version", "tunnel.ip_version",
+     "vxlan.outer.ip_version", "4 or 6"),
+    ("outer_src", _TEXT, Address.OUTER_SRC, Known.OUTER_IP, "outer.ip.src", "tunnel.id.orig_h",
+     "vxlan.outer.source.ip", "the tunnel's source"),
+    ("outer_dst", _TEXT, Address.OUTER_DST, Known.OUTER_IP, "outer.ip.dst", "tunnel.id.resp_h",
+     "vxlan.outer.destination.ip", "the tunnel's destination"),
+    ("outer_src_port", _U16, "outer_src_port", Known.OUTER_UDP, "outer.udp.srcport", "tunnel.id.orig_p",
+     "vxlan.outer.source.port", "UDP source port"),
+    ("outer_dst_port", _U16, "outer_dst_port", Known.OUTER_UDP, "outer.udp.dstport", "tunnel.id.resp_p",
+     "vxlan.outer.destination.port", "UDP destination port; null where it is none that carries VXLAN"),
+    ("vni", _U32, "vni", Known.TUNNEL, "vxlan.vni", "vni", "vxlan.vni", "VXLAN network identifier"),
+    ("flags", _U32, "flags", Known.TUNNEL, "vxlan.flags", "vxlan_flags", "vxlan.flags",
+     "bytes 0-3 of the VXLAN header as sent"),
+    ("reserved", _U8, "reserved", Known.TUNNEL, "vxlan.reserved8", "vxlan_reserved", "vxlan.reserved",
+     "byte 7 of the VXLAN header"),
+    ("group_policy", _U16, Derived.GROUP_POLICY, Known.GROUP, "vxlan.gbp", "group_policy", "vxlan.group_policy",
+     "group policy ID; null without the G flag"),
+    ("inner_offset", _U32, Derived.INNER_OFFSET, Known.INNER, "inner.offset", "inner_offset", "vxlan.inner.offset",
+     "where the inner frame begins in the frame"),
+    ("inner_length", _U32, "inner_length", Known.ACCEPTED, "inner.cap_len", "inner_length", "vxlan.inner.length",
+     "captured bytes of it; null where the record was refused"),
+    ("inner_original_length", _U32, "inner_original_length", Known.ACCEPTED, "inner.len", "inner_original_length",
+     "vxlan.inner.original_length", "its bytes on the wire; null where the record was refused"),
+    ("inner_link_type", _U16, "inner_link_type", Known.INNER_LINK, "inner.link_type", "inner_link_type",
+     "vxlan.inner.link_type", "1 for Ethernet, 101 for bare IP"),
+    ("inner_src_mac", _TEXT, MAC.SRC, Known.INNER_MAC, "inner.eth.src", "orig_l2_addr", "source.mac",
+     "source MAC address"),
+    ("inner_dst_mac", _TEXT, MAC.DST, Known.INNER_MAC, "inner.eth.dst", "resp_l2_addr", "destination.mac",
+     "destination MAC address"),
+    ("inner_tags", _U8, "inner_tags", Known.INNER_ETHERNET, "inner.tags", "tags", "vxlan.inner.tags",
+     "how many VLAN tags"),
+    ("inner_vlan", _U16, Derived.INNER_VLAN, Known.INNER_TAG, "inner.vlan.id", "vlan", "network.vlan.id",
+     "the first tag's VLAN ID; null without tags"),
+    ("inner_tci", _U16, "inner_vlan", Known.INNER_TAG, "inner.vlan.tci", "tci", "vxlan.inner.tci",
+     "all 16 bits of that tag"),
+    ("inner_ethertype", _U16, "inner_ethertype", Known.INNER_ETHERTYPE, "inner.eth.type", "ethertype",
+     "vxlan.inner.ethertype", "EtherType behind the tags"),
+    ("inner_family", _U8, "inner_family", Known.INNER_IP, "inner.ip.version", "ip_version", "vxlan.inner.ip_version",
+     "4 or 6; null where there is no sound IP header"),
+    ("inner_src", _TEXT, Address.INNER_SRC, Known.INNER_IP, "inner.ip.src", "id.orig_h", "source.ip",
+     "source address"),
+    ("inner_dst", _TEXT, Address.INNER_DST, Known.INNER_IP, "inner.ip.dst", "id.resp_h", "destination.ip",
+     "destination address"),
+    ("inner_protocol", _U8, "inner_protocol", Known.INNER_IP, "inner.ip.proto", "ip_proto", "network.iana_number",
+     "number of the protocol in IP"),
+    ("inner_src_port", _U16, "inner_src_port", Known.INNER_PORTS, "inner.srcport", "id.orig_p", "source.port",
+     "TCP, UDP or SCTP source port; null where both are 0, too"),
+    ("inner_dst_port", _U16, "inner_dst_port", Known.INNER_PORTS, "inner.dstport", "id.resp_p", "destination.port",
+     "the destination's"),
+    ("inner_tcp_flags", _U16, "inner_tcp_flags", Known.INNER_TCP, "inner.tcp.flags", "tcp_flags",
+     "vxlan.inner.tcp_flags", "TCP's flags and reserved bits; null where none is set"),
+))  # fmt: skip
+"""Every column, in order."""
+
+_BY_NAME = {column.name: column for column in COLUMNS}
+_NAMES = ("vxlanpkt", "tshark", "zeek", "ecs")
+_ADDRESSES = ("text", "binary")
+_BINARY_FORMATS: Mapping[type, str] = {Address: "w:16", MAC: "w:6"}
+_LINK_SIZES: Mapping[LinkType | None, int] = {
+    LinkType.ETHERNET: 14, LinkType.LINUX_SLL: 16, LinkType.LINUX_SLL2: 20, LinkType.NULL: 4, LinkType.LOOP: 4,
+    None: 0xFFFFFFFF,  # no frame is as long as a header that nobody knows
+}  # fmt: skip
+MAC_TEXT = 17  # bytes of a MAC address as text
+
+
+class TableOptions(TypedDict, total=False):
+    """The keywords of `Capture.table`."""
+
+    columns: Iterable[str] | None
+    names: Names
+    policy: DecapPolicy | None
+    vni: int | Iterable[int] | None
+    filter: Selection | None
+    addresses: Addresses
+
+
+class CaptureTable(Table):
+    """A capture as a table: whatever reads Arrow streams takes it, as often as the capture can be read.
+
+    Made by `Capture.table`. `column_names`: those of its columns.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        *,
+        columns: Iterable[str] | None = None,
+        names: Names = "vxlanpkt",
+        policy: DecapPolicy | None = None,
+        vni: int | Iterable[int] | None = None,
+        filter: Selection | None = None,
+        addresses: Addresses = "text",
+    ) -> None:
+        """The arguments are those of `Capture.table`."""
+        _require("names", names, _NAMES)
+        _require("addresses", addresses, _ADDRESSES)
+        self._capture = capture
+        self._chosen = _chosen_columns(columns, names)
+        self._policy = policy
+        self._vni = vni if vni is None or isinstance(vni, int) else tuple(vni)
+        self._filter = filter
+        self._binary = addresses == "binary"
+        super().__init__([_field(column, names, self._binary) for column in self._chosen], self._filled)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """What its columns are called."""
+        return tuple(field.name for field in self.fields)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The whole of it in pyarrow."""
+        return as_arrow(self)
+
+    def to_polars(self) -> polars.DataFrame:
+        """The whole of it in polars."""
+        return as_polars(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The whole of it in pandas, with its own types: integers that may be missing, strings, times with a zone."""
+        return as_pandas(self)
+
+    def pieces(self, rows: int = 1) -> Iterator[Table]:
+        """The table cut into tables of at least so many rows, the last one of what is left; one pass.
+
+        A fault of the file is raised after everything before it was handed out.
+        """
+        batches: list[Batch] = []
+        fault = None
+        try:
+            for batch in self._filled():
+                batches.append(batch)
+                if sum(batch.rows for batch in batches) >= rows:
+                    yield Table(self.fields, batches)
+                    batches = []
+        except CaptureError as error:
+            fault = error
+        if batches:
+            yield Table(self.fields, batches)
+        if fault is not None:
+            raise fault
+
+    def _filled(self) -> Iterator[Batch]:
+        interfaces = _InterfaceNames()
+        for batch in self._capture.decap_batches(self._policy, self._vni):
+            rows = _Rows(batch, self._mask(batch.result))
+            if rows.count:
+                filler = _Filler(rows, interfaces, self._binary)
+                yield Batch(rows.count, [filler.fill(column) for column in self._chosen], filler.kept)
+
+    def _mask(self, result: DecapBatch) -> memoryview | None:
+        """Which rows are wanted, or None for all of them."""
+        chosen = None if self._filter is None else self._filter.select(result)
+        if self._vni is None:
+            return chosen
+        accepted = bytes(result.status).translate(_IS_ZERO)
+        if chosen is None:
+            return memoryview(accepted)
+        both = int.from_bytes(accepted, "big") & int.from_bytes(bytes(chosen).translate(_IS_SET), "big")
+        return memoryview(both.to_bytes(len(accepted), "big"))
+
+
+_IS_ZERO = bytes((1,)) + bytes(255)
+_IS_SET = bytes(1) + bytes((1,)) * 255
+
+
+def _chosen_columns(columns: Iterable[str] | None, names: Names) -> tuple[CaptureColumn, ...]:
+    """The columns asked for, by their own names or those of the scheme, in that order."""
+    if columns is None:
+        return tuple(COLUMNS)
+    if isinstance(columns, str):
+        columns = (columns,)
+    known = {name_in(column, names): column for column in COLUMNS} | _BY_NAME
+    chosen = []
+    for name in columns:
+        if name not in known:
+            raise _refused("columns", name, f"a column: these are {', '.join(_BY_NAME)}")
+        chosen.append(known[name])
+    if len(set(chosen)) < len(chosen):
+        raise _refused("columns", [column.name for column in chosen], "a list of different columns")
+    return tuple(chosen)
+
+
+def name_in(column: CaptureColumn, names: Names) -> str:
+    """What a column is called."""
+    name: str = column.name if names == "vxlanpkt" else getattr(column, names)
+    return name
+
+
+def _field(column: CaptureColumn, names: Names, binary: bool) -> Field:
+    of_bytes = _BINARY_FORMATS.get(type(column.source)) if binary else None
+    values = _TEXT if column.source in ("status", "interface_name") else None
+    return Field(name_in(column, names), of_bytes or column.format, values)
+
+
+class _Rows:
+    """The rows of a batch that are wanted: what their columns are made of."""
+
+    def __init__(self, batch: CaptureBatch, mask: memoryview | None) -> None:
+        records, result = batch.records, batch.result
+        self.count = len(records)
+        self.link_type = records.link_type
+        self.interfaces = records.interfaces
+        self.link = _LINK_SIZES.get(batch.start, 0)
+        self.unread = result.policy.gpe == "linux"
+        self.first: int = records.first + 1
+        self._records = records
+        self._result = result
+        self._mask = None if mask is None or not bytes(mask).count(0) else mask
+        self.held, self.frames = result.held, records.frames
+        if self._mask is not None:
+            self._pick(self._mask)
+
+    def _pick(self, mask: memoryview) -> None:
+        """Leave out what is not wanted."""
+        self.count = len(mask) - bytes(mask).count(0)
+        held = new_buffer(self.count * DECAP_LAYOUT.row_size)
+        pick(view(self.held), _DECAP_WIDTHS, mask, held)
+        self.held = held
+        offsets, lengths = self.of_records("offset"), self.of_records("length")
+        self.frames = FrameBatch(self.frames.data, offsets, lengths)
+
+    def of_records(self, name: str) -> memoryview:
+        """A column of the records."""
+        column: memoryview = getattr(self._records, name)
+        return column if self._mask is None else self._picked(column)
+
+    def numbers(self) -> Any:
+        """The number of each record, and where it lies."""
+        out = new_buffer(8 * len(self._records))
+        numbers(self.first, len(self._records), out)
+        return out if self._mask is None else self._picked(view(out).cast("Q"))
+
+    def _picked(self, column: memoryview) -> memoryview:
+        assert self._mask is not None
+        out = new_buffer(column.itemsize * self.count)
+        pick(column, (column.itemsize,), self._mask, out)
+        return view(out).cast(column.format)  # type: ignore[call-overload, no-any-return]
+
+
+_DECAP_WIDTHS = tuple(WIDTHS[code] for code in DECAP_COLUMNS.values())
+_RECORD_SOURCES = {
+    "timestamp": "timestamp_ns", "frame_length": "frame_length", "capture_length": "length", "interface": "interface",
+}  # fmt: skip
+
+
+class _Filler:
+    """Makes the columns of one batch. `kept`: the memory that they lie in, which is theirs alone."""
+
+    def __init__(self, rows: _Rows, interfaces: _InterfaceNames, binary: bool) -> None:
+        self.kept: list[Any] = []
+        self._rows = rows
+        self._interfaces = interfaces
+        self._binary = binary
+        self._bitmaps = 0
+        self._nulls: Sequence[int] = ()
+
+    def fill(self, column: CaptureColumn) -> Filled:
+        """One column."""
+        rows, source = self._rows, column.source
+        if source == "interface_name":
+            return self._interface_names()
+        nulls, bitmap = self._validity(column.known)
+        if isinstance(source, (Address, MAC)):
+            buffers = self._binary_of(source) if self._binary else self._text_of(source)
+        elif isinstance(source, Derived):
+            out = new_buffer(rows.count * (4 if column.format == _U32 else 2))
+            derived(rows.held, rows.frames.held, source, out)
+            buffers = (self._keep(out),)
+        else:
+            buffers = (self._keep(self._values(source)),)
+        values = _REASONS if source == "status" else None
+        return Filled(rows.count, nulls, (bitmap, *buffers), values)
+
+    def _keep(self, buffer: Any) -> int:
+        """Where a buffer lies, which is kept."""
+        self.kept.append(buffer)
+        return address_of(buffer)
+
+    def _values(self, source: str) -> Any:
+        """The items of a column that is as the records or the result have it, but for numbers, in memory of its own."""
+        rows = self._rows
+        if source == "record":
+            return rows.numbers()
+        if source == "link_type":
+            return struct.pack("=H", rows.link_type) * rows.count
+        if source in _RECORD_SOURCES:
+            return rows.of_records(_RECORD_SOURCES[source]).tobytes()
+        return DECAP_LAYOUT.column(source, rows.count, view(rows.held)).tobytes()
+
+    def _validity(self, what: Known | None) -> tuple[int, int]:
+        """How many rows of a column are null, and where its bitmap is; none if no row is."""
+        if what is None:
+            return 0, 0
+        rows = self._rows
+        stride = (rows.count + 63) // 64 * 8
+        if not self._bitmaps:
+            out = new_buffer(len(Known) * (8 + stride))
+            times = rows.of_records("timestamp_ns")
+            known(rows.held, rows.frames.held, times, rows.link, rows.unread, out)
+            self._nulls = view(out)[: 8 * len(Known)].cast("q").tolist()
+            self._bitmaps = self._keep(out) + 8 * len(Known)
+        nulls = self._nulls[what]
+        return nulls, self._bitmaps + what * stride if nulls else 0
+
+    def _text_of(self, source: Address | MAC) -> tuple[int, ...]:
+        rows = self._rows
+        offsets = 4 * (rows.count + 1)
+        if isinstance(source, MAC):
+            out = new_buffer(offsets + MAC_TEXT * rows.count)
+            mac_text(rows.held, rows.frames.held, source, out)
+        else:
+            out = new_buffer(address_room(rows.held, rows.count, source))
+            address_text(rows.held, rows.count, source, out)
+        address = self._keep(out)
+        return address, address + offsets
+
+    def _binary_of(self, source: Address | MAC) -> tuple[int, ...]:
+        rows = self._rows
+        if isinstance(source, Address):
+            return (self._keep(self._values(source.name.lower())),)
+        out = new_buffer(6 * rows.count)
+        mac_bytes(rows.held, rows.frames.held, source, out)
+        return (self._keep(out),)
+
+    def _interface_names(self) -> Filled:
+        rows = self._rows
+        self._interfaces.learn(rows.interfaces)
+        out = new_buffer(4 * rows.count + (rows.count + 7) // 8)
+        nulls = codes(rows.of_records("interface"), self._interfaces.codes, out)
+        address = self._keep(out)
+        self.kept.append(self._interfaces.words)
+        bitmap = address + 4 * rows.count if nulls else 0
+        return Filled(rows.count, nulls, (bitmap, address), self._interfaces.words.column)
+
+
+class _Words:
+    """A dictionary: texts, each of them once."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        encoded = [text.encode() for text in texts]
+        ends = [0, *accumulate(map(len, encoded))]
+        self._memory = struct.pack(f"={len(ends)}i", *ends), b"".join(encoded) or bytes(1)
+        addresses = map(address_of, self._memory)
+        self.column = Filled(len(texts), 0, (0, *addresses))
+
+
+class _InterfaceNames:
+    """The names of the interfaces seen so far, and for each interface which of them it has, -1 for none."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self._names: dict[str, int] = {}
+        self.words = _Words(())
+
+    def learn(self, interfaces: Sequence[Interface]) -> None:
+        """Take in interfaces that came since the last batch."""
+        before = len(self._names)
+        for interface in interfaces[len(self.codes) :]:
+            name = interface.name
+            self.codes.append(-1 if name is None else self._names.setdefault(name, len(self._names)))
+        if len(self._names) > before:
+            self.words = _Words(tuple(self._names))
+
+
+_REASON_WORDS = _Words(tuple(reason.name for reason in sorted(Reason)))
+_REASONS = _REASON_WORDS.column
+
+
+def _require(field: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise _refused(field, value, f"one of {', '.join(allowed)}")
+
+
+def _refused(field: str, value: object, expected: str) -> FieldError:
+    return FieldError(f"{field}: {value!r} is not {expected}", layer="capture", field=field, value=value, bits=None)

@@ -1,0 +1,55 @@
+"""A capture as a lazy frame of polars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from vxlanpkt.capture.arrow import Table
+from vxlanpkt.capture.frames import as_polars, library
+from vxlanpkt.capture.reader import Capture, policy_for
+from vxlanpkt.capture.sources import File
+
+if TYPE_CHECKING:
+    import polars
+    from typing_extensions import Unpack
+
+    from vxlanpkt.capture.columns import TableOptions
+
+_PIECE_ROWS = 65_536
+
+
+def scan(
+    source: File, ports: Iterable[int] | None = None, **options: Unpack[TableOptions]
+) -> polars.LazyFrame:  # fmt: skip
+    """A capture as a lazy frame of polars: it is read when the frame is collected, and only what that asks for is made.
+
+    source   a path or a binary file object, as `open` takes it; a pipe can be collected once
+    ports    the UDP ports that carry VXLAN, instead of the policy's
+    options  what `Capture.table` takes: columns, names, policy, vni, filter, addresses
+
+    Raises OSError at once for a path that cannot be opened, ImportError without polars. If the file is broken
+    CaptureError is raised while the frame is collected, which then gives nothing.
+    """
+    capture = Capture(source, policy_for(ports, options.pop("policy", None)))
+    table = capture.table(**options)
+    names = options.get("names", "vxlanpkt")
+
+    def pieces(
+        wanted: list[str] | None, predicate: polars.Expr | None, rows: int | None, piece_rows: int | None
+    ) -> Iterator[polars.DataFrame]:
+        chosen = table.column_names if wanted is None else wanted
+        changed: Any = {**options, "columns": chosen or table.column_names[:1], "names": names}
+        for piece in capture.table(**changed).pieces(piece_rows or _PIECE_ROWS):
+            frame = as_polars(piece)
+            if rows is not None:
+                frame = frame.head(rows)
+                rows -= frame.height
+            yield frame if predicate is None else frame.filter(predicate)
+            if rows == 0:
+                return
+
+    frame: polars.LazyFrame = library("polars.io.plugins").register_io_source(
+        pieces, schema=as_polars(Table(table.fields, ())).schema
+    )
+    return frame

@@ -1,0 +1,71 @@
+"""`vxlanpkt export`: a capture as a table in a file, for DuckDB, polars, pandas, Spark, spreadsheets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vxlanpkt.capture import PartialResultError, export_file
+from vxlanpkt.cli.options import (
+    json_option,
+    policy_of,
+    policy_options,
+    port_option,
+    read_option,
+    refuse_same_file,
+    vni_option,
+)
+from vxlanpkt.cli.output import print_json, progress_bar
+
+
+@click.command("export")
+@read_option
+@click.option(
+    "-w", "target", metavar="FILE", required=True,
+    help="Table to write: .parquet, .arrow, .csv, .csv.gz; - is stdout. It appears when complete.",
+)  # fmt: skip
+@click.option("--format", "chosen", type=click.Choice(["parquet", "arrow", "csv"]), help="If the name does not say it.")
+@click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
+@click.option(
+    "--names", type=click.Choice(["vxlanpkt", "tshark", "zeek", "ecs"]), default="vxlanpkt", show_default=True,
+    help="Whose words columns are called by.",
+)  # fmt: skip
+@port_option
+@vni_option
+@policy_options
+@json_option
+def exporting(
+    source: str,
+    target: str,
+    chosen: Any,
+    columns: str | None,
+    names: Any,
+    ports: tuple[int, ...],
+    vnis: tuple[int, ...],
+    as_json: bool,
+    **policy: Any,
+) -> None:
+    """Write a row for each record: addresses, ports, VNI, lengths, and the reason of what was refused."""
+    refuse_same_file(source, target)
+    fault = None
+    with progress_bar("exporting") as report:
+        try:
+            result = export_file(
+                source, target, format=chosen, columns=None if columns is None else columns.split(","), names=names,
+                vni=vnis or None, policy=policy_of(ports=ports, **policy), progress=report,
+            )  # fmt: skip
+        except PartialResultError as error:
+            result, fault = error.result, error
+    to_stderr = target == "-"
+    if as_json:
+        value = {
+            **result.stats.as_dict(), "written": result.written, "files": list(result.files),
+            "error": None if fault is None else str(fault),
+        }  # fmt: skip
+        print_json(value, to_stderr=to_stderr)
+    else:
+        where = ", ".join(result.files) or "standard output"
+        click.echo(f"{result.written:,} rows written to {where}", err=to_stderr)
+    if fault is not None:
+        raise fault

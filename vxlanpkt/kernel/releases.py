@@ -1,0 +1,113 @@
+"""Releases of Arrow structures, which consumers call: what is released is noted, and swept up later.
+
+A consumer may let go of something while an exception is under way. Code in Python cannot hand that one on: it goes to
+`sys.unraisablehook`, which prints it, and a SystemError comes in its place. The kernel in C has no such limit. So that
+a broken capture does not get there, streams end by themselves here: see `ENDS_STREAMS`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Callable, Iterator
+from struct import Struct, calcsize
+from typing import Any
+
+_POINTER = calcsize("P")
+_ARRAY, _SCHEMA, _STREAM = Struct("qqqqqPPPPP"), Struct("PPPqqPPPP"), Struct("PPPPP")
+_EXPORT, _RELEASES = Struct("PPQQ"), Struct("PPP")
+_RELEASE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_let_go_of: deque[int] = deque()
+_CALL_SOON = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def _memory(address: int, layout: Struct) -> Any:
+    return (ctypes.c_char * layout.size).from_address(address)
+
+
+def _read(address: int, layout: Struct) -> tuple[int, ...]:
+    return layout.unpack_from(_memory(address, layout))
+
+
+def _release_nested(count: int, children: int, dictionary: int, layout: Struct) -> None:
+    """Release what a structure holds, as far as nobody took it elsewhere; it may not be of our making."""
+    nested = [_read(children + at * _POINTER, Struct("P"))[0] for at in range(count)]
+    for address in (*nested, dictionary):
+        if address:
+            *_, release, _private = _read(address, layout)
+            if release:
+                _RELEASE(release)(address)
+
+
+def _let_go(address: int, layout: Struct) -> None:
+    """Mark a structure as released. Its export counts that later: what is done here must not be interrupted."""
+    *before, _release, private = _read(address, layout)
+    layout.pack_into(_memory(address, layout), 0, *before, 0, private)
+    first = not _let_go_of
+    _let_go_of.append(private)
+    if first:
+        _, releases, _, _ = _read(private, _EXPORT)
+        _, call_soon, sweep = _read(releases, _RELEASES)
+        if call_soon:
+            _CALL_SOON(call_soon)(sweep, None)
+
+
+def release_array(address: int) -> None:
+    """Release an array, its children and its dictionary."""
+    *_, count, _buffers, children, dictionary, _release, _private = _read(address, _ARRAY)
+    _release_nested(count, children, dictionary, _ARRAY)
+    _let_go(address, _ARRAY)
+
+
+def release_schema(address: int) -> None:
+    """Release a schema, its children and its dictionary."""
+    *_, count, children, dictionary, _release, _private = _read(address, _SCHEMA)
+    _release_nested(count, children, dictionary, _SCHEMA)
+    _let_go(address, _SCHEMA)
+
+
+def release_stream(address: int) -> None:
+    """Release a stream."""
+    _let_go(address, _STREAM)
+
+
+def take_released(releases: int) -> Iterator[int]:
+    """The numbers of the exports that were released since this was asked last; one caller at a time."""
+    while _let_go_of:
+        export = _let_go_of.popleft()
+        following, to, left, number = _read(export, _EXPORT)
+        _EXPORT.pack_into(_memory(export, _EXPORT), 0, following, to, left - 1, number)
+        if left == 1:
+            yield number
+
+
+# -- as functions in C
+
+ENDS_STREAMS = True
+"""Whether a stream is released by whoever makes its batches, at its end or a fault, before its consumer can do it."""
+
+_slots = [ctypes.c_void_p() for _ in range(3)]
+_TYPE, _VALUE, _TRACEBACK = (ctypes.c_void_p(ctypes.addressof(slot)) for slot in _slots)
+_fetch_error = ctypes.pythonapi.PyErr_Fetch  # without argument types, as nothing can be called to convert to those
+_fetch_error.restype = None
+
+
+def _callback_of(release: Callable[[int], None]) -> Any:
+    def call(address: int) -> None:
+        # First of all: with an exception under way every other call would fail.
+        _fetch_error(_TYPE, _VALUE, _TRACEBACK)
+        pending = [slot.value for slot in _slots]
+        release(address)
+        if pending[0]:
+            # It is raised here, and so reported as one that cannot be handed on.
+            ctypes.pythonapi.PyErr_Restore(*map(ctypes.c_void_p, pending))
+
+    return _RELEASE(call)
+
+
+# Consumers may call these as long as the process lives.
+_callbacks = [_callback_of(function) for function in (release_array, release_schema, release_stream)]
+for _callback in _callbacks:
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_callback))
+RELEASES = tuple(ctypes.cast(callback, ctypes.c_void_p).value or 0 for callback in _callbacks)
+"""The addresses of the three, for arrays, schemas and streams, as functions in C."""
