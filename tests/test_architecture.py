@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,7 +21,7 @@ ROOT = Path(vxlanpkt.__file__).parent
 # From the bottom to the top. Modules in one line stand side by side: they may not import each other.
 # `_fastlib` is the compiled extension.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("_fastlib",),
+    ("_fastlib", "_names"),
     ("errors",),
     ("assigned",),
     ("checksum",),
@@ -246,6 +247,8 @@ def test_wings_use_public_names(module: str) -> None:
         if not target:
             assert not name or name in (*vxlanpkt.__all__, "open"), f"{where}: no public name"
             continue
+        if target == "_names":
+            continue
         public = vxlanpkt._MODULES.get(target, ())
         assert name in public or (target, name) in EXCEPTIONS, f"{where}: no public name"
 
@@ -274,23 +277,34 @@ def test_module_names(module: str) -> None:
     assert last not in sys.stdlib_module_names, f"{module} is named as a module of the standard library"
 
 
-def _checked_imports() -> set[tuple[str, str]]:
-    """(module, name) of every import under TYPE_CHECKING in `vxlanpkt/__init__.py`."""
+# The packages whose names are loaded on first use.
+LAZY = ("", "capture")
+
+
+def _checked_imports(package: str) -> set[tuple[str, str]]:
+    """(module, name) of every import under TYPE_CHECKING in a package's `__init__.py`."""
     found = set()
-    for block in filter(_is_type_checking, TREES[""].body):
+    prefix = f"vxlanpkt.{package}." if package else "vxlanpkt."
+    for block in filter(_is_type_checking, TREES[package].body):
         for node in ast.walk(block):
             if isinstance(node, ast.ImportFrom):
                 assert node.module is not None
                 for alias in node.names:
                     assert alias.asname == alias.name, f"{alias.name} is not exported: write it `as {alias.name}`"
-                    found.add((node.module[len("vxlanpkt.") :], alias.name))
+                    found.add((node.module[len(prefix) :], alias.name))
     return found
 
 
-def test_public_table() -> None:
+@pytest.mark.parametrize("package", LAZY)
+def test_public_table(package: str) -> None:
     """What is loaded on first use is what type checkers see."""
-    table = {(module, name) for module, names in vxlanpkt._MODULES.items() for name in names}
-    assert table == _checked_imports()
+    loaded: Any = import_module(f"vxlanpkt.{package}".rstrip("."))
+    table = {(module, name) for module, names in loaded._MODULES.items() for name in names}
+    assert table == _checked_imports(package)
+    for _, name in table:
+        assert getattr(loaded, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = loaded.nothing
 
 
 @pytest.mark.parametrize("name", vxlanpkt.__all__)

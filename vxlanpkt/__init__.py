@@ -5,8 +5,9 @@ Names only: each is loaded from its module when it is first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vxlanpkt._names import loaded_on_use
 
 if TYPE_CHECKING:
     from vxlanpkt.addresses import MACAddress as MACAddress
@@ -190,19 +191,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "policy": ("DecapPolicy",),
     "tunnel": ("Datagram", "Tunnel", "TunnelTable", "flow_hash"),
 }  # fmt: skip
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 # `open` is left out, so that a star import does not hide the built-in.
-__all__ = sorted(({*_HOME} - {"open"}) | {"__version__"})
+__all__ = sorted({name for names in _MODULES.values() for name in names} - {"open"} | {"__version__"})
 
-
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'vxlanpkt' has no attribute {name!r}")
-    value = getattr(import_module(f"vxlanpkt.{module}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = loaded_on_use(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -311,7 +311,7 @@ class Tunnel:
 
     @cached_property
     def _raw_recipe(self) -> EncapRecipe:
-        return dataclasses.replace(self._recipe, raw=True)
+        return self._recipe._replace(raw=True)
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields: what the kernel holds is made anew from them."""

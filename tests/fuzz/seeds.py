@@ -92,7 +92,7 @@ def decap_input(rules: DecapRules, kind: Kind, frame: bytes, missing: int, *more
 
 
 def _pack_rules(rules: DecapRules) -> bytes:
-    numbers = {name: value for name in DecapRules.__slots__ if isinstance(value := getattr(rules, name), int)}
+    numbers = {name: value for name in DecapRules._fields if isinstance(value := getattr(rules, name), int)}
     values: dict[str, int] = {
         "switches": pack_flags("SWITCHES", {name: bool(value & 1) for name, value in numbers.items()})
         | pack_flags("OF_THREE", {name: bool(value & 2) for name, value in numbers.items()})

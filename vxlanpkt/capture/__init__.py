@@ -1,43 +1,51 @@
-"""Captures: pcap and pcapng read and written, and whole-file jobs."""
+"""Captures: pcap and pcapng read and written, and whole-file jobs.
 
-from vxlanpkt.capture.columns import COLUMNS as COLUMNS
-from vxlanpkt.capture.columns import CaptureColumn as CaptureColumn
-from vxlanpkt.capture.columns import CaptureTable as CaptureTable
-from vxlanpkt.capture.exports import export_file as export_file
-from vxlanpkt.capture.jobs import JobResult as JobResult
-from vxlanpkt.capture.jobs import PartialResultError as PartialResultError
-from vxlanpkt.capture.jobs import decap_file as decap_file
-from vxlanpkt.capture.jobs import encap_file as encap_file
-from vxlanpkt.capture.lazy import scan as scan
-from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
-from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
-from vxlanpkt.capture.reader import Capture as Capture
-from vxlanpkt.capture.reader import CaptureBatch as CaptureBatch
-from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
-from vxlanpkt.capture.reader import open as open  # noqa: A004 - the API's name
-from vxlanpkt.capture.records import Interface as Interface
-from vxlanpkt.capture.records import Record as Record
-from vxlanpkt.capture.stats import CaptureStats as CaptureStats
-from vxlanpkt.capture.stats import VNIStats as VNIStats
+Names only: each is loaded from its module when it is first used.
+"""
 
-__all__ = [
-    "COLUMNS",
-    "Capture",
-    "CaptureBatch",
-    "CaptureColumn",
-    "CaptureStats",
-    "CaptureTable",
-    "DecapsulatedRecord",
-    "Interface",
-    "JobResult",
-    "PartialResultError",
-    "PcapWriter",
-    "PcapngWriter",
-    "Record",
-    "VNIStats",
-    "decap_file",
-    "encap_file",
-    "export_file",
-    "open",
-    "scan",
-]
+from typing import TYPE_CHECKING
+
+from vxlanpkt._names import loaded_on_use
+
+if TYPE_CHECKING:
+    from vxlanpkt.capture.batches import RecordBatch as RecordBatch
+    from vxlanpkt.capture.columns import COLUMNS as COLUMNS
+    from vxlanpkt.capture.columns import CaptureColumn as CaptureColumn
+    from vxlanpkt.capture.columns import CaptureTable as CaptureTable
+    from vxlanpkt.capture.exports import export_file as export_file
+    from vxlanpkt.capture.jobs import JobResult as JobResult
+    from vxlanpkt.capture.jobs import PartialResultError as PartialResultError
+    from vxlanpkt.capture.jobs import decap_file as decap_file
+    from vxlanpkt.capture.jobs import encap_file as encap_file
+    from vxlanpkt.capture.lazy import scan as scan
+    from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
+    from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
+    from vxlanpkt.capture.reader import Capture as Capture
+    from vxlanpkt.capture.reader import CaptureBatch as CaptureBatch
+    from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
+    from vxlanpkt.capture.reader import open as open  # noqa: A004 - the API's name
+    from vxlanpkt.capture.records import Interface as Interface
+    from vxlanpkt.capture.records import Record as Record
+    from vxlanpkt.capture.stats import CaptureStats as CaptureStats
+    from vxlanpkt.capture.stats import VNIStats as VNIStats
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "batches": ("RecordBatch",),
+    "columns": ("COLUMNS", "CaptureColumn", "CaptureTable"),
+    "exports": ("export_file",),
+    "jobs": ("JobResult", "PartialResultError", "decap_file", "encap_file"),
+    "lazy": ("scan",),
+    "pcap": ("PcapWriter",),
+    "pcapng": ("PcapngWriter",),
+    "reader": ("Capture", "CaptureBatch", "DecapsulatedRecord", "open"),
+    "records": ("Interface", "Record"),
+    "stats": ("CaptureStats", "VNIStats"),
+}
+
+__all__ = sorted(name for names in _MODULES.values() for name in names)
+
+__getattr__ = loaded_on_use(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    return __all__

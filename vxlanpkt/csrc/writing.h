@@ -37,7 +37,6 @@ struct outgoing {
     const uint8_t *data;
     uint64_t timestamp;
     uint32_t length, original, interface;
-    bool raw;
 };
 
 /* Read a row; false where it is not a packet as this file takes them without more ado. */
@@ -101,7 +100,7 @@ INLINE struct vxlanpkt_written put_records(const struct vxlanpkt_packets *packet
                              ? ((const item32 *)packets->vnis)[chosen[position]]
                              : 0;
     for (; done.position < count; done.position++) {
-        struct outgoing packet;
+        struct outgoing packet = {0};
         uint64_t row = chosen[done.position];
         done.stop = STOP_LOOK;
         if (!read_outgoing(packets, target, row, units, &packet))

@@ -97,8 +97,7 @@ class UDPLength(IntEnum):
     OVERRUN = 3  # over IPv4, up to 20 bytes too many are the bytes there
 
 
-@dataclass(frozen=True, slots=True)
-class DecapRules:
+class DecapRules(NamedTuple):
     """A decapsulation policy as a kernel takes it: `DecapPolicy` compiled."""
 
     ports: frozenset[int]
@@ -401,8 +400,7 @@ class EncapMode(IntEnum):
     HEADERS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class EncapRecipe:
+class EncapRecipe(NamedTuple):
     """A tunnel as a kernel takes it: `Tunnel` compiled.
 
     `template` is the whole outer header with zeros where something is patched in for each frame.
