@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from vxlanpkt.batch import DecapBatch
@@ -80,9 +81,8 @@ class BatchCounter:
         """What was counted, up to the fault if there was one."""
         stats, met = self._stats, self._met.columns()
         stats.error = error
-        for status, vni, packets, inner_bytes in zip(
-            met["status"], met["vni"], met["packets"], met["bytes"], strict=True
-        ):
+        rows = zip(met["status"], met["vni"], met["packets"], met["bytes"], strict=True)
+        for status, vni, packets, inner_bytes in sorted(rows, key=itemgetter(0)):
             stats.reasons[Reason(status)] += packets
             if status == Reason.OK:
                 stats.vnis[vni] = VNIStats(packets, inner_bytes)
