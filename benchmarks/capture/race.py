@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.capture.answers import WrongAnswerError
 from benchmarks.capture.contenders import DECAP, FLOWS, PARQUET, START, Contender
 from benchmarks.capture.usage import Usage, usage
 from benchmarks.capture.workshop import Workshop
@@ -47,22 +46,19 @@ class Measured(NamedTuple):
 
 
 def check(contender: Contender, workshop: Workshop, packets: int) -> None:
-    """Have it answer, and hold the answer to what is in the capture."""
+    """Have it answer, and hold the answer to what is in the capture; WrongAnswerError if it is not that."""
     capture, truth = workshop.capture(packets, contender.container)
-    target = workshop.output(_SUFFIXES[contender.job])
-    usage(contender.checked(capture, target), contender.environment)
-    if contender.check is not None:
-        try:
+    with workshop.output(_SUFFIXES[contender.job]) as target:
+        usage(contender.checked(capture, target), contender.environment)
+        if contender.check is not None:
             contender.check(target, truth)
-        except WrongAnswerError as error:
-            raise SystemExit(f"{contender.name}, {contender.job}: {error}") from error
 
 
 def run(contender: Contender, workshop: Workshop, packets: int) -> Usage:
     """Have it do the job."""
     capture, _ = workshop.capture(packets, contender.container)
-    target = workshop.output(_SUFFIXES[contender.job])
-    return usage(contender.command(capture, target), contender.environment)
+    with workshop.output(_SUFFIXES[contender.job]) as target:
+        return usage(contender.command(capture, target), contender.environment)
 
 
 def race(who: Sequence[Contender], workshop: Workshop, packets: int, rounds: int) -> Mapping[Key, Measured]:
