@@ -1,6 +1,7 @@
-"""Whole captures, a group a job, on a small one: `python -m benchmarks.capture` for pytest-benchmark. No time is asserted.
+"""Whole captures, a group a job, on a small one: `python -m benchmarks.capture` for pytest-benchmark.
 
-It takes the clock's time, that of starting the process included: `cpu` in the extra information is what to look at.
+No time is asserted. What is timed is the clock's time, that of starting a process included: `cpu` in the extra
+information is what to look at.
 """
 
 from __future__ import annotations
