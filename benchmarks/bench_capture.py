@@ -1,5 +1,7 @@
-"""Whole captures, a group a job, on a small one: `python -m benchmarks.capture` for pytest-benchmark, which takes the
-clock's time of the processes. No time is ever asserted.
+"""Whole captures, a group a job, on a small one: `python -m benchmarks.capture` for pytest-benchmark.
+
+No time is asserted. What is timed is the clock's time, that of starting a process included: `cpu` in the extra
+information is what to look at.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _CASES = [pytest.param(one, id=f"{one.job}-{one.name}") for one in contenders(Wo
 
 @pytest.mark.parametrize("contender", _CASES)
 def bench_capture(benchmark: BenchmarkFixture, contender: Contender | Absent) -> None:
-    """One run again and again; `cpu` and `peak` of the last are in the extra information."""
+    """One run again and again; `cpu` and `peak` of the last one are in the extra information."""
     if isinstance(contender, Absent):
         pytest.skip(contender.reason)
     workshop = Workshop()

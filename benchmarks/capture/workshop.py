@@ -6,6 +6,9 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.capture import recording
@@ -51,11 +54,11 @@ class Workshop:
             made.replace(path)
         return path
 
-    def output(self, suffix: str) -> Path:
-        """A new file that somebody may write: nobody pays for what was there before."""
-        path = self.folder / f"output.{suffix}"
-        path.unlink(missing_ok=True)
-        return path
+    @contextmanager
+    def output(self, suffix: str) -> Iterator[Path]:
+        """Where somebody may write, to nothing that was there before and to nothing that stays."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            yield Path(folder, f"output.{suffix}")
 
 
 def script(name: str, *arguments: str | Path) -> list[str]:
