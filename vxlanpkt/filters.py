@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.decapsulation import Decapsulated
 from vxlanpkt.errors import FieldError, FilterError
 from vxlanpkt.expressions import parse_expression
 from vxlanpkt.kernel.contract import ADDRESS, BRIEF_COLUMNS, DECAP_COLUMNS, REGISTERS, Frames, Step, StepKind
@@ -16,6 +15,9 @@ from vxlanpkt.kernel.filtering import Batch, run
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.programs import make_program
 from vxlanpkt.starts import Start, kind_of
+
+if TYPE_CHECKING:
+    from vxlanpkt.decapsulation import Decapsulated
 
 
 @dataclass(frozen=True)
