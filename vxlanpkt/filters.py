@@ -37,7 +37,7 @@ class Filter:
             raise FieldError(
                 f"Filter: {self.text!r} is not text", layer="Filter", field="text", value=self.text, bits=None
             )
-        assert self._program
+        self._program  # noqa: B018 - it is compiled now, so that a wrong text is refused here
 
     @cached_property
     def _program(self) -> tuple[Step, ...]:

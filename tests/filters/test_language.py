@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -242,6 +244,13 @@ def test_faults_are_values() -> None:
     assert (str(again), again.position) == (str(caught.value), 3)
     with pytest.raises(FieldError, match="is not text"):
         Filter(5)  # type: ignore[arg-type]
+
+
+def test_faults_without_assertions() -> None:
+    """`python -O` leaves assertions out, and refuses a wrong text as well."""
+    program = "import vxlanpkt\ntry: vxlanpkt.Filter('vni')\nexcept vxlanpkt.FilterError: print('refused')"
+    done = subprocess.run([sys.executable, "-O", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
 
 
 def nested(depth: int) -> str:
