@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.decapsulation import Decapsulated
 from vxlanpkt.errors import FieldError, FilterError
 from vxlanpkt.expressions import parse_expression
 from vxlanpkt.kernel.contract import ADDRESS, BRIEF_COLUMNS, DECAP_COLUMNS, REGISTERS, Frames, Step, StepKind
@@ -16,6 +15,9 @@ from vxlanpkt.kernel.filtering import Batch, run
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.programs import make_program
 from vxlanpkt.starts import Start, kind_of
+
+if TYPE_CHECKING:
+    from vxlanpkt.decapsulation import Decapsulated
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Filter:
             raise FieldError(
                 f"Filter: {self.text!r} is not text", layer="Filter", field="text", value=self.text, bits=None
             )
-        assert self._program
+        self._program  # noqa: B018 - it is compiled now, so that a wrong text is refused here
 
     @cached_property
     def _program(self) -> tuple[Step, ...]:

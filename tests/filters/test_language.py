@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -23,6 +25,7 @@ from vxlanpkt import (
     FrameBatch,
     IPv4,
     IPv6,
+    LinkType,
     Packet,
     Tunnel,
     decap,
@@ -243,6 +246,13 @@ def test_faults_are_values() -> None:
         Filter(5)  # type: ignore[arg-type]
 
 
+def test_faults_without_assertions() -> None:
+    """`python -O` leaves assertions out, and refuses a wrong text as well."""
+    program = "import vxlanpkt\ntry: vxlanpkt.Filter('vni')\nexcept vxlanpkt.FilterError: print('refused')"
+    done = subprocess.run([sys.executable, "-O", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"
+
+
 def nested(depth: int) -> str:
     """`and` and `or` in turn, so many inside each other."""
     text = "tcp"
@@ -310,6 +320,29 @@ def test_frames_as_they_were_in_the_tunnel() -> None:
     row = list(FRAMES).index("tagged")
     assert Filter("vlan 4095 and len = 38").select(result)[row]
     assert Filter("vlan 4095 and len = 38").matches(decap(FRAMES["tagged"], policy=policy))
+
+
+def test_bare_packets() -> None:
+    """What GPE carries without Ethernet has addresses and marks, and no MAC addresses."""
+    policy = DecapPolicy(ports=(4790,), gpe=True)
+    inner = Packet(IPv4("10.0.0.1", "10.0.0.2", ecn=3), UDP(1, 2), start=LinkType.RAW).build()
+    wire = TUNNEL.replace(gpe=True, dst_port=4790).encap(inner, start=LinkType.RAW)
+    result = decap_batch(FrameBatch.from_frames([wire]), policy=policy)
+    for text in ("ecn ce", "ip and udp port 2", "host 10.0.0.1", "len = 28", "not ether host 00:00:00:00:00:00"):
+        assert list(Filter(text).select(result)) == [1], text
+        assert Filter(text).matches(decap(wire, policy=policy)), text
+    assert list(Filter("broadcast or vlan or arp or ecn not-ect").select(result)) == [0]
+
+
+def test_more_tags_than_are_counted() -> None:
+    """What is behind 255 tags is not found where bytes are asked for: a column does not count further."""
+    inner = [
+        Packet(Ethernet(B, A), *[Dot1Q(1)] * tags, IPv4("10.0.0.1", "10.0.0.2", ecn=3), UDP(1, 2)).build()
+        for tags in (254, 255, 256)
+    ]
+    result = decap_batch(FrameBatch.from_frames([TUNNEL.encap(frame) for frame in inner]))
+    assert list(Filter("ecn ce").select(result)) == [1, 0, 0]
+    assert list(Filter("ip and vlan 1 and host 10.0.0.1").select(result)) == [1, 1, 1]
 
 
 def test_written_again() -> None:
