@@ -28,6 +28,7 @@ from vxlanpkt import (
     Dot1Q,
     Ethernet,
     FieldError,
+    Filter,
     IPv4,
     IPv6,
     LinkType,
@@ -504,6 +505,17 @@ def test_a_filter(path: Path) -> None:
         assert chosen.asked == len(rows)
         binary = cap.to_arrow(filter=chosen, addresses="binary", columns=["inner_dst", "inner_dst_mac", "record"])
         assert binary["record"].to_pylist() == [row["record"] for row in wanted]
+
+
+def test_a_filter_of_the_library() -> None:
+    """An expression; what it matches is what SQL finds by the same words."""
+    with opened(CAPTURES / "basic_v4_4789.pcap") as cap:
+        chosen = Filter("tcp dst port 8000")
+        found = rows_of(cap, filter=chosen)
+        assert found == [row for row in rows_of(cap) if row["inner_dst_port"] == 8000 and row["inner_protocol"] == 6]
+        assert found
+        with pytest.raises(FieldError, match="no method select"):
+            cap.table(filter="tcp")  # type: ignore[arg-type]
 
 
 def test_a_filter_and_a_vni() -> None:

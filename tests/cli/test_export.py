@@ -72,6 +72,13 @@ def test_wrong_calls(arguments: tuple[str, ...], tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_filter() -> None:
+    """The expressions that all verbs take."""
+    done = run("-r", DATA / "flannel_v4.pcap", "-w", "-", "--format", "csv", "--filter", "src host 10.244.1.5")
+    frame = pl.read_csv(done.stdout)
+    assert (frame.height, set(frame["inner_src"])) == (33, {"10.244.1.5"})
+
+
 def test_the_options_of_policies() -> None:
     """Ports and extensions, as for every verb."""
     done = run("-r", DATA / "gpe_external_v4.pcap", "-w", "-", "--format", "csv", "--gpe", "--columns", "reason,vni")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import vxlanpkt
+from vxlanpkt.capture.columns import TableOptions
 from vxlanpkt.kernel.contract import DECAP_COLUMNS
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,12 @@ def test_every_reason_has_a_row() -> None:
     """The errors page draws its table from REASONS, which has a row for each reason that is an error."""
     assert "```{reasons}" in (DOCS / "errors.md").read_text(encoding="utf-8")
     assert set(vxlanpkt.REASONS) == set(vxlanpkt.Reason) - {vxlanpkt.Reason.OK}
+
+
+def test_columns_of_captures_are_drawn_from_their_table() -> None:
+    """The columns page draws its table from COLUMNS, and explains each keyword of a table."""
+    assert "```{columns}" in (DOCS / "columns.md").read_text(encoding="utf-8")
+    assert {*TableOptions.__annotations__} - _names_in_code("columns.md") == set()
 
 
 def test_every_file_in_c_has_its_coverage() -> None:

@@ -25,6 +25,10 @@ ENUMS: dict[str, tuple[str, type[IntEnum] | type[IntFlag]]] = {
     "vxlanpkt_flow_label": ("FLOW_LABEL_", contract.FlowLabel),
     "vxlanpkt_udp_checksum": ("UDP_CHECKSUM_", contract.UDPChecksum),
     "vxlanpkt_encap_mode": ("ENCAP_MODE_", contract.EncapMode),
+    "vxlanpkt_known": ("KNOWN_", contract.Known),
+    "vxlanpkt_derived": ("DERIVED_", contract.Derived),
+    "vxlanpkt_address": ("ADDRESS_", contract.Address),
+    "vxlanpkt_mac": ("MAC_", contract.MAC),
 }
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+    from typing_extensions import Buffer
 
     from vxlanpkt.capture.reader import Capture, CaptureBatch
     from vxlanpkt.capture.records import Interface
@@ -44,10 +45,10 @@ Source: TypeAlias = "str | Derived | Address | MAC"
 
 
 class Selection(Protocol):
-    """What chooses rows: a mask of as many bytes as there are rows, 0 for those that are left out."""
+    """What chooses rows: a `Filter`, or anything with this method."""
 
-    def select(self, result: DecapBatch) -> memoryview:
-        """The mask."""
+    def select(self, batch: DecapBatch, /) -> Buffer:
+        """A byte for each row, 0 where it is left out."""
         ...
 
 
@@ -193,6 +194,8 @@ class CaptureTable(Table):
         """The arguments are those of `Capture.table`."""
         _require("names", names, _NAMES)
         _require("addresses", addresses, _ADDRESSES)
+        if filter is not None and not hasattr(filter, "select"):
+            raise _refused("filter", filter, "a filter: it has no method select")
         self._capture = capture
         self._chosen = _chosen_columns(columns, names)
         self._policy = policy
@@ -248,7 +251,7 @@ class CaptureTable(Table):
 
     def _mask(self, result: DecapBatch) -> memoryview | None:
         """Which rows are wanted, or None for all of them."""
-        chosen = None if self._filter is None else self._filter.select(result)
+        chosen = None if self._filter is None else memoryview(self._filter.select(result))
         if self._vni is None:
             return chosen
         accepted = bytes(result.status).translate(_IS_ZERO)

@@ -173,7 +173,7 @@ class Capture:
         names      what they are called: "vxlanpkt", or "tshark", "zeek" or "ecs" as far as these have words for it
         policy     what is accepted; the capture's own by default
         vni        only accepted records of this VNI, or these
-        filter     only records that its `select` chooses, which gets each `DecapBatch` and returns a byte for each row
+        filter     only records that it chooses: a `Filter`, or anything with such a `select`
         addresses  "text", or "binary": IP addresses in 16 bytes, IPv4 as ::ffff:a.b.c.d, MAC addresses in 6
 
         Each stream of it is a pass. docs/columns.md lists the columns. Raises `FieldError` for names that are none.

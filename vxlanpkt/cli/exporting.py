@@ -8,6 +8,7 @@ import click
 
 from vxlanpkt.capture import PartialResultError, export_file
 from vxlanpkt.cli.options import (
+    filter_option,
     json_option,
     policy_of,
     policy_options,
@@ -17,6 +18,7 @@ from vxlanpkt.cli.options import (
     vni_option,
 )
 from vxlanpkt.cli.output import print_json, progress_bar
+from vxlanpkt.filters import Filter
 
 
 @click.command("export")
@@ -25,7 +27,9 @@ from vxlanpkt.cli.output import print_json, progress_bar
     "-w", "target", metavar="FILE", required=True,
     help="Table to write: .parquet, .arrow, .csv, .csv.gz; - is stdout. It appears when complete.",
 )  # fmt: skip
-@click.option("--format", "chosen", type=click.Choice(["parquet", "arrow", "csv"]), help="If the name does not say it.")
+@click.option(
+    "--format", "written_as", type=click.Choice(["parquet", "arrow", "csv"]), help="If the name does not say it."
+)
 @click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
 @click.option(
     "--names", type=click.Choice(["vxlanpkt", "tshark", "zeek", "ecs"]), default="vxlanpkt", show_default=True,
@@ -33,16 +37,18 @@ from vxlanpkt.cli.output import print_json, progress_bar
 )  # fmt: skip
 @port_option
 @vni_option
+@filter_option
 @policy_options
 @json_option
 def exporting(
     source: str,
     target: str,
-    chosen: Any,
+    written_as: Any,
     columns: str | None,
     names: Any,
     ports: tuple[int, ...],
     vnis: tuple[int, ...],
+    chosen: Filter | None,
     as_json: bool,
     **policy: Any,
 ) -> None:
@@ -52,8 +58,8 @@ def exporting(
     with progress_bar("exporting") as report:
         try:
             result = export_file(
-                source, target, format=chosen, columns=None if columns is None else columns.split(","), names=names,
-                vni=vnis or None, policy=policy_of(ports=ports, **policy), progress=report,
+                source, target, format=written_as, columns=None if columns is None else columns.split(","), names=names,
+                vni=vnis or None, filter=chosen, policy=policy_of(ports=ports, **policy), progress=report,
             )  # fmt: skip
         except PartialResultError as error:
             result, fault = error.result, error
