@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from struct import pack
 from typing import Any
 
 import pytest
@@ -23,6 +24,10 @@ def column(code: str, *values: int) -> st.SearchStrategy[Any]:
     return items.map(lambda items: memoryview(array(code, items)))
 
 
+OPTIONS = st.builds(
+    lambda code, value, length: pack("<HH", code, len(value) if length is None else length) + value,
+    st.sampled_from((0, 1, 2, 2, 3, 2988, 19372, 19373)), st.binary(max_size=9), st.none() | st.integers(0, 20),
+)  # fmt: skip
 PACKETS = st.builds(
     Packets,
     data=st.just(memoryview(DATA)),
@@ -33,8 +38,11 @@ PACKETS = st.builds(
     vnis=st.none() | column("I", 0, 7, 7, 2**24 - 1),
     timestamps=column("Q", 0, 1_700_000_000_123_456, 2**32 * 10**6 - 1, 2**32 * 10**6, 2**63, 2**64 - 1),
     interfaces=column("I", 0, 1, 2, 2**32 - 1),
-    options_lengths=st.none() | column("I", 0, 0, 0, 4),
     timed=st.none() | column("B", 1, 1, 1, 0),
+    options_lengths=st.none() | column("I", 0, 0, 4, 8, 23, 24, 2**32 - 1),
+    source=st.none() | st.lists(OPTIONS, max_size=4).map(lambda parts: memoryview(b"".join(parts) + bytes(8))),
+    record_offsets=column("Q", 0, 0, 4, 8, 2**64 - 8),
+    captured_lengths=column("I", 0, 0, 1, 4, 2**32 - 1),
 )
 NUMBERS = st.lists(st.sampled_from((0, 3, NO_INTERFACE)), min_size=3, max_size=3).map(lambda items: array("I", items))
 TARGETS = st.builds(
@@ -47,7 +55,7 @@ TARGETS = st.builds(
     target=TARGETS,
     chosen=st.lists(st.integers(0, ROWS - 1), max_size=ROWS),
     position=st.integers(0, ROWS),
-    size=st.sampled_from((0, 40, 60, 100, 1000)),
+    size=st.sampled_from((0, 40, 60, 100, 1000, 9000)),
 )
 def test_the_kernels_agree(packets: Packets, target: Target, chosen: list[int], position: int, size: int) -> None:
     results = []

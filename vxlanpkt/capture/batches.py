@@ -24,11 +24,13 @@ class RecordBatch(Sequence[Record]):
     first            how many records of the capture came before
     link_type        number in the tcpdump registry
     interfaces       of the capture so far
+    data             the bytes that the records lie in
+    big_endian       the byte order of the numbers in them
     frames           FrameBatch: the frames without their frame check sequences, and their lengths on the wire
 
     and a column for each fact, a row for each record:
 
-    offset           uint64  where its data begin in `frames.data`
+    offset           uint64  where its data begin in `data`
     raw_timestamp    uint64  in the interface's own units; 0 where there is none
     timestamp_ns     int64   nanoseconds since 1970-01-01 UTC, rounded down; `NO_TIMESTAMP`, the smallest number, where
                              there is none or none that 64 bits hold
@@ -44,11 +46,11 @@ class RecordBatch(Sequence[Record]):
 
     __slots__ = (
         *RECORD_COLUMNS,
-        "_big_endian",
         "_buffer",
-        "_data",
         "_frames",
         "_rows",
+        "big_endian",
+        "data",
         "first",
         "interfaces",
         "link_type",
@@ -79,8 +81,8 @@ class RecordBatch(Sequence[Record]):
         """*buffer* is what a kernel wrote: columns, which may have room for more rows than there are."""
         self._buffer = buffer
         self._rows = rows
-        self._data = data
-        self._big_endian = big_endian
+        self.data = data
+        self.big_endian = big_endian
         self._frames: FrameBatch | None = None
         self.link_type = link_type
         self.interfaces = interfaces
@@ -99,14 +101,14 @@ class RecordBatch(Sequence[Record]):
     def frames(self) -> FrameBatch:
         """The frames."""
         if self._frames is None:
-            self._frames = FrameBatch(self._data.toreadonly(), self.offset, self.length, self.frame_length)
+            self._frames = FrameBatch(self.data.toreadonly(), self.offset, self.length, self.frame_length)
         return self._frames
 
     def upto(self, rows: int) -> RecordBatch:
         """The first *rows* of them, over the same columns."""
         count = max(min(rows, self._rows), 0)
         return RecordBatch(
-            self._buffer, count, self.link_type, self._data, self.interfaces, self.first, self._big_endian
+            self._buffer, count, self.link_type, self.data, self.interfaces, self.first, self.big_endian
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -137,15 +139,15 @@ class RecordBatch(Sequence[Record]):
             timestamp = self.interfaces[interface].to_nanoseconds(raw)
         options = self._options(offset + (captured + 3 & ~3), options_length) if options_length else ()
         record: Any = RecordDraft(
-            timestamp, bytes(self._data[offset:end]), original, self.link_type, interface, raw, fcs_length, options
+            timestamp, bytes(self.data[offset:end]), original, self.link_type, interface, raw, fcs_length, options
         )
         record.__class__ = Record
         return record  # type: ignore[no-any-return]
 
     def _options(self, start: int, length: int) -> Options:
         """The options at *start*, which a kernel has found sound; behind them stands the block's length."""
-        area = bytes(self._data[start : start + length + 4])
-        return read_options(area, 0, start, ">" if self._big_endian else "<", PACKET_NUMBERS)
+        area = bytes(self.data[start : start + length + 4])
+        return read_options(area, 0, start, ">" if self.big_endian else "<", PACKET_NUMBERS)
 
     def __repr__(self) -> str:
         return f"<RecordBatch of {len(self)} records of link type {self.link_type}, from number {self.first + 1}>"

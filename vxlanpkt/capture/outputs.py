@@ -251,17 +251,21 @@ class Outputs:
         frames = inner.frames
         # Times are copied where the file counts them as its source does.
         same_units = self.container == "pcapng" or self._capture.container == "pcap"
+        blocks = self._capture.container == "pcapng"  # which have options, and may have no timestamp
         return Packets(
-            frames.data,
-            frames.offsets,
-            frames.lengths,
-            frames.lengths if frames.original_lengths is None else frames.original_lengths,
-            inner.link_types,
-            vnis,
-            records.raw_timestamp if same_units else records.timestamp_ns,
-            records.interface,
-            records.options_length if self._capture.container == "pcapng" else None,
-            records.timed if self._capture.container == "pcapng" else None,
+            data=frames.data,
+            offsets=frames.offsets,
+            lengths=frames.lengths,
+            original_lengths=frames.lengths if frames.original_lengths is None else frames.original_lengths,
+            link_types=inner.link_types,
+            vnis=vnis,
+            timestamps=records.raw_timestamp if same_units else records.timestamp_ns,
+            interfaces=records.interface,
+            timed=records.timed if blocks else None,
+            options_lengths=records.options_length if blocks else None,
+            source=None if records.big_endian else records.data,
+            record_offsets=records.offset,
+            captured_lengths=records.captured_length,
         )
 
     def _use(self, key: int) -> None:

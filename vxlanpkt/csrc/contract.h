@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xE512C45A
+#define VXLANPKT_CONTRACT 0x6087271D
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -372,8 +372,9 @@ struct vxlanpkt_stretch {
     uint32_t link_type;
 };
 
-/* contract.Packets: what may be put into a capture file. link_types, vnis, options_lengths and timed may be NULL: all are
- * Ethernet, nobody asks for the VNI, there are no options, and every one has a timestamp. */
+/* contract.Packets: what may be put into a capture file. link_types, vnis, options_lengths, source and timed may be NULL:
+ * all are Ethernet, nobody asks for the VNI, there are no options, or none that are copied here, and every one has a
+ * timestamp. */
 struct vxlanpkt_packets {
     const uint8_t *data;
     uint64_t size;
@@ -384,8 +385,12 @@ struct vxlanpkt_packets {
     const uint32_t *vnis;
     const uint64_t *timestamps;
     const uint32_t *interfaces;
-    const uint32_t *options_lengths;
     const uint8_t *timed;
+    const uint32_t *options_lengths;
+    const uint8_t *source;
+    const uint64_t *record_offsets;
+    const uint32_t *captured_lengths;
+    uint64_t source_size;
     uint64_t rows;
 };
 

@@ -1,7 +1,11 @@
 /* Packets put into capture files: the twin of kernel/writing.py, which says what is left to the caller.
  */
 
-enum { ENHANCED_FRAME = PACKET_DATA + 4 };
+enum { ENHANCED_FRAME = PACKET_DATA + 4, LARGEST_FRAME = ENHANCED_FRAME + 3 + 4 };
+
+/* What is said of a packet as it was captured: its hash, whether there is a frame check sequence; and what pcapng says is
+ * not to be copied to another file. */
+enum { HASH_OPTION = 3, CUSTOM_NOT_COPIED = 19372, BINARY_NOT_COPIED = 19373, FCS_FLAGS = 0x1E0 };
 
 INLINE void put32(uint8_t *at, uint32_t value) { store32(at, turned(value)); }
 
@@ -36,8 +40,27 @@ static void sort_by(const uint32_t *vnis, const uint32_t *from, uint32_t *to, ui
 struct outgoing {
     const uint8_t *data;
     uint64_t timestamp;
-    uint32_t length, original, interface;
+    const uint8_t *options;
+    uint32_t length, original, interface, options_length;
 };
+
+/* Find the options of a packet; false if they are not to be copied here. */
+INLINE bool find_options(const struct vxlanpkt_packets *packets, uint64_t row, struct outgoing *packet)
+{
+    uint32_t length = packets->options_lengths ? ((const item32 *)packets->options_lengths)[row] : 0;
+    packet->options_length = length;
+    if (!length)
+        return true;
+    if (!packets->source)
+        return false;
+    uint64_t offset = ((const item64 *)packets->record_offsets)[row];
+    uint64_t captured = ((const item32 *)packets->captured_lengths)[row], padded = (captured + 3) / 4 * 4;
+    if (offset > packets->source_size || padded > packets->source_size - offset
+        || length > packets->source_size - offset - padded)
+        return false;
+    packet->options = packets->source + offset + padded;
+    return true;
+}
 
 /* Read a row; false where it is not a packet as this file takes them without more ado. */
 INLINE bool read_outgoing(const struct vxlanpkt_packets *packets, const struct vxlanpkt_target *target, uint64_t row,
@@ -57,8 +80,7 @@ INLINE bool read_outgoing(const struct vxlanpkt_packets *packets, const struct v
     if (!target->pcapng)
         return link_type == target->link_type && packet->timestamp / units <= UINT32_MAX;
     uint32_t interface = ((const item32 *)packets->interfaces)[row];
-    if ((packets->timed && !packets->timed[row]) || (packets->options_lengths && packets->options_lengths[row])
-        || interface >= target->interface_count || (link_type != ETHERNET_LINK && link_type != RAW_LINK))
+    if ((packets->timed && !packets->timed[row]) || !find_options(packets, row, packet) || interface >= target->interface_count || (link_type != ETHERNET_LINK && link_type != RAW_LINK))
         return false;
     packet->interface = (link_type == RAW_LINK ? target->raw : target->ethernet)[interface];
     return packet->interface != VXLANPKT_NO_INTERFACE;
@@ -74,9 +96,36 @@ INLINE uint64_t put_pcap(uint8_t *at, const struct outgoing *packet, uint64_t un
     return PCAP_HEAD + (uint64_t)packet->length;
 }
 
+/* Copy what of the options of a packet holds for what was inside it; returns their size. */
+static uint64_t put_options(uint8_t *to, const uint8_t *from, uint64_t size)
+{
+    uint64_t used = 0;
+    while (size >= 4) {
+        uint32_t code = file16(from, false), length = file16(from + 2, false);
+        if (code == LAST_OPTION || length > size - 4)
+            break;
+        uint64_t padded = smaller(4 + ((uint64_t)length + 3) / 4 * 4, size);
+        if (code != HASH_OPTION && code != CUSTOM_NOT_COPIED && code != BINARY_NOT_COPIED) {
+            memcpy(to + used, from, 4 + (uint64_t)length);
+            memset(to + used + 4 + length, 0, padded - 4 - length);
+            if (code == FLAGS_OPTION && length == 4)
+                put32(to + used + 4, file32(from + 4, false) & ~(uint32_t)FCS_FLAGS);
+            used += padded;
+        }
+        from += padded;
+        size -= padded;
+    }
+    if (!used)
+        return 0;
+    put32(to + used, LAST_OPTION);
+    return used + 4;
+}
+
 INLINE uint64_t put_enhanced(uint8_t *at, const struct outgoing *packet)
 {
     uint64_t padded = ((uint64_t)packet->length + 3) / 4 * 4, size = ENHANCED_FRAME + padded;
+    if (packet->options_length)
+        size += put_options(at + PACKET_DATA + padded, packet->options, packet->options_length);
     put32(at, BLOCK_ENHANCED);
     put32(at + 4, (uint32_t)size);
     put32(at + 8, packet->interface);
@@ -108,7 +157,7 @@ INLINE struct vxlanpkt_written put_records(const struct vxlanpkt_packets *packet
         done.stop = STOP_FULL;
         if (packets->vnis && ((const item32 *)packets->vnis)[row] != vni)
             return done;
-        if (size - done.size < ENHANCED_FRAME + 3 + (uint64_t)packet.length) {
+        if (size - done.size < LARGEST_FRAME + (uint64_t)packet.length + packet.options_length) {
             if (!done.size)
                 done.stop = STOP_LOOK; /* there never is so much room */
             return done;

@@ -475,13 +475,15 @@ def hold_packets(packets: Packets) -> Held:
         if view is not None:
             setattr(held, name, _pointer(kind, view))
     held.size = packets.data.nbytes
-    held.rows = min(len(column) for column in packets[1:] if column is not None)
+    held.source_size = 0 if packets.source is None else packets.source.nbytes
+    columns = (column for name, column in zip(packets._fields, packets, strict=True) if name not in ("data", "source"))
+    held.rows = min(len(column) for column in columns if column is not None)
     return Held(held, kept)
 
 
 _PACKET_KINDS = (
     "uint8_t *", "uint64_t *", "uint32_t *", "uint32_t *", "uint16_t *", "uint32_t *", "uint64_t *", "uint32_t *",
-    "uint32_t *", "uint8_t *",
+    "uint8_t *", "uint32_t *", "uint8_t *", "uint64_t *", "uint32_t *",
 )  # fmt: skip
 
 

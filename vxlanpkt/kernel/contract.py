@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0xE512C45A  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0x6087271D  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -470,7 +470,8 @@ NO_INTERFACE = 0xFFFFFFFF  # in a table of interfaces: it is not declared
 class Packets(NamedTuple):
     """What may be put into a capture file: a column for each fact.
 
-    What is None is Ethernet for link types, no options, a timestamp for every one, and VNIs that nobody asks for.
+    What is None is Ethernet for link types, a timestamp for every one, no options, and VNIs that nobody asks for.
+    Options are copied out of `source`, where the records lie; without it they are left to the caller.
     """
 
     data: memoryview
@@ -481,8 +482,11 @@ class Packets(NamedTuple):
     vnis: Sequence[int] | None  # where each file takes packets of one alone
     timestamps: Sequence[int]  # in the units of the file, or of the interface in it
     interfaces: Sequence[int]
-    options_lengths: Sequence[int] | None
     timed: Sequence[int] | None
+    options_lengths: Sequence[int] | None
+    source: memoryview | None
+    record_offsets: Sequence[int] | None
+    captured_lengths: Sequence[int] | None
 
 
 class Target(NamedTuple):

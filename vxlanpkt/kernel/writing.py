@@ -1,7 +1,8 @@
 """Packets put into capture files: chosen rows, as records of pcap or Enhanced Packet Blocks of pcapng.
 
-Written here is what needs no more than its columns say. At what does (options, a time that the file cannot hold, an
-interface that is not declared, another link type than the file's) writing stops for the caller to see to that row.
+Written here is what needs no more than its columns say, and options that are little-endian as the file is. At what does
+(others, a time that the file cannot hold, an interface that is not declared, another link type than the file's) writing
+stops for the caller to see to that row.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from typing import Any
 
 from vxlanpkt.kernel.contract import NO_INTERFACE, Packets, Stop, Target, Written
 
-_RECORD, _BLOCK, _WORD = Struct("<IIII"), Struct("<IIIIIII"), Struct("<I")
+_RECORD, _BLOCK, _WORD, _OPTION = Struct("<IIII"), Struct("<IIIIIII"), Struct("<I"), Struct("<HH")
 _ENHANCED, _ETHERNET, _RAW = 6, 1, 101
-_LARGEST_FRAME = 32 + 3  # what any record adds to its data
+_LARGEST_FRAME = 32 + 3 + 4  # what any record adds to its data and options
+_END, _FLAGS, _HASH = 0, 2, 3
+# What is said of the packet as it was captured, and what pcapng says is not to be copied to another file.
+_LEFT_OUT = frozenset((_HASH, 19372, 19373))
+_FCS_FLAGS = 0x1E0
 
 
 def choose_rows(status: Sequence[int], wanted: Sequence[int] | None, out: Any) -> int:
@@ -49,7 +54,8 @@ def put_records(packets: Packets, target: Target, chosen: Any, position: int, co
             if vni is not None and packets.vnis[row] != vni:
                 return Written(position, size, Stop.FULL)
             vni = packets.vnis[row]
-        if len(into) - size < _LARGEST_FRAME + packets.lengths[row]:
+        options_length = packets.options_lengths[row] if target.pcapng and packets.options_lengths is not None else 0
+        if len(into) - size < _LARGEST_FRAME + packets.lengths[row] + options_length:
             return Written(position, size, Stop.FULL if size else Stop.LOOK)
         into[size : size + len(record)] = record
         size += len(record)
@@ -82,15 +88,45 @@ def _enhanced(
     interface = packets.interfaces[row]
     if (
         (packets.timed is not None and not packets.timed[row])
-        or (packets.options_lengths is not None and packets.options_lengths[row])
         or numbers is None
         or interface >= len(numbers)
         or numbers[interface] == NO_INTERFACE
     ):
         return None
-    padded = data + bytes(-len(data) % 4)
+    area = _options_area(packets, row)
+    if area is None:
+        return None
+    padded = data + bytes(-len(data) % 4) + _options(area)
     size = 32 + len(padded)
     head = _BLOCK.pack(
         _ENHANCED, size, numbers[interface], timestamp >> 32, timestamp & 0xFFFFFFFF, len(data), original
     )  # fmt: skip
     return head + padded + _WORD.pack(size)
+
+
+def _options_area(packets: Packets, row: int) -> memoryview | None:
+    """The options of a packet as they were read; None if they are not to be copied here."""
+    length = 0 if packets.options_lengths is None else packets.options_lengths[row]
+    if not length:
+        return memoryview(b"")
+    if packets.source is None or packets.record_offsets is None or packets.captured_lengths is None:
+        return None
+    start = packets.record_offsets[row] + (packets.captured_lengths[row] + 3 & ~3)
+    return packets.source[start : start + length] if start + length <= len(packets.source) else None
+
+
+def _options(area: memoryview) -> bytes:
+    """What of the options of a packet holds for what was inside it."""
+    kept = []
+    while len(area) >= 4:
+        code, length = _OPTION.unpack_from(area)
+        if code == _END or length > len(area) - 4:
+            break
+        value = bytes(area[4 : 4 + length])
+        if code == _FLAGS and length == 4:
+            value = _WORD.pack(_WORD.unpack(value)[0] & ~_FCS_FLAGS)
+        if code not in _LEFT_OUT:
+            # Padded to what of 4 bytes the block has left.
+            kept.append(_OPTION.pack(code, length) + value + bytes(min(-length % 4, len(area) - 4 - length)))
+        area = area[4 + length + (-length % 4) :]
+    return b"".join([*kept, bytes(4)]) if kept else b""
