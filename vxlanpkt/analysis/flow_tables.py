@@ -107,7 +107,7 @@ def flows(
     source         a path, a binary file object, "-", or a capture that was opened, which is left open
     ports, policy  as in `open`; a capture's own by default
     vni            only this VNI, or these
-    filter         only rows that this `Filter` selects
+    filter         only packets that this `Filter` matches
     bidirectional  put both directions of a flow in one row; `src` is who sent first
     progress       called with the bytes of the input taken, and its size if that is known
 
