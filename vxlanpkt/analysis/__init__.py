@@ -1,9 +1,11 @@
-"""Analysis: what a capture holds, counted by flow and by tunnel endpoint. Each name is loaded when it is first used."""
+"""Analysis: what a capture holds, counted by flow and by tunnel endpoint.
 
-from __future__ import annotations
+Names only: each is loaded from its module when it is first used.
+"""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vxlanpkt._names import loaded_on_use
 
 if TYPE_CHECKING:
     from vxlanpkt.analysis.flow_tables import Flow as Flow
@@ -15,20 +17,16 @@ if TYPE_CHECKING:
     from vxlanpkt.analysis.vtep_tables import VTEPTable as VTEPTable
     from vxlanpkt.analysis.vtep_tables import vteps as vteps
 
-_MODULES = {
+_MODULES: dict[str, tuple[str, ...]] = {
     "flow_tables": ("Flow", "FlowTable", "flows"),
     "passes": ("PartialTableError", "RowFilter"),
     "vtep_tables": ("VTEP", "VTEPTable", "vteps"),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = sorted(name for names in _MODULES.values() for name in names)
+
+__getattr__ = loaded_on_use(__name__, _MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    module = _HOME.get(name)
-    if module is None:
-        raise AttributeError(f"module 'vxlanpkt.analysis' has no attribute {name!r}")
-    value = getattr(import_module(f"vxlanpkt.analysis.{module}"), name)
-    globals()[name] = value
-    return value
+def __dir__() -> list[str]:
+    return __all__
