@@ -83,7 +83,7 @@ EXCEPTIONS = frozenset((
     ("kernel.contract", "NO_LINK_TYPE"),  # the value in a public column, `DecapBatch.inner_link_type`
     ("layers.ipv6_extensions", "Extension"),  # type aliases of unions of public classes
     ("layers.messages", "Message"),
-    *(("grouping", name) for name in ("NO_GROUP", "Groups")),  # how rows are counted, of whatever key
+    *(("grouping", name) for name in ("NO_GROUP", "SEED_SIZE", "Groups")),  # how rows are counted, of whatever key
     # What of a capture touches every byte or record is done by the kernel: it has functions made for that.
     *(("kernel", name) for name in (
         "add_interface", "choose_rows", "hold_packets", "hold_section", "hold_target", "new_buffer", "put_records",

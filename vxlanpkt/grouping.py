@@ -13,6 +13,7 @@ from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.contract import ADDRESS, OVERLAP, WIDTHS, Counted, Layout
 from vxlanpkt.kernel.contract import NO_GROUP as NO_GROUP
 from vxlanpkt.kernel.grouping import COUNTS, KEY_COLUMNS, LARGEST_KEY, entry_size
+from vxlanpkt.kernel.grouping import SEED_SIZE as SEED_SIZE
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -27,12 +28,14 @@ class Groups:
     """Groups of rows that have the same key, in the order in which they were met.
 
     key   the columns of the key, at most 16 of 64 bytes together: their names, and their items as in DECAP_COLUMNS
-    seed  what nobody knows who chooses the rows: with it, keys that are slow to find cannot be made
+    seed  random bytes, best SEED_SIZE of them, that nobody knows who chooses the rows: with them, keys that are slow to
+          find cannot be made
     """
 
     def __init__(self, key: Mapping[str, str], *, seed: bytes) -> None:
         self._key = dict(key)
-        self._key_size = sum(WIDTHS[code] for code in key.values())
+        self._widths = [WIDTHS[code] for code in key.values()]
+        self._key_size = sum(self._widths)
         if self._key_size > LARGEST_KEY or len(key) > KEY_COLUMNS:
             raise _refused("key", list(key), f"{KEY_COLUMNS} columns of {LARGEST_KEY} bytes or fewer")
         self._entry_size = entry_size(self._key_size)
@@ -72,7 +75,7 @@ class Groups:
         columns = [_column(name, view, code, rows) for (name, code), view in zip(self._key.items(), key, strict=True)]
         counted = Counted(
             rows,
-            [(column.cast("B"), WIDTHS[code]) for column, code in zip(columns, self._key.values(), strict=True)],
+            list(zip(columns, self._widths, strict=True)),
             _perhaps("lengths", lengths, "I", rows),
             _perhaps("other_lengths", other_lengths, "I", rows),
             _perhaps("timestamps", timestamps, "q", rows),
@@ -175,8 +178,10 @@ def _perhaps(name: str, values: Buffer | None, code: str, rows: int) -> memoryvi
 def _column(name: str, values: Buffer, code: str, rows: int) -> memoryview:
     """A column of so many items."""
     items = memoryview(values)
-    flat = as_buffer(name, items)
     width = WIDTHS[code]
+    if items.nbytes == rows * width and items.format == code and items.ndim == 1 and items.c_contiguous:
+        return items  # as kernels make them
+    flat = as_buffer(name, items)
     if flat.nbytes != rows * width or (code != ADDRESS and items.itemsize != width):
         raise _refused(name, f"{len(items)} items of {items.itemsize} bytes", f"{rows} items of {width} bytes")
     if code == ADDRESS or code == "B":

@@ -25,6 +25,7 @@ from vxlanpkt import (
     DecapPolicy,
     Ethernet,
     FieldError,
+    Filter,
     Flow,
     IPv4,
     IPv6,
@@ -277,6 +278,7 @@ def test_a_filter() -> None:
     table = flows(DATA / "flannel_v4.pcap", filter=Ports(53))
     assert {flow.dst_port for flow in table} == {53} and table.stats.vxlan == 78
     assert table.to_dicts() == [row for row in read("flannel_v4.pcap").to_dicts() if row["dst_port"] == 53]
+    assert flows(DATA / "flannel_v4.pcap", filter=Filter("dst port 53")).to_dicts() == table.to_dicts()
     no_filter: Any = "dst port 53"
     with pytest.raises(FieldError) as caught:
         flows(DATA / "flannel_v4.pcap", filter=no_filter)

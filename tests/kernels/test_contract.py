@@ -60,6 +60,9 @@ def test_constants() -> None:
     assert lib.VXLANPKT_NO_GROUP == contract.NO_GROUP
     assert lib.VXLANPKT_LARGEST_KEY == grouping.LARGEST_KEY
     assert lib.VXLANPKT_KEY_COLUMNS == grouping.KEY_COLUMNS
+    assert (
+        ffi.sizeof("struct vxlanpkt_groups") - ffi.offsetof("struct vxlanpkt_groups", "secrets") == grouping.SEED_SIZE
+    )
 
 
 def test_record() -> None:

@@ -6,20 +6,23 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.analysis.passes import Pass, RowFilter
 from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
-from vxlanpkt.capture.jobs import Progress
 from vxlanpkt.capture.reader import Capture, CaptureBatch
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.grouping import NO_GROUP, Groups
+from vxlanpkt.grouping import NO_GROUP, SEED_SIZE, Groups
 from vxlanpkt.kernel.contract import ADDRESS
 from vxlanpkt.policy import DecapPolicy
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    from vxlanpkt.capture.jobs import Progress
 
 _KEY = {
     "src": ADDRESS, "dst": ADDRESS, "vni": "I", "src_port": "H", "dst_port": "H", "ethertype": "H", "family": "B",
@@ -104,7 +107,7 @@ def flows(
     source         a path, a binary file object, "-", or a capture that was opened, which is left open
     ports, policy  as in `open`; a capture's own by default
     vni            only this VNI, or these
-    filter         only rows that this `Filter` selects
+    filter         only packets that this `Filter` matches
     bidirectional  put both directions of a flow in one row; `src` is who sent first
     progress       called with the bytes of the input taken, and its size if that is known
 
@@ -112,7 +115,7 @@ def flows(
     """
     made = Pass(source, ports, policy, vni, filter, progress)
     # Inner packets are made by tenants, who could choose those that a known hash is slow with.
-    groups = Groups(_KEY, seed=os.urandom(16))
+    groups = Groups(_KEY, seed=os.urandom(SEED_SIZE))
     for batch, selected in made.batches():
         result = batch.result
         groups.add(

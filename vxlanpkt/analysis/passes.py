@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.capture.jobs import Progress
 from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
@@ -16,6 +15,8 @@ from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from vxlanpkt.capture.jobs import Progress
 
 _T = TypeVar("_T")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from vxlanpkt.batch import AddressColumn
@@ -88,19 +87,20 @@ class Table(Sequence[_T]):
 
     def _repr_html_(self) -> str:
         """The first rows as a table of HTML, for notebooks."""
+        from html import escape  # which loads a table of all entities
+
+        def cell(value: Any) -> str:
+            text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            return f"<td>{escape(text)}</td>"
+
         rows = self[:_SHOWN_ROWS].to_dicts()
         head = "".join(f"<th>{escape(name)}</th>" for name in self.names)
-        body = "".join(f"<tr>{''.join(map(_cell, row.values()))}</tr>" for row in rows)
+        body = "".join(f"<tr>{''.join(map(cell, row.values()))}</tr>" for row in rows)
         more = f"<p>and {len(self) - len(rows):,} more</p>" if len(self) > len(rows) else ""
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self)} rows, {self.stats.vxlan} of {self.stats.records} records>"
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return f"<td>{escape(text)}</td>"
 
 
 def _taken(column: Column, rows: Sequence[int]) -> Column:

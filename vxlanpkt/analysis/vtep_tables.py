@@ -6,20 +6,23 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.analysis.passes import Pass, RowFilter
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
-from vxlanpkt.capture.jobs import Progress
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.grouping import Groups
+from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract import ADDRESS
 from vxlanpkt.policy import DecapPolicy
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
+    from vxlanpkt.capture.jobs import Progress
 
 _KEY = {"src": ADDRESS, "dst": ADDRESS, "vni": "I", "family": "B"}
 
@@ -79,7 +82,7 @@ def vteps(
     Parameters and errors are those of `flows`.
     """
     made = Pass(source, ports, policy, vni, filter, progress)
-    groups = Groups(_KEY, seed=os.urandom(16))
+    groups = Groups(_KEY, seed=os.urandom(SEED_SIZE))
     for batch, selected in made.batches():
         result = batch.result
         groups.add(

@@ -11,7 +11,7 @@ from typing import Any
 
 from vxlanpkt.batch import DecapBatch
 from vxlanpkt.errors import CaptureError, Reason
-from vxlanpkt.grouping import Groups
+from vxlanpkt.grouping import SEED_SIZE, Groups
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class BatchCounter:
 
     def __init__(self) -> None:
         self._stats = CaptureStats()
-        self._met = Groups({"status": "B", "vni": "I"}, seed=os.urandom(16))
+        self._met = Groups({"status": "B", "vni": "I"}, seed=os.urandom(SEED_SIZE))
 
     def add(self, result: DecapBatch, link_type: int) -> None:
         """Count records, all of one link type."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from hashlib import shake_128
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -42,7 +41,7 @@ from vxlanpkt.kernel.contract import (
     Written,
 )
 from vxlanpkt.kernel.filtering import family_of
-from vxlanpkt.kernel.grouping import entry_size
+from vxlanpkt.kernel.grouping import SEED_SIZE, entry_size
 from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
 
 NAME = "c"
@@ -303,9 +302,16 @@ def new_groups(key_size: int, capacity: int, seed: bytes) -> Held:
     memory = new_buffer(capacity * (entry_size(key_size) + _BYTES_OF_INDEX))
     groups.memory, groups.size = memory, len(memory)
     groups.capacity, groups.key_size = capacity, key_size
-    _buffer(groups.secrets)[:] = shake_128(seed).digest(ffi.sizeof(groups.secrets))
+    _buffer(groups.secrets)[:] = seed[:SEED_SIZE] if len(seed) >= SEED_SIZE else _spread(seed)
     lib.vxlanpkt_move_groups(_NULL, groups)
     return Held(groups, memory)
+
+
+def _spread(seed: bytes) -> bytes:
+    """As many secrets as are needed, out of fewer."""
+    from hashlib import shake_128  # which takes as long to load as all of the kernel
+
+    return shake_128(seed).digest(SEED_SIZE)
 
 
 def entries(groups: Held) -> memoryview:

@@ -282,7 +282,7 @@ class Alterations(NamedTuple):
 class Counted(NamedTuple):
     """Rows to be counted by a key, as the Python kernel holds them; the C kernel has a struct.
 
-    The key is made of columns, each as bytes and with the width of its items. Of the others any may be left out:
+    The key is made of columns, each with the width of its items. Of the others any may be left out:
     lengths are uint32 and summed up, timestamps int64, flags uint16 and united. Only rows count whose `selected` is
     not 0, and whose `status` is OK.
     """

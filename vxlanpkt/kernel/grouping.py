@@ -21,6 +21,7 @@ COUNTS = ("packets", "bytes", "other_bytes", "first", "last", "flags")
 _COUNTS = Struct("=QQQqqQ")
 _MASK = (1 << 64) - 1
 LARGEST_KEY, KEY_COLUMNS = 64, 16
+SEED_SIZE = 80  # bytes of secrets that a kernel's own hash needs; fewer are spread over so many
 _WIDTHS = (4, 4, 8, 2, 1, 1)  # of the columns that are counted
 
 

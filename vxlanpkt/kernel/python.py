@@ -150,8 +150,8 @@ def hold_target(target: Target) -> Target:
 
 
 def hold_counted(counted: Counted) -> Counted:
-    """Rows that are to be counted, held."""
-    return counted
+    """Rows that are to be counted, held: with the columns of the key as bytes."""
+    return counted._replace(key=[(column.cast("B"), width) for column, width in counted.key])
 
 
 def new_groups(key_size: int, capacity: int, seed: bytes) -> grouping.Groups:
