@@ -518,6 +518,19 @@ def test_a_filter_of_the_library() -> None:
             cap.table(filter="tcp")  # type: ignore[arg-type]
 
 
+class Short:
+    """A filter that says nothing of the last row."""
+
+    def select(self, batch: DecapBatch, /) -> memoryview:
+        return memoryview(bytes(len(batch) - 1))
+
+
+def test_a_filter_of_other_rows() -> None:
+    """A mask has a byte for each row, or is refused."""
+    with opened(PATHS[0]) as cap, pytest.raises(Exception, match="a byte for each row"):
+        cap.to_arrow(filter=Short())
+
+
 def test_a_filter_and_a_vni() -> None:
     """Both have to want a row; where neither does there are no rows."""
     with opened(CAPTURES / "basic_v6_ng.pcapng") as cap:

@@ -17,7 +17,7 @@ import pytest
 
 import vxlanpkt
 from vxlanpkt import CaptureError, DecapPolicy, FieldError, Tunnel
-from vxlanpkt.capture import Capture, Interface, PartialResultError, PcapWriter, Record, export_file, exports, scan
+from vxlanpkt.capture import CaptureTable, Interface, PartialResultError, PcapWriter, Record, export_file, exports, scan
 
 from .builders import CAPTURES, enhanced, interface, option, pcap_header, section
 
@@ -177,26 +177,28 @@ def test_scan_has_the_table(path: Path) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Which columns tables are made of, from here on."""
     seen: list[Any] = []
-    table = Capture.table
+    of_columns = CaptureTable.of_columns
 
-    def noted(self: Capture, **options: Any) -> Any:
-        seen.append(options.get("columns"))
-        return table(self, **options)
+    def noted(self: CaptureTable, columns: Any) -> CaptureTable:
+        seen.append(columns)
+        return of_columns(self, columns)
 
-    monkeypatch.setattr(Capture, "table", noted)
+    monkeypatch.setattr(CaptureTable, "of_columns", noted)
     return seen
 
 
 def test_only_what_is_asked_for_is_made(asked: list[Any]) -> None:
     """Columns selected, and those that a condition is on."""
     frame = scan(CAPTURES / "flannel_v4.pcap")
-    del asked[:]
     found = frame.filter(pl.col("inner_src") == "10.244.1.5").select("vni", "inner_dst").collect()
     assert found.columns == ["vni", "inner_dst"]
     assert found.height == 33
     assert sorted(asked.pop()) == ["inner_dst", "inner_src", "vni"]
     assert frame.select(pl.len()).collect().item() == 91
     assert len(asked.pop()) == 1
+    wanted = scan(CAPTURES / "flannel_v4.pcap", columns=iter(["vni", "record"]), vni=iter([1]))
+    assert [wanted.collect().shape for _ in range(2)] == [(78, 2)] * 2
+    del asked[:]
     assert frame.select("reason").unique().collect().height == 2
     assert asked.pop() == ["reason"]
 
@@ -204,7 +206,6 @@ def test_only_what_is_asked_for_is_made(asked: list[Any]) -> None:
 def test_names_and_rows_of_a_scan(asked: list[Any]) -> None:
     """By the names of another scheme, and of one VNI."""
     frame = scan(CAPTURES / "flannel_v4.pcap", names="ecs", vni=1)
-    del asked[:]
     found = frame.select("source.ip", "vxlan.vni").filter(pl.col("source.ip") == "10.244.1.5").collect()
     assert (found.height, set(found["vxlan.vni"])) == (33, {1})
     assert sorted(asked.pop()) == ["source.ip", "vxlan.vni"]

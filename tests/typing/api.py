@@ -63,6 +63,7 @@ from vxlanpkt import (
     flow_hash,
     parse,
 )
+from vxlanpkt.capture import CaptureTable
 
 
 def build(inner_packet: Packet, inner_bytes: bytes) -> None:
@@ -210,9 +211,12 @@ def captures(tunnel: Tunnel) -> None:
             assert_type(got.inner, bytes)
             reveal_type(got.timestamp_ns)  # int | None
         assert_type(cap.stats.records, int)
+        assert_type(cap.table(columns=["vni"], names="ecs", filter=Filter("tcp")), CaptureTable)
+        assert_type(cap.table(vni=5000, addresses="binary").column_names, tuple[str, ...])
         assert_type(cap.stats.vxlan, int)
     assert_type(vxlanpkt.decap_file("trace.pcap", "inner.pcap", vni=5000, depth="all").written, int)
     assert_type(vxlanpkt.encap_file("inner.pcap", "outer.pcap", tunnel).written, int)
+    assert_type(vxlanpkt.export_file("trace.pcap", "trace.parquet", columns=["vni"]).written, int)
     table = vxlanpkt.flows("trace.pcap", vni=5000, bidirectional=True)
     reveal_type(table[0])  # vxlanpkt.analysis.flow_tables.Flow
     reveal_type(table[:5])  # vxlanpkt.analysis.flow_tables.FlowTable

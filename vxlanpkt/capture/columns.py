@@ -197,6 +197,7 @@ class CaptureTable(Table):
         if filter is not None and not hasattr(filter, "select"):
             raise _refused("filter", filter, "a filter: it has no method select")
         self._capture = capture
+        self._names: Names = names
         self._chosen = _chosen_columns(columns, names)
         self._policy = policy
         self._vni = vni if vni is None or isinstance(vni, int) else tuple(vni)
@@ -208,6 +209,13 @@ class CaptureTable(Table):
     def column_names(self) -> tuple[str, ...]:
         """What its columns are called."""
         return tuple(field.name for field in self.fields)
+
+    def of_columns(self, columns: Iterable[str]) -> CaptureTable:
+        """The same rows with other columns, under the same names."""
+        return CaptureTable(
+            self._capture, columns=columns, names=self._names, policy=self._policy, vni=self._vni, filter=self._filter,
+            addresses="binary" if self._binary else "text",
+        )  # fmt: skip
 
     def to_arrow(self) -> pyarrow.Table:
         """The whole of it in pyarrow."""
@@ -251,7 +259,7 @@ class CaptureTable(Table):
 
     def _mask(self, result: DecapBatch) -> memoryview | None:
         """Which rows are wanted, or None for all of them."""
-        chosen = None if self._filter is None else memoryview(self._filter.select(result))
+        chosen = None if self._filter is None else self._selected(self._filter, result)
         if self._vni is None:
             return chosen
         accepted = bytes(result.status).translate(_IS_ZERO)
@@ -259,6 +267,14 @@ class CaptureTable(Table):
             return memoryview(accepted)
         both = int.from_bytes(accepted, "big") & int.from_bytes(bytes(chosen).translate(_IS_SET), "big")
         return memoryview(both.to_bytes(len(accepted), "big"))
+
+    @staticmethod
+    def _selected(chosen: Selection, result: DecapBatch) -> memoryview:
+        """What a filter says of each row."""
+        mask = memoryview(chosen.select(result))
+        if mask.itemsize != 1 or len(mask) != len(result):
+            raise _refused("filter", f"a mask of {mask.nbytes} bytes", f"one of {len(result)}, a byte for each row")
+        return mask
 
 
 _IS_ZERO = bytes((1,)) + bytes(255)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vxlanpkt.capture.arrow import Table
 from vxlanpkt.capture.frames import as_polars, library
@@ -33,14 +33,12 @@ def scan(
     """
     capture = Capture(source, policy_for(ports, options.pop("policy", None)))
     table = capture.table(**options)
-    names = options.get("names", "vxlanpkt")
 
     def pieces(
         wanted: list[str] | None, predicate: polars.Expr | None, rows: int | None, piece_rows: int | None
     ) -> Iterator[polars.DataFrame]:
         chosen = table.column_names if wanted is None else wanted
-        changed: Any = {**options, "columns": chosen or table.column_names[:1], "names": names}
-        for piece in capture.table(**changed).pieces(piece_rows or _PIECE_ROWS):
+        for piece in table.of_columns(chosen or table.column_names[:1]).pieces(piece_rows or _PIECE_ROWS):
             frame = as_polars(piece)
             if rows is not None:
                 frame = frame.head(rows)
