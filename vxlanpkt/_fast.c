@@ -218,14 +218,20 @@ int64_t vxlanpkt_numbers(uint64_t first, uint64_t rows, uint8_t *out, uint64_t r
     return 0;
 }
 
-int64_t vxlanpkt_codes(const uint32_t *items, uint64_t rows, const int32_t *table, uint64_t count, uint8_t *out,
-                       uint64_t room)
+uint64_t vxlanpkt_names_room(const uint32_t *items, uint64_t rows, const int32_t *lengths, uint64_t count)
 {
-    if (overlap(out, room, items, 4 * rows) || overlap(out, room, table, 4 * count))
+    return 4 * (rows + 1) + (rows + 7) / 8 + names_room(items, rows, lengths, count);
+}
+
+int64_t vxlanpkt_names(const uint32_t *items, uint64_t rows, const int32_t *starts, const int32_t *lengths,
+                       uint64_t count, const uint8_t *text, uint64_t size, uint8_t *out, uint64_t room)
+{
+    if (overlap(out, room, items, 4 * rows) || overlap(out, room, starts, 4 * count)
+        || overlap(out, room, lengths, 4 * count) || overlap(out, room, text, size))
         return VXLANPKT_OVERLAP;
-    if (room / 4 < rows || room - 4 * rows < (rows + 7) / 8)
+    if (rows > MOST_TEXTS || room < 4 * (rows + 1) + (rows + 7) / 8)
         return VXLANPKT_NO_SPACE;
-    return put_codes(items, rows, table, count, out);
+    return put_names(items, rows, starts, lengths, count, text, size, out, room);
 }
 
 int64_t vxlanpkt_pick(const uint8_t *columns, uint64_t size, uint64_t rows, const uint32_t *widths, uint64_t count,

@@ -14,7 +14,7 @@ from vxlanpkt.capture import COLUMNS
 
 _TITLES = ("Column", "Type", "What it says", "tshark", "zeek", "ecs")
 _TYPES = {
-    "C": "uint8", "S": "uint16", "I": "uint32", "L": "uint64", "u": "text", "i": "text, dictionary",
+    "C": "uint8", "c": "text, dictionary", "S": "uint16", "I": "uint32", "L": "uint64", "u": "text",
     "tsn:UTC": "timestamp, ns, UTC",
 }  # fmt: skip
 
@@ -30,9 +30,8 @@ class ColumnTable(Directive):
         head += _row([nodes.Text(title) for title in _TITLES])
         body = nodes.tbody()
         for column in COLUMNS:
-            kind = "text, dictionary" if column.name == "reason" else _TYPES[column.format]
             body += _row([
-                nodes.literal(text=column.name), nodes.Text(kind), nodes.Text(column.text),
+                nodes.literal(text=column.name), nodes.Text(_TYPES[column.format]), nodes.Text(column.text),
                 *(nodes.literal(text=name) for name in (column.tshark, column.zeek, column.ecs)),
             ])  # fmt: skip
         group += head

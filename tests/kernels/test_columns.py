@@ -184,22 +184,22 @@ def test_longest_addresses(kernel: Any) -> None:
 @law
 @given(
     items=st.lists(st.integers(0, 5) | st.integers(0, 0xFFFFFFFF)),
-    table=st.lists(st.integers(-1, 7) | st.just((1 << 31) - 1), max_size=6),
+    table=st.lists(st.none() | st.binary(max_size=9), max_size=6),
 )
-def test_codes(items: list[int], table: list[int]) -> None:
-    """Names of interfaces; a number beyond the table has none."""
-    rows = len(items)
-    size = 4 * rows + (rows + 7) // 8
+def test_names(items: list[int], table: list[bytes | None]) -> None:
+    """Names of interfaces; one without a name, or beyond the table, has none."""
     column = memoryview(array("I", items))
+    room = python.names_room(column, table)
+    assert c.names_room(column, table) == room
     made = []
     for kernel in BOTH:
-        out = kernel.new_buffer(size)
-        made.append((kernel.codes(column, table, out), bytes(kernel.view(out))))
-        if rows:
-            assert kernel.codes(column, table, kernel.new_buffer(size - 1)) == NO_SPACE
+        out = kernel.new_buffer(room)
+        made.append((kernel.names(column, table, out), bytes(kernel.view(out))))
+        assert kernel.names(column, table, kernel.new_buffer(room - 1)) == NO_SPACE
     assert made[0] == made[1]
-    known = [table[item] for item in items if item < len(table) and table[item] >= 0]
-    assert made[0][0] == rows - len(known)
+    found = [table[item] if item < len(table) else None for item in items]
+    assert made[0][0] == found.count(None)
+    assert made[0][1].endswith(b"".join(name or b"" for name in found))
 
 
 @law

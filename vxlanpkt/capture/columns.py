@@ -17,11 +17,12 @@ from vxlanpkt.kernel import (
     address_of,
     address_room,
     address_text,
-    codes,
     derived,
     known,
     mac_bytes,
     mac_text,
+    names,
+    names_room,
     new_buffer,
     numbers,
     pick,
@@ -72,7 +73,8 @@ class CaptureColumn(NamedTuple):
     text: str
 
 
-_U8, _U16, _U32, _U64, _TEXT, _CODES, _TIME = "C", "S", "I", "L", "u", "i", "tsn:UTC"
+_U8, _U16, _U32, _U64, _TEXT, _TIME = "C", "S", "I", "L", "u", "tsn:UTC"
+_REASONS_AS = "c"  # signed, as pandas asks of what counts into a dictionary
 
 COLUMNS: Sequence[CaptureColumn] = tuple(CaptureColumn(*column) for column in (
     ("record", _U64, "record", None, "frame.number", "record", "event.sequence",
@@ -85,11 +87,11 @@ COLUMNS: Sequence[CaptureColumn] = tuple(CaptureColumn(*column) for column in (
      "how many of them the capture kept"),
     ("interface", _U32, "interface", None, "frame.interface_id", "interface", "observer.ingress.interface.id",
      "which of the capture's interfaces"),
-    ("interface_name", _CODES, "interface_name", None, "frame.interface_name", "interface_name",
+    ("interface_name", _TEXT, "interface_name", None, "frame.interface_name", "interface_name",
      "observer.ingress.interface.name", "its name; null where the capture does not say"),
     ("link_type", _U16, "link_type", None, "link_type", "link_type", "vxlan.link_type",
      "its number in the tcpdump registry"),
-    ("reason", _U8, "status", None, "reason", "reason", "event.reason",
+    ("reason", _REASONS_AS, "status", None, "reason", "reason", "event.reason",
      "OK, or why the record was refused: the name of a `Reason`"),
     ("notes", _U8, "notes", None, "notes", "notes", "vxlan.notes", "`Note` bits"),
     ("outer_tags", _U8, "outer_tags", Known.LINK, "outer.tags", "tunnel.tags", "vxlan.outer.tags",
@@ -306,7 +308,7 @@ def name_in(column: CaptureColumn, names: Names) -> str:
 
 def _field(column: CaptureColumn, names: Names, binary: bool) -> Field:
     of_bytes = _BINARY_FORMATS.get(type(column.source)) if binary else None
-    values = _TEXT if column.source in ("status", "interface_name") else None
+    values = _TEXT if column.source == "status" else None
     return Field(name_in(column, names), of_bytes or column.format, values)
 
 
@@ -442,13 +444,13 @@ class _Filler:
 
     def _interface_names(self) -> Filled:
         rows = self._rows
-        self._interfaces.learn(rows.interfaces)
-        out = new_buffer(4 * rows.count + (rows.count + 7) // 8)
-        nulls = codes(rows.of_records("interface"), self._interfaces.codes, out)
+        table = self._interfaces.known_by(rows.interfaces)
+        items = rows.of_records("interface")
+        out = new_buffer(names_room(items, table))
+        nulls = names(items, table, out)
         address = self._keep(out)
-        self.kept.append(self._interfaces.words)
-        bitmap = address + 4 * rows.count if nulls else 0
-        return Filled(rows.count, nulls, (bitmap, address), self._interfaces.words.column)
+        bitmap = address + 4 * (rows.count + 1)
+        return Filled(rows.count, nulls, (bitmap if nulls else 0, address, bitmap + (rows.count + 7) // 8))
 
 
 class _Words:
@@ -463,21 +465,16 @@ class _Words:
 
 
 class _InterfaceNames:
-    """The names of the interfaces seen so far, and for each interface which of them it has, -1 for none."""
+    """The name of each interface seen so far, in UTF-8."""
 
     def __init__(self) -> None:
-        self.codes: list[int] = []
-        self._names: dict[str, int] = {}
-        self.words = _Words(())
+        self._table: list[bytes | None] = []
 
-    def learn(self, interfaces: Sequence[Interface]) -> None:
-        """Take in interfaces that came since the last batch."""
-        before = len(self._names)
-        for interface in interfaces[len(self.codes) :]:
-            name = interface.name
-            self.codes.append(-1 if name is None else self._names.setdefault(name, len(self._names)))
-        if len(self._names) > before:
-            self.words = _Words(tuple(self._names))
+    def known_by(self, interfaces: Sequence[Interface]) -> Sequence[bytes | None]:
+        """The names of *interfaces*, of which there are more and more."""
+        for interface in interfaces[len(self._table) :]:
+            self._table.append(None if interface.name is None else interface.name.encode())
+        return self._table
 
 
 _REASON_WORDS = _Words(tuple(reason.name for reason in sorted(Reason)))

@@ -97,9 +97,9 @@ def _writer(chosen: ExportFormat, sink: Sink, table: CaptureTable) -> Any:
 
 
 def _storable(rows: Any, chosen: ExportFormat) -> Any:
-    """The rows as a file can hold them: in one chunk, and without dictionaries that differ from group to group."""
+    """The rows as a file can hold them: in one chunk, and in CSV without dictionaries."""
     pyarrow = library("pyarrow")
-    if chosen == "parquet":
+    if chosen != "csv":
         return rows.combine_chunks()
     fields = [
         field.with_type(pyarrow.string()) if pyarrow.types.is_dictionary(field.type) else field for field in rows.schema

@@ -319,22 +319,43 @@ static void put_mac_bytes(const uint8_t *columns, const struct vxlanpkt_frames *
 
 /* -- any columns */
 
-/* What a table has for each item, and a bitmap of those for which it has something; returns for how many it has not. */
-static int64_t put_codes(const uint32_t *items, uint64_t rows, const int32_t *table, uint64_t count, uint8_t *out)
+/* The bytes of the names that items have: of a number beyond the table there is none. */
+static uint64_t names_room(const uint32_t *items, uint64_t rows, const int32_t *lengths, uint64_t count)
 {
-    uint8_t *bitmap = out + 4 * rows;
+    uint64_t room = 0;
+    for (uint64_t row = 0; row < rows; row++) {
+        uint32_t item = ((const volatile item32 *)items)[row];
+        if (item < count && lengths[item] > 0)
+            room += (uint64_t)lengths[item];
+    }
+    return room;
+}
+
+/* The name that each item has, out of a table of places in `from`: a bitmap of the rows that have one, and their text;
+ * returns how many have none. */
+static int64_t put_names(const uint32_t *items, uint64_t rows, const int32_t *starts, const int32_t *lengths,
+                         uint64_t count, const uint8_t *from, uint64_t size, uint8_t *out, uint64_t room)
+{
+    uint8_t *bitmap = out + 4 * (rows + 1);
+    struct text text = {out, bitmap + (rows + 7) / 8, 0};
     int64_t nulls = 0;
+    room -= 4 * (rows + 1) + (rows + 7) / 8;
     memset(bitmap, 0, (rows + 7) / 8);
     for (uint64_t row = 0; row < rows; row++) {
         uint32_t item = ((const volatile item32 *)items)[row];
-        int32_t code = item < count ? table[item] : -1;
-        bool found = code >= 0;
-        if (!found)
-            code = 0;
-        memcpy(out + 4 * row, &code, 4);
+        bool found = item < count && lengths[item] >= 0;
+        put_offset(&text, row);
         bitmap[row / 8] |= (uint8_t)(found << row % 8);
         nulls += !found;
+        if (!found)
+            continue;
+        uint64_t start = (uint32_t)starts[item], length = (uint32_t)lengths[item];
+        if (start > size || length > size - start || length > smaller(room, INT32_MAX) - text.length)
+            return VXLANPKT_NO_SPACE;
+        memcpy(text.bytes + text.length, from + start, length);
+        text.length += (uint32_t)length;
     }
+    put_offset(&text, rows);
     return nulls;
 }
 

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x6087271D
+#define VXLANPKT_CONTRACT 0xA8D9479F
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -584,8 +584,9 @@ int64_t vxlanpkt_mac_text(const uint8_t *columns, uint64_t size, const struct vx
 int64_t vxlanpkt_mac_bytes(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t which,
                            uint8_t *out, uint64_t room);
 int64_t vxlanpkt_numbers(uint64_t first, uint64_t rows, uint8_t *out, uint64_t room);
-int64_t vxlanpkt_codes(const uint32_t *items, uint64_t rows, const int32_t *table, uint64_t count, uint8_t *out,
-                       uint64_t room);
+uint64_t vxlanpkt_names_room(const uint32_t *items, uint64_t rows, const int32_t *lengths, uint64_t count);
+int64_t vxlanpkt_names(const uint32_t *items, uint64_t rows, const int32_t *starts, const int32_t *lengths,
+                       uint64_t count, const uint8_t *text, uint64_t size, uint8_t *out, uint64_t room);
 int64_t vxlanpkt_pick(const uint8_t *columns, uint64_t size, uint64_t rows, const uint32_t *widths, uint64_t count,
                       const uint8_t *mask, uint8_t *out, uint64_t room);
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -605,12 +606,26 @@ def numbers(first: int, rows: int, out: Any) -> int:
     return lib.vxlanpkt_numbers(first, rows, out, len(out))  # type: ignore[no-any-return]
 
 
-def codes(items: Any, table: Sequence[int], out: Any) -> int:
-    """What *table* has for each item in 32 bits, and a bitmap of those for which it has no -1."""
-    entries = ffi.new("int32_t[]", table)
-    return lib.vxlanpkt_codes(  # type: ignore[no-any-return]
-        _pointer("uint32_t *", items), items.nbytes // 4, entries, len(entries), out, len(out)
+def names(items: memoryview, table: Sequence[bytes | None], out: Any) -> int:
+    """The name that each item has in *table* as text with a bitmap; returns for how many it has none."""
+    starts, lengths, text = _names_table(table)
+    return lib.vxlanpkt_names(  # type: ignore[no-any-return]
+        _pointer("uint32_t *", items), items.nbytes // 4, starts, lengths, len(table), text, len(text), out, len(out)
     )
+
+
+def names_room(items: memoryview, table: Sequence[bytes | None]) -> int:
+    """The bytes that these names take."""
+    _, lengths, _ = _names_table(table)
+    rows = items.nbytes // 4
+    return lib.vxlanpkt_names_room(_pointer("uint32_t *", items), rows, lengths, len(table))  # type: ignore[no-any-return]
+
+
+def _names_table(table: Sequence[bytes | None]) -> tuple[Any, Any, bytes]:
+    lengths = [-1 if name is None else len(name) for name in table]
+    ends = accumulate((max(length, 0) for length in lengths), initial=0)
+    starts = [start for start, _ in zip(ends, lengths, strict=False)]
+    return ffi.new("int32_t[]", starts), ffi.new("int32_t[]", lengths), b"".join(name or b"" for name in table)
 
 
 def pick(columns: memoryview, widths: Sequence[int], mask: memoryview, out: Any) -> int:

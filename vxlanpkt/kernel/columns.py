@@ -7,7 +7,7 @@ What of each row is known, addresses as text, numbers that are part of another o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from sys import byteorder
+from itertools import accumulate
 from typing import Any
 
 from vxlanpkt.errors import Reason
@@ -29,7 +29,6 @@ _IPV4_TEXT, _IPV6_TEXT, _MAC_TEXT = 16, 40, 17
 _ETHERNET_LINK = 1
 _MAPPED = bytes(10) + b"\xff\xff"
 _G = 1 << 31
-_BYTEORDER = byteorder
 
 # How far a row came, where its status alone says so.
 _AT_INNER_ETHERNET = frozenset((
@@ -253,19 +252,33 @@ def numbers(first: int, rows: int, out: bytearray) -> int:
     return 0
 
 
-def codes(items: Sequence[int], table: Sequence[int], out: bytearray) -> int:
-    """What *table* has for each item in 32 bits, and a bitmap of those for which it has no -1.
+def names_room(items: Sequence[int], table: Sequence[bytes | None]) -> int:
+    """The bytes that `names` takes."""
+    rows = len(items)
+    return 4 * (rows + 1) + (rows + 7) // 8 + sum(len(_name(item, table) or b"") for item in items)
 
-    Returns for how many it has nothing.
+
+def names(items: Sequence[int], table: Sequence[bytes | None], out: bytearray) -> int:
+    """The name that each item has in *table*, if it has one: rows + 1 offsets of 32 bits, a bitmap, and the text.
+
+    Returns for how many there is none.
     """
     rows, size = len(items), (len(items) + 7) // 8
-    if len(out) < 4 * rows + size:
+    if rows > MOST_TEXTS or len(out) < names_room(items, table):
         return NO_SPACE
-    found = [table[item] if item < len(table) else -1 for item in items]
-    bits = [code >= 0 for code in found]
-    out[: 4 * rows] = b"".join(max(code, 0).to_bytes(4, _BYTEORDER) for code in found)
-    out[4 * rows : 4 * rows + size] = _bitmap(bits).ljust(size, b"\0")
-    return rows - sum(bits)
+    found = [_name(item, table) for item in items]
+    offsets = memoryview(out)[: 4 * (rows + 1)].cast("i")
+    for row, length in enumerate(accumulate((len(name or b"") for name in found), initial=0)):
+        offsets[row] = length
+    begin = 4 * (rows + 1)
+    out[begin : begin + size] = _bitmap(name is not None for name in found).ljust(size, b"\0")
+    text = b"".join(name or b"" for name in found)
+    out[begin + size : begin + size + len(text)] = text
+    return found.count(None)
+
+
+def _name(item: int, table: Sequence[bytes | None]) -> bytes | None:
+    return table[item] if item < len(table) else None
 
 
 def pick(columns: memoryview, widths: Sequence[int], mask: memoryview, out: bytearray) -> int:

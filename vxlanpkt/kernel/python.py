@@ -21,11 +21,12 @@ from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing
 from vxlanpkt.kernel.altering import alter as alter
 from vxlanpkt.kernel.columns import address_room as address_room
 from vxlanpkt.kernel.columns import address_text as address_text
-from vxlanpkt.kernel.columns import codes as codes
 from vxlanpkt.kernel.columns import derived as derived
 from vxlanpkt.kernel.columns import known as known
 from vxlanpkt.kernel.columns import mac_bytes as mac_bytes
 from vxlanpkt.kernel.columns import mac_text as mac_text
+from vxlanpkt.kernel.columns import names as names
+from vxlanpkt.kernel.columns import names_room as names_room
 from vxlanpkt.kernel.columns import numbers as numbers
 from vxlanpkt.kernel.columns import pick as pick
 from vxlanpkt.kernel.contract import (
