@@ -247,7 +247,8 @@ def test_a_condition_on_an_address() -> None:
 def test_the_readers_of_pandas() -> None:
     """pandas' own reader of Arrow streams takes a capture; `to_pandas` has integers that can be missing."""
     with opened(CAPTURES / "gbp_v4.pcap") as cap:
-        assert len(pd.DataFrame.from_arrow(cap)) == len(rows_of(cap))
+        if hasattr(pd.DataFrame, "from_arrow"):  # since pandas 3
+            assert len(pd.DataFrame.from_arrow(cap)) == len(rows_of(cap))
         frame = cap.to_pandas()
     assert str(frame.vni.dtype) == "UInt32"
     assert frame.vni.isna().any()
@@ -527,7 +528,7 @@ class Short:
 
 def test_a_filter_of_other_rows() -> None:
     """A mask has a byte for each row, or is refused."""
-    with opened(PATHS[0]) as cap, pytest.raises(Exception, match="a byte for each row"):
+    with opened(PATHS[0]) as cap, pytest.raises(FieldError, match="a byte for each row"):
         cap.to_arrow(filter=Short())
 
 
@@ -571,6 +572,8 @@ def test_a_pipe_has_one_pass() -> None:
         with pytest.raises(OSError, match="not seekable"):
             pa.table(cap)
         with pytest.raises(CaptureError, match="not seekable"):
+            cap.to_polars()
+        with pytest.raises(CaptureError, match="not seekable"):
             list(cap)
         del unread
     writer.join()
@@ -586,8 +589,13 @@ def test_a_broken_file() -> None:
         assert sum(rows) == cap.stats.records == 134
         with pytest.raises(duckdb.Error, match="the record at byte 62492 is cut"):
             in_sql(cap, "select vni, count(*) from cap group by all")
-        with pytest.raises(Exception, match="the record at byte 62492 is cut"):
-            cap.to_polars()
+        for whole in (cap.to_arrow, cap.to_polars, cap.to_pandas):
+            with pytest.raises(CaptureError, match="the record at byte 62492 is cut"):
+                whole()
+        pieces = cap.table().pieces()
+        assert pa.table(next(pieces)).num_rows == 134
+        with pytest.raises(CaptureError):
+            next(pieces)
 
 
 def test_no_capture_at_all() -> None:

@@ -11,7 +11,7 @@ from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch, FrameBatch
 from vxlanpkt.capture.arrow import Batch, Field, Table
 from vxlanpkt.capture.arrow import Column as Filled
-from vxlanpkt.capture.frames import as_arrow, as_pandas, as_polars
+from vxlanpkt.capture.frames import as_pandas, joined_arrow, joined_polars
 from vxlanpkt.errors import CaptureError, FieldError, Reason
 from vxlanpkt.kernel import (
     address_of,
@@ -163,6 +163,7 @@ _LINK_SIZES: Mapping[LinkType | None, int] = {
     None: 0xFFFFFFFF,  # no frame is as long as a header that nobody knows
 }  # fmt: skip
 MAC_TEXT = 17  # bytes of a MAC address as text
+_PIECE_ROWS = 65_536
 
 
 class TableOptions(TypedDict, total=False):
@@ -220,16 +221,24 @@ class CaptureTable(Table):
         )  # fmt: skip
 
     def to_arrow(self) -> pyarrow.Table:
-        """The whole of it in pyarrow."""
-        return as_arrow(self)
+        """The whole of it in pyarrow. Raises CaptureError if the file is broken: `pieces` has what is before that."""
+        return joined_arrow(self._all_pieces())
 
     def to_polars(self) -> polars.DataFrame:
-        """The whole of it in polars."""
-        return as_polars(self)
+        """The whole of it in polars. Raises as `to_arrow`."""
+        return joined_polars(self._all_pieces())
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The whole of it in pandas, with its own types: integers that may be missing, strings, times with a zone."""
-        return as_pandas(self)
+        """The whole of it in pandas, with its own types: integers that may be missing, strings, times with a zone.
+
+        Raises as `to_arrow`.
+        """
+        return as_pandas(self.to_arrow())
+
+    def _all_pieces(self) -> Iterator[Table]:
+        """No rows, so that there is a table whatever there is; then all."""
+        yield Table(self.fields, ())
+        yield from self.pieces(_PIECE_ROWS)
 
     def pieces(self, rows: int = 1) -> Iterator[Table]:
         """The table cut into tables of at least so many rows, the last one of what is left; one pass.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.capture.arrow import Table
+from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
     import pandas
@@ -34,10 +36,35 @@ def as_polars(table: Table) -> polars.DataFrame:
     return made
 
 
-def as_pandas(table: Table) -> pandas.DataFrame:
-    """All of a table in pandas: integers of the kind that may be missing, text and times as pandas has them itself."""
+def joined_arrow(pieces: Iterable[Table]) -> pyarrow.Table:
+    """Tables behind each other in pyarrow, of which there is one at least."""
+    made: pyarrow.Table = library("pyarrow").concat_tables(_each(as_arrow, pieces))
+    return made
+
+
+def joined_polars(pieces: Iterable[Table]) -> polars.DataFrame:
+    """Tables behind each other in polars, of which there is one at least."""
+    made: polars.DataFrame = library("polars").concat(_each(as_polars, pieces), rechunk=False)
+    return made
+
+
+def _each(convert: Callable[[Table], Any], pieces: Iterable[Table]) -> list[Any]:
+    """All pieces, converted; at a fault they are let go of before it is raised, while no exception is under way."""
+    made: list[Any] = []
+    fault = None
+    try:
+        made.extend(map(convert, pieces))
+    except CaptureError as error:
+        fault = error
+    if fault is not None:
+        made.clear()
+        raise fault
+    return made
+
+
+def as_pandas(arrow: pyarrow.Table) -> pandas.DataFrame:
+    """A table in pandas: integers of the kind that may be missing, text and times as pandas has them itself."""
     pd = library("pandas")
-    arrow = as_arrow(table)
     bits = (8, 16, 32, 64)
     integers = {getattr(library("pyarrow"), f"uint{n}")(): getattr(pd, f"UInt{n}Dtype")() for n in bits}
     made: pandas.DataFrame = arrow.to_pandas(types_mapper=integers.get)

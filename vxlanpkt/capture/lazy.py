@@ -29,7 +29,7 @@ def scan(
     options  what `Capture.table` takes: columns, names, policy, vni, filter, addresses
 
     Raises OSError at once for a path that cannot be opened, ImportError without polars. If the file is broken
-    CaptureError is raised while the frame is collected, which then gives nothing.
+    CaptureError is raised while the frame is collected, before polars 2 as an error of its own with the same text.
     """
     capture = Capture(source, policy_for(ports, options.pop("policy", None)))
     table = capture.table(**options)
