@@ -90,10 +90,18 @@ def _writer(chosen: ExportFormat, sink: Sink, table: CaptureTable) -> Any:
     schema = _storable(as_arrow(Table(table.fields, ())), chosen).schema
     file = library("pyarrow").PythonFile(_Output(sink), mode="w")
     if chosen == "parquet":
-        return library("pyarrow.parquet").ParquetWriter(file, schema)
+        return library("pyarrow.parquet").ParquetWriter(file, schema, **_encodings(schema))
     if chosen == "csv":
         return library("pyarrow.csv").CSVWriter(file, schema)
     return library("pyarrow.ipc").new_file(file, schema)
+
+
+def _encodings(schema: Any) -> dict[str, Any]:
+    """Numbers that only grow (of records, and times) are written as differences; others repeat, and have dictionaries."""
+    types = library("pyarrow").types
+    growing = [field.name for field in schema if types.is_timestamp(field.type) or types.is_uint64(field.type)]
+    repeating = [field.name for field in schema if field.name not in growing]
+    return {"use_dictionary": repeating, "column_encoding": dict.fromkeys(growing, "DELTA_BINARY_PACKED")}
 
 
 def _storable(rows: Any, chosen: ExportFormat) -> Any:
