@@ -97,7 +97,7 @@ def _writer(chosen: ExportFormat, sink: Sink, table: CaptureTable) -> Any:
 
 
 def _encodings(schema: Any) -> dict[str, Any]:
-    """Numbers that only grow (of records, and times) are written as differences; others repeat, and have dictionaries."""
+    """Numbers that only grow, of records and times, are written as differences; others repeat, and get dictionaries."""
     types = library("pyarrow").types
     growing = [field.name for field in schema if types.is_timestamp(field.type) or types.is_uint64(field.type)]
     repeating = [field.name for field in schema if field.name not in growing]
