@@ -47,8 +47,8 @@ def test_columns(batches: list[list[tuple[int, int, int, int, int]]]) -> None:
         groups.add(len(rows), key_columns(rows))
     order = list(dict.fromkeys(every))
     columns = groups.columns()
-    assert list(columns) == [*KEY, "packets", "bytes", "other_bytes", "first", "last", "flags"]
-    assert [columns[name].format for name in columns] == ["I", "B", "B", "H", "q", "Q", "Q", "Q", "q", "q", "Q"]
+    assert list(columns) == [*KEY, "packets", "bytes", "other_bytes", "first", "last", "flags", "first_number"]
+    assert [columns[name].format for name in columns] == ["I", "B", "B", "H", "q", "Q", "Q", "Q", "q", "q", "Q", "Q"]
     assert len(groups) == len(order)
     vni, addresses, *others = key_columns(order)
     assert columns["vni"] == memoryview(vni) and bytes(columns["address"]) == addresses
@@ -116,3 +116,25 @@ def test_keys_refused() -> None:
     refused(lambda: groups.add(2, [array("I", [1])]), "number")
     refused(lambda: groups.add(2, [array("Q", [1])]), "number")
     refused(lambda: groups.find([b"12345678"]), "number")
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 1024, 1500])
+def test_limit(limit: int) -> None:
+    """The groups that are met first are counted exactly; rows of others are left out, and counted too."""
+    numbers = array("I", [*range(2000), *range(2000)])
+    groups = Groups({"number": "I"}, seed=SEED, limit=limit)
+    for at in range(0, 4000, 500):
+        groups.add(500, [numbers[at : at + 500]])
+    columns = groups.columns()
+    assert columns["number"].tolist() == list(range(limit)) and len(groups) == limit
+    assert columns["packets"].tolist() == [2] * limit
+    assert groups.left_out == 4000 - 2 * limit
+
+
+def test_first_number() -> None:
+    """Each group knows the row that it was met with, as its batch numbers it."""
+    groups = Groups({"number": "I"}, seed=SEED)
+    groups.add(3, [array("I", [5, 6, 5])], number=100)
+    groups.add(2, [array("I", [6, 7])], number=200)
+    assert groups.columns()["first_number"].tolist() == [100, 101, 201]
+    assert groups.left_out == 0

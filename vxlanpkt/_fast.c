@@ -28,6 +28,7 @@
 #include "csrc/records.h"
 #include "csrc/writing.h"
 #include "csrc/grouping.h"
+#include "csrc/sightings.h"
 #include "csrc/filtering.h"
 #include "csrc/columns.h"
 #include "csrc/releases.h"
@@ -349,6 +350,7 @@ int64_t vxlanpkt_move_groups(const struct vxlanpkt_groups *from, struct vxlanpkt
         return VXLANPKT_NO_SPACE;
     move_groups(from ? &old : NULL, &new);
     to->count = from ? from->count : 0;
+    to->left_out = from ? from->left_out : 0;
     return (int64_t)to->count;
 }
 
@@ -377,4 +379,55 @@ int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width,
         return VXLANPKT_NO_SPACE;
     put_buckets(timestamps->data, rows, width, out);
     return (int64_t)rows;
+}
+
+/* -- what frames are, and whether they were seen before */
+
+int64_t vxlanpkt_traits(const struct vxlanpkt_frames *frames, uint32_t kind, const struct vxlanpkt_column *link_types,
+                        uint8_t *out, uint64_t size)
+{
+    if (link_types->data && (link_types->width != 2 || link_types->size / 2 < frames->rows))
+        return VXLANPKT_WRONG_COLUMNS;
+    if (shares_memory(out, size, frames)
+        || (link_types->data && overlap(out, size, link_types->data, link_types->size)))
+        return VXLANPKT_OVERLAP;
+    if (size / TRAIT_ROW < frames->rows)
+        return VXLANPKT_NO_SPACE;
+    put_traits(frames, kind, link_types->data, out);
+    return (int64_t)frames->rows;
+}
+
+int64_t vxlanpkt_digest(const struct vxlanpkt_rows *rows, const struct vxlanpkt_frames *frames, const uint64_t *secrets,
+                        uint8_t *out, uint64_t size)
+{
+    for (uint64_t at = 0; at < rows->key_columns && at < VXLANPKT_KEY_COLUMNS; at++)
+        if (rows->key[at].data && overlap(out, size, rows->key[at].data, rows->key[at].size))
+            return VXLANPKT_OVERLAP;
+    if (!have_all_rows(rows) || (frames && frames->rows < rows->count))
+        return VXLANPKT_WRONG_COLUMNS;
+    if (frames && shares_memory(out, size, frames))
+        return VXLANPKT_OVERLAP;
+    if (size / 8 < rows->count)
+        return VXLANPKT_NO_SPACE;
+    put_digests(rows, frames, secrets, out);
+    return (int64_t)rows->count;
+}
+
+int64_t vxlanpkt_sight(const struct vxlanpkt_sighted *rows, uint8_t *memory, uint64_t memory_size, uint8_t *out,
+                       uint64_t size)
+{
+    uint64_t count = rows->digests.size / 8, sets = smaller(memory_size / SIGHT_SET, UINT32_MAX);
+    const struct vxlanpkt_column *columns[] = {&rows->digests, &rows->marks, &rows->timestamps};
+    if (rows->digests.width != 8 || rows->marks.width != 4 || rows->timestamps.width != 8
+        || rows->marks.size / 4 < count || rows->timestamps.size / 8 < count)
+        return VXLANPKT_WRONG_COLUMNS;
+    for (int at = 0; at < 3; at++)
+        if (overlap(out, size, columns[at]->data, columns[at]->size)
+            || overlap(memory, memory_size, columns[at]->data, columns[at]->size))
+            return VXLANPKT_OVERLAP;
+    if (overlap(out, size, memory, memory_size))
+        return VXLANPKT_OVERLAP;
+    if (!sets || size / SIGHTING_ROW < count)
+        return VXLANPKT_NO_SPACE;
+    return (int64_t)sight_rows(rows, (item64 *)memory, sets, out);
 }

@@ -30,9 +30,10 @@ class Groups:
     key   the columns of the key, at most 16 of 64 bytes together: their names, and their items as in DECAP_COLUMNS
     seed  random bytes, best SEED_SIZE of them, that nobody knows who chooses the rows: with them, keys that are slow to
           find cannot be made
+    limit how many groups there may be, those that are met first: rows of others are left out, and counted in `left_out`
     """
 
-    def __init__(self, key: Mapping[str, str], *, seed: bytes) -> None:
+    def __init__(self, key: Mapping[str, str], *, seed: bytes, limit: int | None = None) -> None:
         self._key = dict(key)
         self._widths = [WIDTHS[code] for code in key.values()]
         self._key_size = sum(self._widths)
@@ -40,12 +41,18 @@ class Groups:
             raise _refused("key", list(key), f"{KEY_COLUMNS} columns of {LARGEST_KEY} bytes or fewer")
         self._entry_size = entry_size(self._key_size)
         self._seed = seed
-        self._capacity = _FIRST_CAPACITY
-        self._table = kernel.new_groups(self._key_size, self._capacity, seed)
+        self._limit = limit
+        self._capacity = 0
+        self._make(_FIRST_CAPACITY)
 
     def __len__(self) -> int:
         """How many groups there are."""
         return len(kernel.entries(self._table)) // self._entry_size
+
+    @property
+    def left_out(self) -> int:
+        """How many rows had no group because there were as many as there may be."""
+        return kernel.left_out(self._table)
 
     def add(
         self,
@@ -58,6 +65,7 @@ class Groups:
         flags: Buffer | None = None,
         selected: Buffer | None = None,
         status: Buffer | None = None,
+        number: int = 0,
     ) -> None:
         """Count *rows* rows.
 
@@ -67,6 +75,7 @@ class Groups:
         flags          uint16, united
         selected       uint8: rows with 0 are left out
         status         uint8: rows are left out that are not OK
+        number         that of the first row; of each group the number of the row is kept that it was met with
 
         Raises FieldError for columns of other sizes.
         """
@@ -82,6 +91,7 @@ class Groups:
             _perhaps("flags", flags, "H", rows),
             _perhaps("selected", selected, "B", rows),
             _perhaps("status", status, "B", rows),
+            number,
         )
         held = kernel.hold_counted(counted)
         at = self._count(held, 0)
@@ -99,12 +109,18 @@ class Groups:
 
     def _grow(self) -> None:
         """Double the room: what this costs is spread over all that came before."""
-        larger = kernel.new_groups(self._key_size, 2 * self._capacity, self._seed)
-        kernel.move_groups(self._table, larger)
-        self._table, self._capacity = larger, 2 * self._capacity
+        old = self._table
+        self._make(2 * self._capacity)
+        kernel.move_groups(old, self._table)
+
+    def _make(self, capacity: int) -> None:
+        """A new table, closed if it has room for as many as there may be."""
+        closed = self._limit is not None and capacity >= self._limit
+        self._capacity = capacity if self._limit is None else min(capacity, self._limit)
+        self._table = kernel.new_groups(self._key_size, self._capacity, self._seed, closed)
 
     def columns(self) -> dict[str, memoryview]:
-        """The key's columns and `packets`, `bytes`, `other_bytes`, `first`, `last`, `flags`: an item for each group."""
+        """The key's columns, and `packets`, `bytes`, `other_bytes`, `first`, `last`, `flags`, `first_number`."""
         codes = self._key | _COUNTS
         layout = Layout(dict(sorted(codes.items(), key=lambda item: -WIDTHS[item[1]])))
         entries, rows = kernel.entries(self._table), len(self)

@@ -97,7 +97,8 @@ class Input:
         row_size = sum(widths) + sum(WIDTHS[code] for code in given if code)
         rows = min(len(self.data()) // (row_size or 1), MOST_GROUPED)
         rest = memoryview(self.data())
-        key, columns = [], []
+        key: list[tuple[memoryview, int]] = []
+        columns: list[Any] = []
         for width in widths:
             key.append((rest[: rows * width], width))
             rest = rest[rows * width :]

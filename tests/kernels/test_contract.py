@@ -16,6 +16,7 @@ ENUMS: dict[str, tuple[str, type[IntEnum] | type[IntFlag]]] = {
     "vxlanpkt_reason": ("REASON_", Reason),
     "vxlanpkt_kind": ("KIND_", spans.Kind),
     "vxlanpkt_note": ("NOTE_", Note),
+    "vxlanpkt_trait": ("TRAIT_", contract.Trait),
     "vxlanpkt_checksum_state": ("CHECKSUM_", contract.ChecksumState),
     "vxlanpkt_lengths": ("LENGTHS_", contract.Lengths),
     "vxlanpkt_inner_vlan": ("INNER_VLAN_", contract.InnerVLAN),
@@ -37,7 +38,7 @@ def test_enums(name: str) -> None:
     """Names and values, none more and none fewer."""
     prefix, enum = ENUMS[name]
     in_c = ffi.typeof(f"enum {name}").relements
-    assert in_c == {f"{prefix}{member.name}": member.value for member in enum}
+    assert in_c == {f"{prefix}{key}": member.value for key, member in enum.__members__.items()}
 
 
 def test_fields() -> None:
@@ -58,6 +59,7 @@ def test_constants() -> None:
     assert lib.VXLANPKT_OVERLAP == contract.OVERLAP
     assert lib.VXLANPKT_WRONG_COLUMNS == contract.WRONG_COLUMNS
     assert lib.VXLANPKT_NO_GROUP == contract.NO_GROUP
+    assert lib.VXLANPKT_NO_IDENTIFICATION == contract.NO_IDENTIFICATION
     assert lib.VXLANPKT_LARGEST_KEY == grouping.LARGEST_KEY
     assert lib.VXLANPKT_KEY_COLUMNS == grouping.KEY_COLUMNS
     assert (

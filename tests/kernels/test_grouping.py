@@ -20,7 +20,7 @@ from vxlanpkt.kernel import c
 
 law = settings(suppress_health_check=list(HealthCheck))
 BOTH = (python, c)
-COUNTS = Struct("=QQQqqQ")
+COUNTS = Struct("=QQQqqQQ")
 MASK = (1 << 64) - 1
 SEED = b"sixteen bytes ..."
 
@@ -56,7 +56,11 @@ def jobs(draw: st.DrawFn) -> Job:
         ("status", "B", st.integers(0, 1)),
     ):
         some[name] = items(draw, code, rows, values) if draw(st.booleans()) else None
-    return Job(Counted(rows, key, **some), draw(st.integers(0, rows)), draw(st.integers(0, 40)))
+    return Job(
+        Counted(rows, key, **some, number=draw(st.integers(0, 1 << 40))),
+        draw(st.integers(0, rows)),
+        draw(st.integers(0, 40)),
+    )
 
 
 def expected(counted: Counted, first: int) -> bytes:
@@ -68,7 +72,7 @@ def expected(counted: Counted, first: int) -> bytes:
         if counted.status is not None and counted.status[row]:
             continue
         key = b"".join(bytes(column[width * row : width * row + width]) for column, width in counted.key)
-        counts = groups.setdefault(key, [0, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0])
+        counts = groups.setdefault(key, [0, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0, counted.number + row])
         counts[0] += 1
         counts[1] += counted.lengths[row] if counted.lengths is not None else 0
         counts[2] += counted.other_lengths[row] if counted.other_lengths is not None else 0
@@ -102,6 +106,23 @@ def test_group(job: Job, seed: bytes) -> None:
     ours, theirs = (count_all(kernel, job, seed) for kernel in BOTH)
     assert theirs == ours
     assert ours[1] == expected(job.counted, job.first)
+
+
+@law
+@given(job=jobs())
+def test_closed(job: Job) -> None:
+    """A closed table counts the groups that it has room for, those that were met first, and the rows of others."""
+    rows = job.counted.rows
+    entries = []
+    for kernel in BOTH:
+        table = kernel.new_groups(key_size(job.counted), job.capacity, SEED, True)
+        assert kernel.group(kernel.hold_counted(job.counted), job.first, table) == rows
+        size = entry_size(key_size(job.counted))
+        entries.append(bytes(kernel.entries(table)))
+        wanted = expected(job.counted, job.first)
+        assert entries[-1] == wanted[: job.capacity * size]
+        packets = [COUNTS.unpack(wanted[at - COUNTS.size : at])[0] for at in range(size, len(wanted) + 1, size)]
+        assert kernel.left_out(table) == sum(packets[job.capacity :])
 
 
 @law
@@ -152,7 +173,8 @@ COLUMNS: dict[str, Any] = {
 
 
 def simple(rows: int, key: bytes | memoryview, width: int, **columns: Any) -> Counted:
-    return Counted(rows, [(memoryview(key), width)], **({name: columns.get(name) for name in COLUMNS}))
+    some: dict[str, Any] = {name: columns.get(name) for name in COLUMNS}
+    return Counted(rows, [(memoryview(key), width)], **some)
 
 
 @pytest.mark.parametrize("kernel", BOTH)
@@ -171,7 +193,7 @@ def test_many_keys(kernel: Any) -> None:
         table = larger
     entries = kernel.entries(table)
     assert len(entries) == number * entry_size(4)
-    assert entries.cast("Q")[1::7].tolist() == [2] * number
+    assert entries.cast("Q")[1::8].tolist() == [2] * number
 
 
 @pytest.mark.parametrize("seed", [0, MASK])
@@ -224,7 +246,7 @@ def test_no_rows(kernel: Any) -> None:
     assert kernel.group(kernel.hold_counted(simple(1, b"ab", 2)), 7, table) == 1
     everything = kernel.new_groups(0, 1, SEED)
     assert kernel.group(kernel.hold_counted(simple(3, b"", 1)._replace(key=[])), 0, everything) == 3
-    assert bytes(kernel.entries(everything)) == COUNTS.pack(3, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0)
+    assert bytes(kernel.entries(everything)) == COUNTS.pack(3, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0, 0)
     assert kernel.bucket(memoryview(array("q")), 1, kernel.new_buffer(0)) == 0
 
 
@@ -261,7 +283,7 @@ def test_too_little_room(kernel: Any) -> None:
 
 
 @law
-@given(memory=st.binary(min_size=4 * (8 + 48 + 16), max_size=4 * (8 + 48 + 16)), count=st.integers(0, 5))
+@given(memory=st.binary(min_size=4 * (8 + 56 + 16), max_size=4 * (8 + 56 + 16)), count=st.integers(0, 5))
 def test_a_table_that_somebody_wrote_over(memory: bytes, count: int) -> None:
     """No number in a table is followed out of it, and no search is endless, whatever its memory holds."""
     table = c.new_groups(8, 4, SEED)

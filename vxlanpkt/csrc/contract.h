@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xA8D9479F
+#define VXLANPKT_CONTRACT 0x8C6CD621
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -114,6 +114,17 @@ enum vxlanpkt_field {
 
 enum vxlanpkt_note { NOTE_CUT = 1, NOTE_PADDING = 2, NOTE_TRAILER = 4, NOTE_STRIPPED = 8, NOTE_REMARKED = 16 };
 
+/* Bits of what the first IP header of a frame says. */
+enum vxlanpkt_trait {
+    TRAIT_ECN = 3,
+    TRAIT_DF = 4,
+    TRAIT_FRAGMENT = 8,
+    TRAIT_LATER = 16,
+    TRAIT_TOO_BIG = 32,
+    TRAIT_SEGMENT = 64,
+    TRAIT_IP = 128
+};
+
 enum vxlanpkt_checksum_state {
     CHECKSUM_UNCHECKED = 0,
     CHECKSUM_ABSENT = 1,
@@ -185,6 +196,7 @@ enum vxlanpkt_mac { MAC_DST = 0, MAC_SRC = 6 };
 #define VXLANPKT_LARGEST_KEY 64
 #define VXLANPKT_KEY_COLUMNS 16
 #define VXLANPKT_NO_GROUP 4294967295
+#define VXLANPKT_NO_IDENTIFICATION 4294967295
 
 /* A batch: rows of one buffer. original_lengths may be NULL. */
 struct vxlanpkt_frames {
@@ -429,16 +441,29 @@ struct vxlanpkt_rows {
     struct vxlanpkt_column flags;
     struct vxlanpkt_column selected;
     struct vxlanpkt_column status;
+    uint64_t number;
 };
 
-/* A table of groups: memory for `capacity` of them and for their index, and how many there are. */
+/* A table of groups: memory for `capacity` of them and for their index, and how many there are. One that is closed leaves
+ * out rows that there is no room for, and counts them. */
 struct vxlanpkt_groups {
     uint8_t *memory;
     uint64_t size;
     uint64_t capacity;
     uint64_t count;
     uint64_t key_size;
+    uint64_t left_out;
+    uint64_t closed;
     uint64_t secrets[10];
+};
+
+/* contract.Sighted: digests have 64 bits, marks 32, timestamps 64. */
+struct vxlanpkt_sighted {
+    struct vxlanpkt_column digests;
+    struct vxlanpkt_column marks;
+    struct vxlanpkt_column timestamps;
+    uint64_t number;
+    uint64_t window;
 };
 
 enum vxlanpkt_step_kind {
@@ -569,6 +594,18 @@ int64_t vxlanpkt_find_groups(const struct vxlanpkt_groups *groups, const struct 
                              uint64_t size);
 int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width, uint8_t *out, uint64_t size);
 
+/* Describe the first IP header of every row. `link_types` may hold no data: then all rows begin with a header of `kind`,
+ * else with what its number of 16 bits says. */
+int64_t vxlanpkt_traits(const struct vxlanpkt_frames *frames, uint32_t kind, const struct vxlanpkt_column *link_types,
+                        uint8_t *out, uint64_t size);
+
+/* A number of 64 bits for each row that is chosen, 0 for others, made of its key and, unless `frames` is NULL, its frame. */
+int64_t vxlanpkt_digest(const struct vxlanpkt_rows *rows, const struct vxlanpkt_frames *frames, const uint64_t *secrets,
+                        uint8_t *out, uint64_t size);
+
+/* Look each row up among the latest ones, which are kept in `memory`; returns how many of them were forgotten early. */
+int64_t vxlanpkt_sight(const struct vxlanpkt_sighted *rows, uint8_t *memory, uint64_t memory_size, uint8_t *out,
+                       uint64_t size);
 /* Columns of captures, made of those of a decapsulated batch, which lie in `columns`: see kernel/columns.py. These
  * return 0 or the bytes of a text, or why nothing was written. */
 int64_t vxlanpkt_known(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,

@@ -9,8 +9,8 @@
  * endless.
  */
 
-enum { KEY_WORDS = VXLANPKT_LARGEST_KEY / 8, COUNT_WORDS = 6 };
-enum { PACKETS, BYTES, OTHER_BYTES, FIRST_TIME, LAST_TIME, ALL_FLAGS };
+enum { KEY_WORDS = VXLANPKT_LARGEST_KEY / 8, COUNT_WORDS = 7 };
+enum { PACKETS, BYTES, OTHER_BYTES, FIRST_TIME, LAST_TIME, ALL_FLAGS, FIRST_NUMBER };
 
 /* Rows are taken so many at a time, so that what one needs of memory is fetched while others are worked on. */
 enum { GROUP_BLOCK = 32 };
@@ -18,7 +18,8 @@ enum { GROUP_BLOCK = 32 };
 struct group_table {
     uint8_t *entries;
     item64 *slots;
-    uint64_t slot_count, capacity, count, key_words, entry_size;
+    uint64_t slot_count, capacity, count, key_words, entry_size, left_out;
+    bool closed;
 };
 
 struct group_block {
@@ -45,6 +46,8 @@ INLINE bool open_table(const struct vxlanpkt_groups *groups, struct group_table 
         .count = groups->count,
         .key_words = (groups->key_size + 7) / 8,
         .entry_size = entry_size,
+        .left_out = groups->left_out,
+        .closed = groups->closed != 0,
     };
     return true;
 }
@@ -129,7 +132,7 @@ INLINE void prefetch_group(const struct group_table *table, uint32_t hash)
 /* -- counts */
 
 /* The group of a row, a new one if need be; NULL if there is no room for that. */
-INLINE uint8_t *group_of(struct group_table *table, const uint64_t *key, uint32_t hash)
+INLINE uint8_t *group_of(struct group_table *table, const uint64_t *key, uint32_t hash, uint64_t number)
 {
     uint64_t place = table->slot_count;
     uint64_t group = find_group(table, key, hash, &place);
@@ -144,6 +147,7 @@ INLINE uint8_t *group_of(struct group_table *table, const uint64_t *key, uint32_
     for (uint64_t at = 0; at < COUNT_WORDS; at++)
         words[table->key_words + at] = 0;
     words[table->key_words + FIRST_TIME] = words[table->key_words + LAST_TIME] = (uint64_t)INT64_MIN;
+    words[table->key_words + FIRST_NUMBER] = number;
     table->slots[place] = (uint64_t)hash << 32 | (group + 1);
     table->count++;
     return entry;
@@ -201,8 +205,10 @@ INLINE uint64_t choose_rows(const struct vxlanpkt_rows *rows, uint64_t row, stru
 INLINE uint64_t count_block(const struct vxlanpkt_rows *rows, struct group_table *table, struct group_block *block,
                             const uint64_t *secrets)
 {
-    if (!table->capacity) /* there is no slot that could be looked at */
-        return 0;
+    if (!table->capacity) { /* there is no slot that could be looked at */
+        table->left_out += table->closed ? block->count : 0;
+        return table->closed ? block->count : 0;
+    }
     for (uint64_t at = 0, offset = 0; at < rows->key_columns; offset += rows->key[at++].width)
         gather_column(rows->key + at, block, offset);
     for (uint64_t at = 0; at < block->count; at++) {
@@ -212,10 +218,12 @@ INLINE uint64_t count_block(const struct vxlanpkt_rows *rows, struct group_table
     for (uint64_t at = 0; at < block->count; at++)
         prefetch_group(table, block->hashes[at]);
     for (uint64_t at = 0; at < block->count; at++) {
-        uint8_t *entry = group_of(table, block->keys[at], block->hashes[at]);
-        if (!entry)
+        uint8_t *entry = group_of(table, block->keys[at], block->hashes[at], rows->number + block->rows[at]);
+        if (!entry && !table->closed)
             return at;
-        count_row((item64 *)entry + table->key_words, rows, block->rows[at]);
+        table->left_out += !entry;
+        if (entry)
+            count_row((item64 *)entry + table->key_words, rows, block->rows[at]);
     }
     return block->count;
 }
@@ -226,21 +234,28 @@ INLINE bool fits(const struct vxlanpkt_column *column, uint64_t rows, uint64_t w
     return !column->data || (column->width == width && column->size / width >= rows);
 }
 
-static bool are_sound(const struct vxlanpkt_rows *rows, uint64_t key_size)
+/* Whether every column has an item for each row. */
+static bool have_all_rows(const struct vxlanpkt_rows *rows)
 {
-    uint64_t size = 0;
-    if (rows->key_columns > VXLANPKT_KEY_COLUMNS || key_size > VXLANPKT_LARGEST_KEY)
+    if (rows->key_columns > VXLANPKT_KEY_COLUMNS)
         return false;
     for (uint64_t at = 0; at < rows->key_columns; at++) {
         uint64_t width = rows->key[at].width;
         bool is_there = rows->key[at].data || !rows->count;
         if (!is_there || !width || width > VXLANPKT_LARGEST_KEY || !fits(rows->key + at, rows->count, width))
             return false;
-        size += width;
     }
-    return size == key_size && fits(&rows->lengths, rows->count, 4) && fits(&rows->other_lengths, rows->count, 4)
+    return fits(&rows->lengths, rows->count, 4) && fits(&rows->other_lengths, rows->count, 4)
            && fits(&rows->timestamps, rows->count, 8) && fits(&rows->flags, rows->count, 2)
            && fits(&rows->selected, rows->count, 1) && fits(&rows->status, rows->count, 1);
+}
+
+static bool are_sound(const struct vxlanpkt_rows *rows, uint64_t key_size)
+{
+    uint64_t size = 0;
+    for (uint64_t at = 0; at < rows->key_columns && at < VXLANPKT_KEY_COLUMNS; at++)
+        size += rows->key[at].width;
+    return size == key_size && key_size <= VXLANPKT_LARGEST_KEY && have_all_rows(rows);
 }
 
 INLINE bool lies_in(const struct vxlanpkt_groups *groups, const struct vxlanpkt_column *column)
@@ -268,6 +283,7 @@ INLINE uint64_t group_rows(const struct vxlanpkt_rows *rows, uint64_t row, struc
         counted = count_block(rows, &table, &block, groups->secrets);
     }
     groups->count = table.count;
+    groups->left_out = table.left_out;
     return counted < block.count ? block.rows[counted] : rows->count;
 }
 

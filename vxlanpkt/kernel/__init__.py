@@ -59,7 +59,10 @@ decap, encap, alter, total_length = _chosen.decap, _chosen.encap, _chosen.alter,
 hold_section, add_interface, read_records = _chosen.hold_section, _chosen.add_interface, _chosen.read_records
 hold_packets, hold_target = _chosen.hold_packets, _chosen.hold_target
 choose_rows, sort_rows, put_records = _chosen.choose_rows, _chosen.sort_rows, _chosen.put_records
-hold_counted, new_groups, entries = _chosen.hold_counted, _chosen.new_groups, _chosen.entries
+hold_counted, new_groups, entries, left_out = (
+    _chosen.hold_counted, _chosen.new_groups, _chosen.entries, _chosen.left_out,
+)  # fmt: skip
+traits, digest, sight = _chosen.traits, _chosen.digest, _chosen.sight
 group, move_groups, find_groups, bucket = _chosen.group, _chosen.move_groups, _chosen.find_groups, _chosen.bucket
 known, derived, numbers, pick = _chosen.known, _chosen.derived, _chosen.numbers, _chosen.pick
 names, names_room = _chosen.names, _chosen.names_room

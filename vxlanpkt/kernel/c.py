@@ -33,6 +33,7 @@ from vxlanpkt.kernel.contract import (
     Packets,
     Section,
     SectionInterface,
+    Sighted,
     Step,
     StepKind,
     Stretch,
@@ -282,7 +283,7 @@ def hold_counted(counted: Counted) -> Held:
     """Rows that are to be counted, held."""
     held = ffi.new("struct vxlanpkt_rows *")
     kept: list[memoryview] = []
-    held.count, held.key_columns = counted.rows, len(counted.key)
+    held.count, held.key_columns, held.number = counted.rows, len(counted.key), counted.number
     for column, (view, width) in zip(held.key, counted.key, strict=False):
         _put_column(column, view, width, kept)
     for name in ("lengths", "other_lengths", "timestamps", "flags", "selected", "status"):
@@ -297,12 +298,12 @@ def _put_column(column: Any, view: memoryview, width: int, kept: list[memoryview
     kept.append(view)
 
 
-def new_groups(key_size: int, capacity: int, seed: bytes) -> Held:
+def new_groups(key_size: int, capacity: int, seed: bytes, closed: bool = False) -> Held:
     """An empty table for so many groups, found by a hash that only those can foresee who know *seed*."""
     groups = ffi.new("struct vxlanpkt_groups *")
     memory = new_buffer(capacity * (entry_size(key_size) + _BYTES_OF_INDEX))
     groups.memory, groups.size = memory, len(memory)
-    groups.capacity, groups.key_size = capacity, key_size
+    groups.capacity, groups.key_size, groups.closed = capacity, key_size, closed
     _buffer(groups.secrets)[:] = seed[:SEED_SIZE] if len(seed) >= SEED_SIZE else _spread(seed)
     lib.vxlanpkt_move_groups(_NULL, groups)
     return Held(groups, memory)
@@ -313,6 +314,11 @@ def _spread(seed: bytes) -> bytes:
     from hashlib import shake_128  # which takes as long to load as all of the kernel
 
     return shake_128(seed).digest(SEED_SIZE)
+
+
+def left_out(groups: Held) -> int:
+    """How many rows a closed table had no room for."""
+    return groups[0].left_out  # type: ignore[no-any-return]
 
 
 def entries(groups: Held) -> memoryview:
@@ -554,6 +560,36 @@ def bucket(timestamps: memoryview, width: int, out: Any) -> int:
     """Put the number of the bucket of *width* nanoseconds that each time lies in into *out*, as int64."""
     column = _column(timestamps, timestamps.itemsize)
     return lib.vxlanpkt_bucket(column[0], width, out, len(out))  # type: ignore[no-any-return]
+
+
+# -- what frames are, and whether they were seen before
+
+
+_NO_COLUMN = Held(ffi.new("struct vxlanpkt_column *"), None)
+
+
+def traits(frames: Held, kind: int, link_types: memoryview | None, out: Any) -> int:
+    """Describe the first IP header of every row: the columns lie in *out*."""
+    column = _NO_COLUMN if link_types is None else _column(link_types, link_types.itemsize)
+    return lib.vxlanpkt_traits(frames[0], kind, column[0], out, len(out))  # type: ignore[no-any-return]
+
+
+def digest(counted: Held, frames: Held | None, secrets: Sequence[int], out: Any) -> int:
+    """Put a number of 64 bits for each row into *out*, made of its key and of its frame, if there are *frames*."""
+    key = ffi.new("uint64_t[4]", list(secrets))
+    of_frames = _NULL if frames is None else frames[0]
+    return lib.vxlanpkt_digest(counted[0], of_frames, key, out, len(out))  # type: ignore[no-any-return]
+
+
+def sight(rows: Sighted, memory: Any, out: Any) -> int:
+    """Look each row up among the latest ones, and remember it; returns how many were forgotten within the window."""
+    held = ffi.new("struct vxlanpkt_sighted *")
+    kept: list[memoryview] = []
+    for name in ("digests", "marks", "timestamps"):
+        view = getattr(rows, name)
+        _put_column(getattr(held, name), view, view.itemsize, kept)
+    held.number, held.window = rows.number, rows.window
+    return lib.vxlanpkt_sight(held, memory, len(memory), out, len(out))  # type: ignore[no-any-return]
 
 
 def _column(view: memoryview, width: int) -> Held:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-CONTRACT = 0xA8D9479F  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0x8C6CD621  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -25,6 +25,18 @@ class Note(IntFlag):
     TRAILER = 0x04  # bytes of the outer IP packet behind the UDP datagram
     STRIPPED = 0x08  # the policy took the inner frame's VLAN tag off
     REMARKED = 0x10  # the policy changed the inner frame's ECN
+
+
+class Trait(IntFlag):
+    """Bits of the traits column: what the first IP header of a frame says."""
+
+    ECN = 0x03
+    DF = 0x04
+    FRAGMENT = 0x08
+    LATER = 0x10  # a fragment, and not the first one
+    TOO_BIG = 0x20  # the packet is an ICMP message that says that another one was too big
+    SEGMENT = 0x40  # of TCP, and it takes room in the sequence
+    IP = 0x80  # there is an IP header, and it is sound
 
 
 class ChecksumState(IntEnum):
@@ -178,6 +190,17 @@ RECORD_COLUMNS: Mapping[str, str] = {
     "fcs_length": "B",
     "timed": "B",
 }
+# What the first IP header of a frame says: the packet's length, the identification of IPv4, and of TCP where a segment
+# begins and how much of the sequence it takes.
+TRAIT_COLUMNS: Mapping[str, str] = {
+    "length": "I",
+    "identification": "I",
+    "sequence": "I",
+    "segment": "I",
+    "traits": "B",
+}
+# For each row, the number of the record that was the same, and whether there was one: see kernel/sightings.py.
+SIGHTING_COLUMNS: Mapping[str, str] = {"earlier": "Q", "repeated": "B"}
 WIDTHS: Mapping[str, int] = {"Q": 8, "q": 8, ADDRESS: 16, "I": 4, "H": 2, "B": 1}
 
 
@@ -209,6 +232,7 @@ class Layout:
 
 DECAP_LAYOUT, BRIEF_LAYOUT, ENCAP_LAYOUT = Layout(DECAP_COLUMNS), Layout(BRIEF_COLUMNS), Layout(ENCAP_COLUMNS)
 RECORD_LAYOUT = Layout(RECORD_COLUMNS)
+TRAIT_LAYOUT, SIGHTING_LAYOUT = Layout(TRAIT_COLUMNS), Layout(SIGHTING_COLUMNS)
 # Inner frames that were altered; their bytes lie behind the columns.
 ALTERED_LAYOUT = Layout({"offsets": "Q", "lengths": "I", "original_lengths": "I"})
 
@@ -224,6 +248,8 @@ NO_SPACE, OVERLAP, WRONG_COLUMNS, UNSOUND = -1, -2, -3, -4
 NO_TUNNEL = 0xFFFFFFFF
 # In a column of groups: there is none with this key.
 NO_GROUP = 0xFFFFFFFF
+# In a column of IPv4's identifications: there is none.
+NO_IDENTIFICATION = 0xFFFFFFFF
 
 
 @dataclass(slots=True)
@@ -295,6 +321,20 @@ class Counted(NamedTuple):
     flags: memoryview | None
     selected: memoryview | None
     status: memoryview | None
+    number: int = 0  # of the first row
+
+
+class Sighted(NamedTuple):
+    """Rows of which it is asked whether they were seen before, as the Python kernel holds them.
+
+    digests are uint64, 0 where nobody asks; marks uint32; timestamps int64; number is that of the first row.
+    """
+
+    digests: memoryview
+    marks: memoryview
+    timestamps: memoryview
+    number: int
+    window: int
 
 
 class Underlay(NamedTuple):

@@ -5,7 +5,8 @@ the order in which they were met, so that nothing depends on how they are found 
 zeros up to a multiple of 8 bytes, and its `COUNTS`.
 
 A table holds as many groups as it was made for. `group` stops at the first row whose group has no room, and goes on
-from there with a larger table that took the groups over.
+from there with a larger table that took the groups over. In one that is closed it leaves such rows out, and counts
+how many these are.
 
 How a group is found is a kernel's own affair. Keys come from strangers, so it has to be such that they cannot choose
 keys that are found slowly.
@@ -17,8 +18,8 @@ from struct import Struct
 
 from vxlanpkt.kernel.contract import NO_GROUP, NO_SPACE, NO_TIMESTAMP, WRONG_COLUMNS, Counted
 
-COUNTS = ("packets", "bytes", "other_bytes", "first", "last", "flags")
-_COUNTS = Struct("=QQQqqQ")
+COUNTS = ("packets", "bytes", "other_bytes", "first", "last", "flags", "first_number")
+_COUNTS = Struct("=QQQqqQQ")
 _MASK = (1 << 64) - 1
 LARGEST_KEY, KEY_COLUMNS = 64, 16
 SEED_SIZE = 80  # bytes of secrets that a kernel's own hash needs; fewer are spread over so many
@@ -43,6 +44,8 @@ class Groups:
         self.capacity = capacity
         self.entries = bytearray(capacity * entry_size(key_size))
         self.numbers: dict[bytes, int] = {}
+        self.closed = False
+        self.left_out = 0
 
 
 def group(counted: Counted, first: int, groups: Groups) -> int:
@@ -50,44 +53,54 @@ def group(counted: Counted, first: int, groups: Groups) -> int:
     if not _are_sound(counted, groups.key_size):
         return WRONG_COLUMNS
     for row in range(first, counted.rows):
-        if not _is_chosen(counted, row):
+        if not is_chosen(counted, row):
             continue
         key = b"".join([column[row * width : (row + 1) * width] for column, width in counted.key])
         number = groups.numbers.get(key)
         if number is None:
             number = len(groups.numbers)
+            if number == groups.capacity and groups.closed:
+                groups.left_out += 1
+                continue
             if number == groups.capacity:
                 return row
             groups.numbers[key] = number
-            _put_new(groups, number, key)
+            _put_new(groups, number, key, counted.number + row)
         _count_row(counted, row, groups, number)
     return counted.rows
 
 
-def _is_chosen(counted: Counted, row: int) -> bool:
+def is_chosen(counted: Counted, row: int) -> bool:
+    """Whether a row counts."""
     return (counted.selected is None or counted.selected[row] != 0) and not (counted.status and counted.status[row])
 
 
 def _are_sound(counted: Counted, key_size: int) -> bool:
+    return sum(width for _, width in counted.key) == key_size <= LARGEST_KEY and have_all_rows(counted)
+
+
+def have_all_rows(counted: Counted) -> bool:
     """Whether every column has an item for each row."""
     widths = [width for _, width in counted.key]
-    if len(widths) > KEY_COLUMNS or not sum(widths) == key_size <= LARGEST_KEY or not all(widths):
+    if len(widths) > KEY_COLUMNS or not all(0 < width <= LARGEST_KEY for width in widths):
         return False
     return all(len(column) // width >= counted.rows for column, width in counted.key) and all(
         column is None or (column.itemsize == width and len(column) >= counted.rows)
-        for column, width in zip(counted[2:], _WIDTHS, strict=True)
+        for column, width in zip(counted[2:-1], _WIDTHS, strict=True)
     )
 
 
-def _put_new(groups: Groups, number: int, key: bytes) -> None:
+def _put_new(groups: Groups, number: int, key: bytes, row: int) -> None:
     size = entry_size(groups.key_size)
-    entry = key.ljust(padded(groups.key_size), b"\0") + _COUNTS.pack(0, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0)
+    entry = key.ljust(padded(groups.key_size), b"\0") + _COUNTS.pack(
+        0, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0, row & _MASK
+    )
     groups.entries[number * size : (number + 1) * size] = entry
 
 
 def _count_row(counted: Counted, row: int, groups: Groups, number: int) -> None:
     at = number * entry_size(groups.key_size) + padded(groups.key_size)
-    packets, length, other_length, first, last, flags = _COUNTS.unpack_from(groups.entries, at)
+    packets, length, other_length, first, last, flags, seen = _COUNTS.unpack_from(groups.entries, at)
     if counted.lengths is not None:
         length = length + counted.lengths[row] & _MASK
     if counted.other_lengths is not None:
@@ -98,7 +111,7 @@ def _count_row(counted: Counted, row: int, groups: Groups, number: int) -> None:
     if time != NO_TIMESTAMP:
         first = time if first == NO_TIMESTAMP else min(first, time)
         last = max(last, time)
-    _COUNTS.pack_into(groups.entries, at, packets + 1, length, other_length, first, last, flags)
+    _COUNTS.pack_into(groups.entries, at, packets + 1, length, other_length, first, last, flags, seen)
 
 
 def move_groups(old: Groups, new: Groups) -> int:
@@ -109,6 +122,7 @@ def move_groups(old: Groups, new: Groups) -> int:
         return NO_SPACE
     new.entries[: len(old.entries)] = old.entries
     new.numbers = old.numbers.copy()
+    new.left_out = old.left_out
     return len(new.numbers)
 
 

@@ -17,7 +17,7 @@ from vxlanpkt.checksum import internet_checksum as internet_checksum
 from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
 from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing
+from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing, sightings
 from vxlanpkt.kernel.altering import alter as alter
 from vxlanpkt.kernel.columns import address_room as address_room
 from vxlanpkt.kernel.columns import address_text as address_text
@@ -49,6 +49,7 @@ from vxlanpkt.kernel.contract import (
     Packets,
     Section,
     SectionInterface,
+    Sighted,
     Step,
     Target,
     Underlay,
@@ -155,9 +156,16 @@ def hold_counted(counted: Counted) -> Counted:
     return counted._replace(key=[(column.cast("B"), width) for column, width in counted.key])
 
 
-def new_groups(key_size: int, capacity: int, seed: bytes) -> grouping.Groups:
+def new_groups(key_size: int, capacity: int, seed: bytes, closed: bool = False) -> grouping.Groups:
     """An empty table for so many groups. *seed* is what strangers must not know, where a kernel's own hash needs it."""
-    return grouping.Groups(key_size, capacity)
+    groups = grouping.Groups(key_size, capacity)
+    groups.closed = closed
+    return groups
+
+
+def left_out(groups: grouping.Groups) -> int:
+    """How many rows a closed table had no room for."""
+    return groups.left_out
 
 
 def entries(groups: grouping.Groups) -> memoryview:
@@ -366,7 +374,7 @@ def _row_header(
 def group(counted: Counted, first: int, groups: grouping.Groups) -> int:
     """Count rows by their keys, from *first* on; returns the first one whose group has no room, or their number."""
     keys = (column for column, _ in counted.key)
-    if _shares_memory(groups.entries, *counted, *keys):
+    if _shares_memory(groups.entries, *counted[2:-1], *keys):
         return OVERLAP
     return grouping.group(counted, first, groups)
 
@@ -390,7 +398,29 @@ def bucket(timestamps: memoryview, width: int, out: bytearray) -> int:
     return grouping.bucket(timestamps, width, _items(out, "q"))
 
 
-def _items(out: bytearray, code: Literal["I", "q"]) -> memoryview:
+def traits(frames: Frames, kind: int, link_types: memoryview | None, out: bytearray) -> int:
+    """Describe the first IP header of every row: the columns lie in *out*."""
+    if _shares_memory(out, frames.data, frames.offsets, frames.lengths, frames.original_lengths, link_types):
+        return OVERLAP
+    return sightings.traits(frames, kind, link_types, memoryview(out))
+
+
+def digest(counted: Counted, frames: Frames | None, secrets: Sequence[int], out: bytearray) -> int:
+    """Put a number of 64 bits for each row into *out*, made of its key and of its frame, if there are *frames*."""
+    if _shares_memory(out, *(column for column, _ in counted.key), *(frames or ())):
+        return OVERLAP
+    return sightings.digest(counted, frames, secrets, _items(out, "Q"))
+
+
+def sight(rows: Sighted, memory: bytearray, out: bytearray) -> int:
+    """Look each row up among the latest ones, and remember it; returns how many were forgotten within the window."""
+    columns = (rows.digests, rows.marks, rows.timestamps)
+    if memory is out or _shares_memory(out, *columns) or _shares_memory(memory, *columns):
+        return OVERLAP
+    return sightings.sight(rows, memoryview(memory), memoryview(out))
+
+
+def _items(out: bytearray, code: Literal["I", "q", "Q"]) -> memoryview:
     """As many whole items as there is room for."""
     size = WIDTHS[code]
     return memoryview(out)[: len(out) // size * size].cast(code) if len(out) >= size else memoryview(array(code))
