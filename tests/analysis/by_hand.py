@@ -40,6 +40,7 @@ class Inner(NamedTuple):
     vtep_src: str
     vtep_dst: str
     outer_length: int
+    record: int
 
     @property
     def flow(self) -> tuple[Any, ...]:
@@ -55,7 +56,7 @@ def packets(name: str) -> Iterator[Inner]:
     policy = policy_of(name)
     with vxlanpkt.open(DATA / name) as capture:
         try:
-            for record in capture:
+            for number, record in enumerate(capture, 1):
                 start = start_of(record.link_type)
                 if start is None:
                     continue
@@ -71,7 +72,7 @@ def packets(name: str) -> Iterator[Inner]:
                 )
                 yield Inner(
                     got.vni, src, dst, src_port, dst_port, protocol, ethertype, inner_length, record.timestamp_ns,
-                    tcp_flags, str(outer.src), str(outer.dst), length,
+                    tcp_flags, str(outer.src), str(outer.dst), length, number,
                 )  # fmt: skip
         except CaptureError:
             return
@@ -139,6 +140,7 @@ def flows_by_hand(found: list[Inner]) -> list[dict[str, Any]]:
             "bytes": sum(one.length for one in of),
             "first_ns": min((one.time for one in of if one.time is not None), default=None),
             "last_ns": max((one.time for one in of if one.time is not None), default=None),
+            "first_record": of[0].record,
             "tcp_flags": union(one.tcp_flags for one in of),
         }
         for flow, of in groups.items()
@@ -156,6 +158,7 @@ def vteps_by_hand(found: list[Inner]) -> list[dict[str, Any]]:
             "src": src, "dst": dst, "packets": len(of), "inner_bytes": sum(one.length for one in of),
             "outer_bytes": sum(one.outer_length for one in of), "vnis": tuple(sorted({one.vni for one in of})),
             "first_ns": min(times, default=None), "last_ns": max(times, default=None),
+            "first_record": of[0].record,
         })  # fmt: skip
     return rows
 

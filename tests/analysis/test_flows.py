@@ -187,7 +187,7 @@ def test_a_flow() -> None:
     table = flows(capture_of(*wires, start=5))
     wanted = Flow(
         7, IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), 1234, 80, 6, 0x0800, 2, 54 + 100 + 54 + 1000, 5 * SECOND,
-        7 * SECOND, 0x12,
+        7 * SECOND, 1, 0x12,
     )  # fmt: skip
     assert table[0] == wanted and table[0].duration_ns == 2 * SECOND
     assert table[-1].src == wanted.dst and not table.bidirectional
@@ -198,7 +198,7 @@ def test_a_flow() -> None:
         {
             "vni": 7, "src": "10.0.0.1", "dst": "10.0.0.2", "src_port": 1234, "dst_port": 80, "protocol": 6,
             "ethertype": 0x0800, "packets": 2, "bytes": 1208, "first_ns": 5 * SECOND, "last_ns": 7 * SECOND,
-            "tcp_flags": 0x12, "reverse_packets": 1, "reverse_bytes": 54, "reverse_tcp_flags": 0x12,
+            "first_record": 1, "tcp_flags": 0x12, "reverse_packets": 1, "reverse_bytes": 54, "reverse_tcp_flags": 0x12,
         }
     ]  # fmt: skip
     assert pickle.loads(pickle.dumps(both[0])) == both[0]
@@ -319,8 +319,8 @@ def test_a_table_is_a_sequence() -> None:
         assert list(column) == [getattr(row, name) for row in rows], name
     assert {name: column.format for name, column in table.columns.items() if isinstance(column, memoryview)} == {
         "vni": "I", "src_port": "H", "dst_port": "H", "protocol": "B", "ethertype": "H", "packets": "Q", "bytes": "Q",
-        "first_ns": "q", "last_ns": "q", "tcp_flags": "H", "reverse_packets": "Q", "reverse_bytes": "Q",
-        "reverse_tcp_flags": "H",
+        "first_ns": "q", "last_ns": "q", "first_record": "Q", "tcp_flags": "H", "reverse_packets": "Q",
+        "reverse_bytes": "Q", "reverse_tcp_flags": "H",
     }  # fmt: skip
     with pytest.raises(IndexError):
         table[len(table)]

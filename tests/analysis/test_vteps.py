@@ -49,9 +49,9 @@ def test_matrix() -> None:
     table = vteps(capture_of(one, other, one.replace(vni=2), one, six))
     size = len(INNER)
     assert list(table) == [
-        VTEP(one.src, one.dst, 3, 3 * size, 3 * (size + 50), (2, 9), 0, 3 * SECOND),
-        VTEP(other.src, other.dst, 1, size, size + 50, (5,), SECOND, SECOND),
-        VTEP(six.src, six.dst, 1, size, size + 70, (5,), 4 * SECOND, 4 * SECOND),
+        VTEP(one.src, one.dst, 3, 3 * size, 3 * (size + 50), (2, 9), 0, 3 * SECOND, 1),
+        VTEP(other.src, other.dst, 1, size, size + 50, (5,), SECOND, SECOND, 2),
+        VTEP(six.src, six.dst, 1, size, size + 70, (5,), 4 * SECOND, 4 * SECOND, 5),
     ]
     assert isinstance(table[0].src, IPv4Address) and isinstance(table[2].src, IPv6Address)
     assert [row.vnis for row in vteps(capture_of(one, other), vni=9)] == [(9,)]

@@ -22,6 +22,8 @@ from vxlanpkt.policy import DecapPolicy
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
+    from typing_extensions import Buffer
+
     from vxlanpkt.capture.jobs import Progress
 
 _KEY = {
@@ -41,6 +43,7 @@ class Flow:
     ethertype           behind inner VLAN tags; 0 for what is neither Ethernet nor IP (GPE)
     packets, bytes      how many, and the lengths of the inner frames on the wire
     first_ns, last_ns   the earliest and the latest time, nanoseconds since 1970-01-01 UTC; None without timestamps
+    first_record        the number of the record in which it was met first, counted from 1
     tcp_flags           all flags that were set, `TCP.flags` with `TCP.reserved` above them
     reverse_packets, reverse_bytes, reverse_tcp_flags  the same of the other direction, where directions are merged
     """
@@ -56,6 +59,7 @@ class Flow:
     bytes: int
     first_ns: int | None
     last_ns: int | None
+    first_record: int
     tcp_flags: int
     reverse_packets: int = 0
     reverse_bytes: int = 0
@@ -114,15 +118,35 @@ def flows(
     What is not IP is counted by its VNI and EtherType. Raises PartialTableError if the source breaks off.
     """
     made = Pass(source, ports, policy, vni, filter, progress)
-    # Inner packets are made by tenants, who could choose those that a known hash is slow with.
-    groups = Groups(_KEY, seed=os.urandom(SEED_SIZE))
+    counter = FlowCounter()
     for batch, selected in made.batches():
-        result = batch.result
-        groups.add(
-            len(result), _key_of(batch), lengths=result.inner_original_length, timestamps=batch.records.timestamp_ns,
-            flags=result.inner_tcp_flags, selected=selected, status=result.status,
+        counter.add(batch, selected)
+    return made.finish(counter.table(made.stats, bidirectional))
+
+
+class FlowCounter:
+    """Counts flows batch by batch; with a *limit* no more than so many, those that begin first."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        # Inner packets are made by tenants, who could choose those that a known hash is slow with.
+        self._groups = Groups(_KEY, seed=os.urandom(SEED_SIZE), limit=limit)
+
+    @property
+    def left_out(self) -> int:
+        """How many packets belong to flows beyond the limit."""
+        return self._groups.left_out
+
+    def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
+        """Count the rows of a batch, or those that are selected."""
+        result, records = batch.result, batch.records
+        self._groups.add(
+            len(result), _key_of(batch), lengths=result.inner_original_length, timestamps=records.timestamp_ns,
+            flags=result.inner_tcp_flags, selected=selected, status=result.status, number=records.first + 1,
         )  # fmt: skip
-    return made.finish(_table(groups, made.stats, bidirectional))
+
+    def table(self, stats: CaptureStats, bidirectional: bool = False) -> FlowTable:
+        """What was counted so far."""
+        return _table(self._groups, stats, bidirectional)
 
 
 def _key_of(batch: CaptureBatch) -> list[memoryview]:
@@ -147,6 +171,7 @@ def _table(groups: Groups, stats: CaptureStats, bidirectional: bool) -> FlowTabl
         "bytes": found["bytes"],
         "first_ns": found["first"],
         "last_ns": found["last"],
+        "first_record": found["first_number"],
         "tcp_flags": as_uint16(found["flags"]),
     }
     table = FlowTable(columns, stats)

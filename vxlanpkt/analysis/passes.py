@@ -54,9 +54,9 @@ class Pass:
             message = f"filter: {chosen!r} is no filter: it has no method select"
             raise FieldError(message, layer="analysis", field="filter", value=chosen, bits=None)
         self.stats = CaptureStats()
-        self._fault: CaptureError | None = None
+        self.fault: CaptureError | None = None
         self._source = source
-        self._policy = policy_for(ports, source.policy if policy is None and isinstance(source, Capture) else policy)
+        self.policy = policy_for(ports, source.policy if policy is None and isinstance(source, Capture) else policy)
         self._vni = vni
         self._filter = chosen
         self._progress = progress
@@ -65,23 +65,23 @@ class Pass:
         """Each batch, and which rows count, if not all; a fault in the file's header is raised."""
         with self._opened() as capture:
             try:
-                for batch in capture.decap_batches(self._policy, self._vni):
+                for batch in capture.decap_batches(self.policy, self._vni):
                     yield batch, None if self._filter is None else self._filter.select(batch.result)
                     if self._progress is not None:
                         self._progress(capture.consumed, capture.size)
             except CaptureError as error:
                 if capture.container is None:
                     raise
-                self._fault = error
+                self.fault = error
             self.stats = capture.stats
 
     def _opened(self) -> AbstractContextManager[Capture]:
         if isinstance(self._source, Capture):
             return nullcontext(self._source)
-        return Capture(self._source, self._policy)
+        return Capture(self._source, self.policy)
 
     def finish(self, table: _T) -> _T:
         """The table, or the error that carries it."""
-        if self._fault is not None:
-            raise PartialTableError(str(self._fault), offset=self._fault.offset, result=table) from self._fault
+        if self.fault is not None:
+            raise PartialTableError(str(self.fault), offset=self.fault.offset, result=table) from self.fault
         return table

@@ -12,7 +12,7 @@ from vxlanpkt.analysis.passes import Pass, RowFilter
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
-from vxlanpkt.capture.reader import Capture
+from vxlanpkt.capture.reader import Capture, CaptureBatch
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import SEED_SIZE, Groups
@@ -21,6 +21,8 @@ from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
+
+    from typing_extensions import Buffer
 
     from vxlanpkt.capture.jobs import Progress
 
@@ -37,6 +39,7 @@ class VTEP:
     outer_bytes        the lengths of the outer frames on the wire
     vnis               the VXLAN network identifiers in use between them, in ascending order
     first_ns, last_ns  the earliest and the latest time, nanoseconds since 1970-01-01 UTC; None without timestamps
+    first_record       the number of the record in which the pair was met first, counted from 1
     """
 
     src: IPv4Address | IPv6Address
@@ -47,6 +50,7 @@ class VTEP:
     vnis: tuple[int, ...]
     first_ns: int | None
     last_ns: int | None
+    first_record: int
 
 
 class VTEPTable(Table[VTEP]):
@@ -82,29 +86,57 @@ def vteps(
     Parameters and errors are those of `flows`.
     """
     made = Pass(source, ports, policy, vni, filter, progress)
-    groups = Groups(_KEY, seed=os.urandom(SEED_SIZE))
+    counter = VTEPCounter()
     for batch, selected in made.batches():
-        result = batch.result
-        groups.add(
+        counter.add(batch, selected)
+    return made.finish(counter.table(made.stats))
+
+
+class VTEPCounter:
+    """Counts pairs of endpoints batch by batch; with a *limit* no more than so many, counted once for each VNI."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._groups = Groups(_KEY, seed=os.urandom(SEED_SIZE), limit=limit)
+
+    @property
+    def left_out(self) -> int:
+        """How many packets belong to pairs beyond the limit."""
+        return self._groups.left_out
+
+    def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
+        """Count the rows of a batch, or those that are selected."""
+        result, records = batch.result, batch.records
+        self._groups.add(
             len(result), [result.outer_src.raw, result.outer_dst.raw, result.vni, result.outer_family],
-            lengths=result.inner_original_length, other_lengths=batch.records.frame_length,
-            timestamps=batch.records.timestamp_ns, selected=selected, status=result.status,
+            lengths=result.inner_original_length, other_lengths=records.frame_length,
+            timestamps=records.timestamp_ns, selected=selected, status=result.status, number=records.first + 1,
         )  # fmt: skip
-    return made.finish(_table(groups, made.stats))
+
+    def groups(self) -> dict[str, memoryview]:
+        """The counts of each pair and VNI, as `Groups.columns` has them: keyed by src, dst, vni and family."""
+        return self._groups.columns()
+
+    def table(self, stats: CaptureStats) -> VTEPTable:
+        """What was counted so far."""
+        return _table(self._groups, stats)
 
 
 class _Pair:
     """What is known of a pair so far."""
 
-    __slots__ = ("first", "inner_bytes", "last", "outer_bytes", "packets", "vnis")
+    __slots__ = ("first", "first_number", "inner_bytes", "last", "outer_bytes", "packets", "vnis")
 
     def __init__(self) -> None:
         self.packets = self.inner_bytes = self.outer_bytes = 0
         self.first = self.last = NO_TIMESTAMP
+        self.first_number = 0
         self.vnis: list[int] = []
 
-    def add(self, vni: int, packets: int, inner_bytes: int, outer_bytes: int, first: int, last: int) -> None:
-        """Add what was sent for one VNI."""
+    def add(
+        self, vni: int, packets: int, inner_bytes: int, outer_bytes: int, first: int, last: int, first_number: int
+    ) -> None:  # fmt: skip
+        """Add what was sent for one VNI: that which was met first comes first."""
+        self.first_number = self.first_number or first_number
         self.packets += packets
         self.inner_bytes += inner_bytes
         self.outer_bytes += outer_bytes
@@ -117,7 +149,7 @@ class _Pair:
 def _table(groups: Groups, stats: CaptureStats) -> VTEPTable:
     """A row for each pair, out of one for each VNI of a pair."""
     found = groups.columns()
-    numbers = [found[name] for name in ("vni", "packets", "bytes", "other_bytes", "first", "last")]
+    numbers = [found[name] for name in ("vni", "packets", "bytes", "other_bytes", "first", "last", "first_number")]
     pairs: dict[tuple[bytes, bytes, int], _Pair] = {}
     for row, values in enumerate(zip(*numbers, strict=True)):
         src, dst = (bytes(found[name][16 * row : 16 * row + 16]) for name in ("src", "dst"))
@@ -133,6 +165,7 @@ def _table(groups: Groups, stats: CaptureStats) -> VTEPTable:
         "vnis": [tuple(sorted(pair.vnis)) for pair in counts],
         "first_ns": _numbers("q", (pair.first for pair in counts)),
         "last_ns": _numbers("q", (pair.last for pair in counts)),
+        "first_record": _numbers("Q", (pair.first_number for pair in counts)),
     }, stats)  # fmt: skip
 
 
