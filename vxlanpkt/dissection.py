@@ -11,7 +11,7 @@ from vxlanpkt.errors import LayerNotFound, ParseError
 from vxlanpkt.headers import Headers, find_headers
 from vxlanpkt.kernel.spans import Span
 from vxlanpkt.layers.base import Layer
-from vxlanpkt.printing import tree
+from vxlanpkt.printing import html_tree, tree
 from vxlanpkt.starts import Start
 
 _L = TypeVar("_L", bound=Layer)
@@ -109,6 +109,9 @@ class Dissection:
 
     def __str__(self) -> str:
         return tree(self.layers, self.payload, self.trailers, self.error)
+
+    def _repr_html_(self) -> str:
+        return html_tree(self.layers, self.payload, self.trailers, self.error)
 
     def __repr__(self) -> str:
         fault = self.headers.fault

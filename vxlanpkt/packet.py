@@ -16,7 +16,7 @@ from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6
 from vxlanpkt.layers.ipv6_extensions import Fragment
-from vxlanpkt.printing import tree
+from vxlanpkt.printing import html_tree, tree
 from vxlanpkt.starts import Start
 
 _L = TypeVar("_L", bound=Layer)
@@ -281,6 +281,9 @@ class Packet:
 
     def __str__(self) -> str:
         return tree(self.layers, self.payload, self.trailers)
+
+    def _repr_html_(self) -> str:
+        return html_tree(self.layers, self.payload, self.trailers)
 
     def __repr__(self) -> str:
         return f"<Packet {self._names()}, payload of {len(self.payload)} bytes>"

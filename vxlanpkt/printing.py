@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntFlag
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,36 @@ def tree(layers: Sequence[Layer], payload: bytes, trailers: Sequence[bytes], err
     if error is not None:
         lines.append(f"{indent}! {error}")
     return "\n".join(lines)
+
+
+def html_tree(
+    layers: Sequence[Layer], payload: bytes, trailers: Sequence[bytes], error: ParseError | None = None
+) -> str:  # fmt: skip
+    """The same as a table of HTML, without a style: a row a layer; what is behind a tunnel header is a table inside."""
+    from html import escape  # its table of names is large, and only notebooks need it
+
+    tables: list[list[str]] = [[]]
+    for index, layer in enumerate(layers):
+        said = "".join(f"<div>{escape(text)}</div>" for text in _fields(layer))
+        tables[-1].append(_row(layer.NAME, said, escape))
+        if index < len(trailers) and trailers[index]:
+            tables[-1].append(_row("trailer", escape(_shown(trailers[index])), escape))
+        if layer.TUNNEL:
+            tables.append([])
+    if payload or not layers:
+        tables[-1].append(_row("payload", escape(_shown(payload)), escape))
+    if error is not None:
+        tables[-1].append(_row("fault", escape(str(error)), escape))
+    inner = ""
+    for rows in reversed(tables):
+        if inner:
+            rows.append(f'<tr><td colspan="2">{inner}</td></tr>')
+        inner = f"<table><tbody>{''.join(rows)}</tbody></table>" if rows else inner
+    return inner
+
+
+def _row(name: str, content: str, escape: Callable[[str], str]) -> str:
+    return f'<tr><th scope="row">{escape(name)}</th><td>{content}</td></tr>'
 
 
 def _fields(layer: Layer) -> Iterator[str]:

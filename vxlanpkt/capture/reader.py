@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,7 +16,7 @@ from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.records import Interface, Record
 from vxlanpkt.capture.sources import File, Origin, Source
-from vxlanpkt.capture.stats import BatchCounter, CaptureStats
+from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
 from vxlanpkt.policy import DecapPolicy
@@ -105,6 +106,7 @@ class Capture:
     """
 
     def __init__(self, source: File, policy: DecapPolicy) -> None:
+        self.source = source
         self.policy = policy
         self._origin = Origin(source)
         self._source: Source | None = None
@@ -248,6 +250,13 @@ class Capture:
             raise
         self._source, self._reader = source, reader
         return source, reader
+
+    def _repr_html_(self) -> str:
+        source = self.source
+        named = os.fspath(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "a stream")
+        rows = [("file", str(named)), ("container", self.container or "not read yet")]
+        counted = [("records", "not counted yet")] if self._stats is None else self._stats.rows_of_html()
+        return html_table([*rows, *counted])
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,8 @@ from vxlanpkt.batch import DecapBatch
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups
 
+_SHOWN_VNIS = 20
+
 
 @dataclass(slots=True)
 class VNIStats:
@@ -61,6 +63,30 @@ class CaptureStats:
             },
             "reasons": {reason.name: count for reason, count in sorted(self.reasons.items())},
         }
+
+    def rows_of_html(self) -> list[tuple[str, str]]:
+        """What a notebook shows: names, and what is said of them."""
+        rows = [("records", f"{self.records:,}"), ("VXLAN", f"{self.vxlan:,}")]
+        largest = sorted(self.vnis.items(), key=lambda item: (-item[1].inner_bytes, item[0]))
+        rows += [
+            (f"VNI {vni}", f"{found.packets:,} packets, {found.inner_bytes:,} inner bytes")
+            for vni, found in largest[:_SHOWN_VNIS]
+        ]
+        if len(largest) > _SHOWN_VNIS:
+            rows.append(("VNIs", f"and {len(largest) - _SHOWN_VNIS:,} more"))
+        rows += [(reason.name, f"{count:,}") for reason, count in sorted(self.reasons.items()) if reason]
+        return rows if self.error is None else [*rows, ("fault", str(self.error))]
+
+    def _repr_html_(self) -> str:
+        return html_table(self.rows_of_html())
+
+
+def html_table(rows: Iterable[tuple[str, str]]) -> str:
+    """Names and what is said of them, for notebooks: without a style, so that nothing else there changes."""
+    from html import escape  # its table of names is large, and only notebooks need it
+
+    body = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>' for name, text in rows)
+    return f"<table><tbody>{body}</tbody></table>"
 
 
 class BatchCounter:
