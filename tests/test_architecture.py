@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.outer",),
     ("kernel.inner",),
     ("kernel.hashing", "kernel.grouping"),
+    ("kernel.sightings",),
     ("kernel.altering", "kernel.records", "kernel.writing"),
     ("kernel.columns", "kernel.decapsulation", "kernel.encapsulation", "kernel.filtering", "kernel.releases"),
     ("kernel.python",),
@@ -54,7 +55,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("batch", "explanation"),
     ("bulk",),
     ("bulk.checks",),
-    ("bulk.*", "grouping"),
+    ("bulk.*", "grouping", "sightings"),
     ("filters",),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
@@ -84,7 +85,9 @@ EXCEPTIONS = frozenset((
     ("kernel.contract", "NO_LINK_TYPE"),  # the value in a public column, `DecapBatch.inner_link_type`
     ("layers.ipv6_extensions", "Extension"),  # type aliases of unions of public classes
     ("layers.messages", "Message"),
-    *(("grouping", name) for name in ("NO_GROUP", "SEED_SIZE", "Groups")),  # how rows are counted, of whatever key
+    *(("sightings", name) for name in ("DIGEST_SEED_SIZE", "Digests", "Sightings", "Traits", "traits")),
+    ("kernel.contract", "Trait"),
+    *(("grouping", name) for name in ("NO_GROUP", "SEED_SIZE", "Groups", "buckets")),  # how rows are counted
     # What of a capture touches every byte or record is done by the kernel: it has functions made for that.
     *(("kernel", name) for name in (
         "add_interface", "choose_rows", "hold_packets", "hold_section", "hold_target", "new_buffer", "put_records",

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from vxlanpkt.analysis import VTEP as VTEP
     from vxlanpkt.analysis import Flow as Flow
     from vxlanpkt.analysis import FlowTable as FlowTable
+    from vxlanpkt.analysis import Report as Report
     from vxlanpkt.analysis import VTEPTable as VTEPTable
     from vxlanpkt.analysis import flows as flows
+    from vxlanpkt.analysis import report as report
     from vxlanpkt.analysis import vteps as vteps
     from vxlanpkt.assigned import ECN as ECN
     from vxlanpkt.assigned import ARPOperation as ARPOperation
@@ -138,7 +140,7 @@ __version__ = "0.1.0"
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "addresses": ("MACAddress",),
-    "analysis": ("VTEP", "Flow", "FlowTable", "VTEPTable", "flows", "vteps"),
+    "analysis": ("VTEP", "Flow", "FlowTable", "Report", "VTEPTable", "flows", "report", "vteps"),
     "assigned": (
         "ARPOperation", "ECN", "EtherType", "GBPFlags", "GPENextProtocol", "ICMPType", "ICMPv6Type", "IPProtocol",
         "IPv4Flags", "LinkType", "NDOptionType", "TCPFlags", "UDPPort", "VXLANFlags",

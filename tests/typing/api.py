@@ -223,6 +223,9 @@ def captures(tunnel: Tunnel) -> None:
     reveal_type(table.top(5, by="packets"))  # vxlanpkt.analysis.flow_tables.FlowTable
     assert_type((table[0].vni, table[0].bytes, table[0].first_ns), tuple[int, int, int | None])
     assert_type([vtep.vnis for vtep in vxlanpkt.vteps("trace.pcap")], list[tuple[int, ...]])
+    made = vxlanpkt.report("trace.pcap", vni=5000, top=10)
+    assert_type(made.findings.overview.records, int)
+    made.write("report.html")
 
 
 def errors(wire: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Analysis: what a capture holds, counted by flow and by tunnel endpoint.
+"""Analysis: what a capture holds, counted by flow and by tunnel endpoint, and a page about all of it.
 
 Names only: each is loaded from its module when it is first used.
 """
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vxlanpkt.analysis.flow_tables import flows as flows
     from vxlanpkt.analysis.passes import PartialTableError as PartialTableError
     from vxlanpkt.analysis.passes import RowFilter as RowFilter
+    from vxlanpkt.analysis.reporting.reports import Report as Report
+    from vxlanpkt.analysis.reporting.reports import report as report
     from vxlanpkt.analysis.vtep_tables import VTEP as VTEP
     from vxlanpkt.analysis.vtep_tables import VTEPTable as VTEPTable
     from vxlanpkt.analysis.vtep_tables import vteps as vteps
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _MODULES: dict[str, tuple[str, ...]] = {
     "flow_tables": ("Flow", "FlowTable", "flows"),
     "passes": ("PartialTableError", "RowFilter"),
+    "reporting.reports": ("Report", "report"),
     "vtep_tables": ("VTEP", "VTEPTable", "vteps"),
 }
 

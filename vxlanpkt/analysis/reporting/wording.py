@@ -1,0 +1,154 @@
+"""Numbers, times and names as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+
+from vxlanpkt.analysis.findings import Numbers
+from vxlanpkt.analysis.flow_tables import Flow
+from vxlanpkt.analysis.reporting.pieces import Cell, Piece, join, tag
+from vxlanpkt.assigned import EtherType, IPProtocol, TCPFlags
+
+_SECOND = 1_000_000_000
+_WITH_PORTS = (IPProtocol.TCP, IPProtocol.UDP)
+_PROTOCOLS = {int(protocol): protocol.name for protocol in IPProtocol}
+_ETHERTYPES = {int(ethertype): ethertype.name for ethertype in EtherType}
+
+
+def number(value: int) -> str:
+    """1,234,567."""
+    return f"{value:,}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """1 flow, 2 flows."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def size(octets: float, unit: str = "B") -> str:
+    """3 digits and a unit of a thousand."""
+    if octets < 1000:
+        return f"{octets:,.0f} {unit}"
+    for prefix in ("k", "M", "G", "T", "P", "E"):
+        octets /= 1000
+        if octets < 999.95 or prefix == "E":
+            break
+    return f"{octets:,.1f} {prefix}{unit}"
+
+
+def size_cell(octets: int) -> Cell:
+    """Bytes in a table: rounded, and exact in the title."""
+    return Cell(size(octets), octets, f"{octets:,} bytes")
+
+
+def count_cell(value: int) -> Cell:
+    """A number in a table; nothing where there is nothing."""
+    return Cell(number(value) if value else "", value)
+
+
+def share(part: int, whole: int) -> str:
+    """Percent with one digit; what is more than nothing does not look like nothing, nor like all."""
+    if not whole or not part:
+        return "0 %"
+    percent = 100 * part / whole
+    if part < whole and percent >= 99.95:
+        return "> 99.9 %"
+    return "< 0.1 %" if percent < 0.05 else f"{percent:.1f} %"
+
+
+def duration(nanoseconds: int | None) -> str:
+    """A span of time in the unit that suits it."""
+    if nanoseconds is None:
+        return ""
+    if nanoseconds < 1_000_000:
+        return f"{nanoseconds / 1000:,.1f} µs" if nanoseconds else "0 s"
+    if nanoseconds < _SECOND:
+        return f"{nanoseconds / 1_000_000:,.1f} ms"
+    seconds = nanoseconds / _SECOND
+    if seconds < 120:
+        return f"{seconds:,.3f} s" if seconds < 10 else f"{seconds:,.1f} s"
+    minutes, rest = divmod(nanoseconds // _SECOND, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{value:,} {unit}" for value, unit in parts if value)
+
+
+def span(nanoseconds: int) -> str:
+    """A round span of time: no more digits than it has."""
+    told, _, unit = duration(nanoseconds).partition(" ")
+    return f"{told.rstrip('0').rstrip('.') if '.' in told else told} {unit}"
+
+
+def moment(nanoseconds: int | None, digits: int = 6) -> str:
+    """A time in UTC; one that no calendar has, as seconds."""
+    if nanoseconds is None:
+        return "no time"
+    seconds, fraction = divmod(nanoseconds, _SECOND)
+    told = f".{fraction:09}"[: digits + 1] if digits else ""
+    try:
+        return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}{told} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds}{told} s"
+
+
+def since(nanoseconds: int | None, begin: int | None) -> Cell:
+    """A time in a table: how long after the beginning, and when in the title."""
+    if nanoseconds is None or begin is None:
+        return Cell("")
+    return Cell(f"+{(nanoseconds - begin) / _SECOND:,.6f}", nanoseconds, moment(nanoseconds, 9))
+
+
+def end(address: object, port: int | None) -> str:
+    """An address, with its port as in a URL."""
+    if address is None:
+        return ""
+    told = str(address)
+    if port is None:
+        return told
+    return f"[{told}]:{port}" if ":" in told else f"{told}:{port}"
+
+
+def ends(flow: Flow) -> tuple[str, str]:
+    """Both ends of a flow."""
+    ports = flow.protocol in _WITH_PORTS and (flow.src_port or flow.dst_port)
+    return end(flow.src, flow.src_port if ports else None), end(flow.dst, flow.dst_port if ports else None)
+
+
+def protocol(flow: Flow) -> str:
+    """What a flow is of."""
+    if flow.src is None:
+        return _ETHERTYPES.get(flow.ethertype) or f"EtherType 0x{flow.ethertype:04x}"
+    return _PROTOCOLS.get(flow.protocol) or f"IP protocol {flow.protocol}"
+
+
+def tcp_flags(flags: int) -> str:
+    """The names of TCP's flags."""
+    return " ".join(flag.name or "" for flag in TCPFlags if flags & flag)
+
+
+def frame_numbers(numbers: Numbers) -> Piece:
+    """Numbers of records as a display filter of Wireshark."""
+    if not numbers:
+        return Piece("")
+    if len(numbers) == 1:
+        return tag("code", f"frame.number == {numbers[0]}")
+    return tag("code", f"frame.number in {{{', '.join(map(str, numbers))}}}")
+
+
+def examples(what: str, numbers: Numbers) -> Piece:
+    """Where to look for something."""
+    return tag("p", f"{what}: ", frame_numbers(numbers), class_="look") if numbers else Piece("")
+
+
+def listed(items: Iterable[object], most: int) -> str:
+    """Some things one after the other, and how many more there are."""
+    every = list(items)
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(map(str, every[:most])) + more
+
+
+def sentence(*contents: object) -> Piece:
+    """A paragraph."""
+    return tag("p", join(*contents))
