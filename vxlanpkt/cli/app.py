@@ -20,6 +20,7 @@ from vxlanpkt.cli.exporting import exporting
 from vxlanpkt.cli.flow_listing import flow_listing
 from vxlanpkt.cli.info import info
 from vxlanpkt.cli.options import SOURCE
+from vxlanpkt.cli.reporting import reporting
 from vxlanpkt.cli.show import show
 from vxlanpkt.cli.signals import Interrupted, handled_signals
 from vxlanpkt.cli.vtep_listing import vtep_listing
@@ -56,5 +57,5 @@ def app() -> None:
     """Look into VXLAN captures, take the tunnels off, or put packets into one."""
 
 
-for verb in (info, show, explaining, flow_listing, vtep_listing, decapsulate, encapsulate, exporting):
+for verb in (info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting):
     app.add_command(verb)
