@@ -293,8 +293,10 @@ def test_write(tmp_path: Path) -> None:
     made.write(target)
     assert target.read_text(encoding="utf-8") == made.to_html()
     assert list(tmp_path.iterdir()) == [target]
-    target.chmod(0o600)
     made.write(str(target))
+    into = io.BytesIO()
+    made.write(into)
+    assert into.getvalue() == target.read_bytes()
     with pytest.raises(FileNotFoundError):
         made.write(tmp_path / "missing" / "page.html")
     (tmp_path / "a directory").mkdir()
@@ -372,3 +374,22 @@ def test_pcap_of_another_link_type() -> None:
     writer.write(Record(0, bytes(20), 20, link_type=147))
     out.seek(0)
     assert "1 record of link type 147" in "".join(check(report(out).to_html()).words)
+
+
+def test_limits_of_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of endpoints behind a finding say what they had no room for; the counts themselves are exact."""
+    for name in ("headers_seen._PAIRS", "headers_seen._LENGTHS", "repetitions._PAIRS"):
+        monkeypatch.setattr(f"vxlanpkt.analysis.{name}", 1)
+    wires = []
+    for at in range(3):
+        wire = TUNNEL.replace(dst=f"192.0.2.{at + 2}").encap(frame(at), identification=at + 1)
+        ce, cut = (vxlanpkt.parse(wire).replace(IPv4, **of).recompute().build() for of in ({"ecn": 3}, {"flags": 1}))
+        wires += [wire, wire, ce, cut]
+    made = report(written([Record(at * 10**6, wire, len(wire)) for at, wire in enumerate(wires)]))
+    found = made.findings
+    assert found.duplicates.count == 6 and found.duplicates.left_out == 4
+    assert found.congestion.marked == 3 and found.congestion.left_out == 2
+    assert found.sizes.first_fragments == 3 and found.sizes.fragmenting_left_out == 2
+    assert found.sizes.left_out == 6
+    said = "".join(check(made.to_html()).words)
+    assert said.count("of other endpoints are not in it") == 3 and "of other lengths are not counted" in said

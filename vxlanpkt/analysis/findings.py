@@ -190,10 +190,11 @@ class Sizes:
     first_fragments       outer fragments that begin a datagram to a VXLAN port
     atomic_fragments      whole IPv6 packets with a fragment header, refused all the same
     later_fragments       other UDP fragments: they have no ports, so nobody knows of which tunnel
-    fragmenting           who sends first fragments
+    fragmenting           who sends first fragments, and how many of them have others sent than the table holds
     inner_fragments       IP fragments inside tunnels
     outer_df, inner_df    IPv4 packets with DF, and all IPv4 packets, outside and inside
     outside, inside       messages that a packet was too big
+    left_out              packets of lengths for which the table had no room: no IP header says so much
     """
 
     mtu: int
@@ -210,12 +211,14 @@ class Sizes:
     later_fragments: int
     later_examples: Numbers
     fragmenting: tuple[PairCount, ...]
+    fragmenting_left_out: int
     inner_fragments: int
     inner_examples: Numbers
     outer_df: tuple[int, int]
     inner_df: tuple[int, int]
     outside: TooBigs
     inside: TooBigs
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +237,7 @@ class Repetitions:
     same_outer  with the identification of the outer IPv4 header too: the copy was made behind the encapsulation
     new_outer   with another one: the inner frame was encapsulated twice
     unknown     over IPv6, which has no identification, or with one of 0, which all packets of a sender may have
-    pairs       VNIs and endpoints, most repetitions first; left_out of others
+    pairs       VNIs and endpoints, most repetitions first; left_out are repetitions of others
     overlooked  how many packets were forgotten before the window passed: so many repetitions may not be counted
     """
 
@@ -244,6 +247,7 @@ class Repetitions:
     new_outer: int
     unknown: int
     pairs: tuple[PairCount, ...]
+    left_out: int
     examples: tuple[Repetition, ...]
     overlooked: int
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from vxlanpkt.analysis.findings import Address, Congestion, Sizes, TooBig, TooBigs
-from vxlanpkt.analysis.masks import Tally, both, mask, rows_of, table_of
+from vxlanpkt.analysis.findings import Address, Congestion, Numbers, Sizes, TooBig, TooBigs
+from vxlanpkt.analysis.masks import Tally, both, mask, numbered, rows_of, table_of
 from vxlanpkt.analysis.repetitions import Sums, pair_counts
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.reader import CaptureBatch
@@ -29,10 +29,13 @@ _LENGTHS = 1 << 18
 _EXAMINED = 200
 _CE = 3
 _NO_IP = 4
+_WITH_DF, _OF_IPV6 = 1, 2  # kinds of inner packets
 
 _OK = table_of(lambda status: status == Reason.OK)
 _IS_FRAGMENT_STATUS = table_of(lambda status: status == Reason.FRAGMENT)
 _FRAGMENT = table_of(lambda traits: traits & Trait.FRAGMENT)
+_HAS_DF = table_of(lambda traits: traits & Trait.DF)
+_IS_IPV4, _IS_IPV6 = table_of(lambda family: family == 4), table_of(lambda family: family == 6)
 _FIRST = table_of(lambda traits: traits & Trait.FRAGMENT and not traits & Trait.LATER)
 _WHOLE = table_of(lambda traits: not traits & Trait.FRAGMENT)
 _LATER = table_of(lambda traits: traits & Trait.LATER)
@@ -48,12 +51,11 @@ class HeaderCounter:
     def __init__(self, most: int) -> None:
         self._most = most
         self._traits = Groups({"outer": "B", "outer_family": "B", "inner": "B", "inner_family": "B"}, seed=b"")
-        self._lengths = Groups({"length": "I", "inner": "B", "inner_family": "B"}, seed=b"", limit=_LENGTHS)
-        self._fragments = Groups({"length": "I", "traits": "B"}, seed=b"", limit=_LENGTHS)
+        self._lengths = Groups({"length": "I", "kind": "B"}, seed=b"", limit=_LENGTHS)
+        self._fragments = Groups({"length": "I"}, seed=b"", limit=_LENGTHS)
         self._fragmenting = Groups(_OUTER_PAIR, seed=os.urandom(SEED_SIZE), limit=_PAIRS)
         self._marking = Groups(_OUTER_PAIR, seed=os.urandom(SEED_SIZE), limit=_PAIRS)
         self._first, self._later, self._inner, self._marked, self._lost, self._atomic = (Tally(most) for _ in range(6))
-        self._largest: list[tuple[int, int]] = []
         self.outside, self.inside = TooBigCounter(most), TooBigCounter(most)
 
     def add(self, batch: CaptureBatch, outer: Traits, inner: Traits) -> None:
@@ -62,26 +64,15 @@ class HeaderCounter:
         self._traits.add(
             len(result), [outer.traits, result.outer_family, inner.traits, result.inner_family], status=result.status,
         )  # fmt: skip
-        self._lengths.add(
-            len(result), [outer.length, inner.traits, result.inner_family], status=result.status,
-        )  # fmt: skip
+        with_df = both(mask(inner.traits, _HAS_DF), mask(result.inner_family, _IS_IPV4))
+        kinds = numbered(with_df, mask(result.inner_family, _IS_IPV6))
+        self._lengths.add(len(result), [outer.length, kinds], status=result.status, number=first + 1)
         accepted = mask(result.status, _OK)
-        self._count_largest(outer.length, accepted, first)
         self._inner.add(both(accepted, mask(inner.traits, _FRAGMENT)), first)
         self._count_fragments(batch, outer)
         self._count_marks(batch, outer, inner, accepted)
         self.outside.add(batch, mask(outer.traits, _TOO_BIG), inside=False)
         self.inside.add(batch, both(accepted, mask(inner.traits, _TOO_BIG)), inside=True)
-
-    def _count_largest(self, lengths: memoryview, accepted: bytes, first: int) -> None:
-        """Keep the records with the longest packets: most batches have none that belongs to them."""
-        limit = self._largest[-1][0] if len(self._largest) == self._most else 0
-        if max(lengths, default=0) <= limit:
-            return
-        numbers = range(first + 1, first + 1 + len(lengths))
-        rows = zip(lengths, numbers, accepted, strict=True)
-        longer = [(length, number) for length, number, wanted in rows if length > limit and wanted]
-        self._largest = sorted(self._largest + longer, key=lambda pair: (-pair[0], pair[1]))[: self._most]
 
     def _count_fragments(self, batch: CaptureBatch, outer: Traits) -> None:
         """Outer fragments: those that are refused for that, as only then they are of UDP."""
@@ -93,7 +84,7 @@ class HeaderCounter:
         self._first.add(first, records.first)
         self._later.add(later, records.first)
         self._atomic.add(both(refused, mask(outer.traits, _WHOLE)), records.first)
-        self._fragments.add(len(result), [outer.length, outer.traits], selected=refused)
+        self._fragments.add(len(result), [outer.length], selected=first)
         self._fragmenting.add(
             len(result), [result.outer_src.raw, result.outer_dst.raw, result.outer_family], selected=first,
             number=records.first + 1,
@@ -113,25 +104,27 @@ class HeaderCounter:
 
     def sizes(self, totals: Sums, most_pairs: int) -> Sizes:
         """What is known of lengths and fragments."""
-        lengths = self._rows(self._lengths, "length", "inner", "inner_family")
-        fragments = [
-            length for length, traits, _ in self._rows(self._fragments, "length", "traits") if not traits & Trait.LATER
-        ]
+        lengths = self._rows(self._lengths, "length", "kind", "first_number")
+        fragments = [length for length, _ in self._rows(self._fragments, "length")]
         outside, inside = self.outside.finish(), self.inside.finish()
         mtu, mtu_from = _mtu(outside, fragments)
         too_large = [row for row in lengths if row[0] > mtu]
         return Sizes(
             mtu, mtu_from, max((length for length, *_ in lengths), default=0),
-            tuple(number for length, number in self._largest if length > mtu) or tuple(n for _, n in self._largest[:1]),
-            _histogram((length, packets) for length, _, _, packets in lengths),
+            self._largest(lengths, mtu), _histogram((length, packets) for length, _, _, packets in lengths),
             sum(packets for *_, packets in too_large),
-            sum(packets for _, traits, family, packets in too_large if traits & Trait.DF and family == 4),
-            sum(packets for _, _, family, packets in too_large if family == 6),
+            sum(packets for _, kind, _, packets in too_large if kind == _WITH_DF),
+            sum(packets for _, kind, _, packets in too_large if kind == _OF_IPV6),
             self._first.count, self._first.examples, self._atomic.count, self._later.count, self._later.examples,
-            pair_counts(self._fragmenting, totals)[:most_pairs],
+            pair_counts(self._fragmenting, totals)[:most_pairs], self._fragmenting.left_out,
             self._inner.count, self._inner.examples,
-            self._with_df("outer"), self._with_df("inner"), outside, inside,
+            self._with_df("outer"), self._with_df("inner"), outside, inside, self._lengths.left_out,
         )  # fmt: skip
+
+    def _largest(self, lengths: list[tuple[int, ...]], mtu: int) -> Numbers:
+        """The first record of each of the greatest lengths beyond the MTU, or of the greatest there is."""
+        longest = sorted(lengths, key=lambda row: (-row[0], row[2]))[: self._most]
+        return tuple(number for length, _, number, _ in longest if length > mtu or length == longest[0][0])
 
     def congestion(self, totals: Sums, most_pairs: int) -> Congestion:
         """What is known of congestion marks."""

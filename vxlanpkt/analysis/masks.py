@@ -33,6 +33,12 @@ def rows_of(found: bytes, most: int) -> list[int]:
     return rows
 
 
+def numbered(one: bytes, other: bytes) -> bytes:
+    """A column of 1 for rows that are in one mask, 2 for those in the other; no row may be in both."""
+    numbers = int.from_bytes(one, "little") | int.from_bytes(other, "little") << 1
+    return numbers.to_bytes(len(one), "little")
+
+
 def zeros(column: memoryview) -> bytes:
     """Which rows of a column of any width are 0."""
     raw, width = column.tobytes(), column.itemsize

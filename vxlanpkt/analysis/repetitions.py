@@ -87,7 +87,8 @@ class RepetitionCounter:
         return Repetitions(
             self._window, self._count, self._same_outer, self._new_outer,
             self._count - self._same_outer - self._new_outer,
-            pair_counts(self._groups, totals)[:most_pairs], tuple(self._examples), self._sightings.forgotten,
+            pair_counts(self._groups, totals)[:most_pairs], self._groups.left_out, tuple(self._examples),
+            self._sightings.forgotten,
         )  # fmt: skip
 
 

@@ -35,9 +35,6 @@ def reporting(
     refuse_same_file(source, target)
     with progress_bar("counting") as progress:
         made = report(source, policy=policy_of(ports=ports, **policy), vni=vnis or None, top=top, progress=progress)
-    if target == "-":
-        click.echo(made.to_html(), nl=False)
-    else:
-        made.write(target)
+    made.write(target)
     if made.error is not None:
         raise made.error

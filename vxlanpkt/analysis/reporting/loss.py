@@ -73,6 +73,15 @@ def pair_table(pairs: tuple[PairCount, ...], findings: Findings, caption: str, w
     return table(heads, rows, caption=caption, numbers=range(first, first + 4))
 
 
+def left_out(count: int) -> Piece:
+    """What a table of endpoints had no room for."""
+    return (
+        sentence(f"The table was full: {counted(count, 'packet')} of other endpoints are not in it.")
+        if count
+        else Piece("")
+    )
+
+
 def duplicates(findings: Findings) -> Piece:
     """Frames that are there twice."""
     found = findings.duplicates
@@ -122,6 +131,7 @@ def _repeated(found: Repetitions, findings: Findings, caption: str) -> Piece:
                  frame_numbers((one.earlier, one.record))]) for one in found.examples]  # fmt: skip
     return join(
         pair_table(found.pairs, findings, caption, "Repetitions"),
+        left_out(found.left_out),
         table(("Record", "Repeats record", "Both"), rows, caption="The first of them", numbers=(0, 1)),
         _overlooked(found),
     )  # fmt: skip
@@ -161,11 +171,7 @@ def congestion(findings: Findings) -> Piece:
     ]
     if found.pairs:
         parts.append(pair_table(found.pairs, findings, "Who receives marked packets from whom", "CE outside"))
-    if found.left_out:
-        parts.append(
-            sentence(f"The table was full: {counted(found.left_out, 'packet')} of other endpoints are not in it.")
-        )
-    return join(*parts, method)
+    return join(*parts, left_out(found.left_out), method)
 
 
 def _mark_table(marks: tuple[tuple[int, ...], ...]) -> Piece:

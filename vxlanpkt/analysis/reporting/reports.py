@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime, timezone
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.analysis.collecting import Collector, Origin
@@ -16,6 +14,7 @@ from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.reporting.page import page
 from vxlanpkt.capture.reader import FILE_POLICY, Capture, policy_for, with_vnis
 from vxlanpkt.capture.records import Interface
+from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.sources import File
 from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy
@@ -45,22 +44,10 @@ class Report:
         """The findings as plain values, fit for JSON."""
         return as_plain(self.findings)  # type: ignore[no-any-return]
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a file, which appears under its name when it is complete."""
-        target = Path(path)
-        text = self.to_html()
-        with NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
-        ) as temporary:
-            try:
-                temporary.write(text)
-                temporary.close()
-                _give_usual_mode(temporary.name)
-                Path(temporary.name).replace(target)
-            except BaseException:
-                temporary.close()
-                Path(temporary.name).unlink(missing_ok=True)
-                raise
+    def write(self, target: File) -> None:
+        """Write the page to a path, where it appears when it is complete, to a binary file object, or to "-"."""
+        with Sink(target) as sink:
+            sink.write(self.to_html().encode())
 
     def _repr_html_(self) -> str:
         overview = self.findings.overview
@@ -69,13 +56,6 @@ class Report:
     def __repr__(self) -> str:
         overview = self.findings.overview
         return f"<Report of {overview.records} records, {overview.vxlan} VXLAN>"
-
-
-def _give_usual_mode(path: str) -> None:
-    """A temporary file is for its owner alone; the page is to be read by whom the umask lets."""
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(path).chmod(0o666 & ~mask)
 
 
 def report(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vxlanpkt.analysis.findings import Findings, Sizes, TooBigs
-from vxlanpkt.analysis.reporting.loss import pair_table
+from vxlanpkt.analysis.reporting.loss import left_out, pair_table
 from vxlanpkt.analysis.reporting.pieces import Cell, Piece, Row, how, join, nothing, table, tag
 from vxlanpkt.analysis.reporting.wording import count_cell, counted, examples, number, sentence, share
 
@@ -47,7 +47,9 @@ def _lengths(findings: Findings) -> Piece:
         verdict = sentence(f"No packet on the underlay is longer than {number(found.mtu)} bytes; the largest has "
                            f"{number(found.largest)}.")  # fmt: skip
     return join(
-        tag("h3", "Lengths"), verdict, examples("The largest", found.largest_examples),
+        tag("h3", "Lengths"), verdict,
+        sentence(f"{counted(found.left_out, 'packet')} of other lengths are not counted.") if found.left_out else "",
+        examples("The largest", found.largest_examples),
         table(heads, rows, caption="Packets on the underlay by the length of the outer IP packet", numbers=(1, 2)),
         how(f"By the length that the outer IP header says. The underlay's MTU is taken to be {number(found.mtu)}: "
             f"{_FROM[found.mtu_from]}. An untagged inner frame leaves 50 of them less for its IP packet over IPv4, and "
@@ -76,6 +78,7 @@ def _fragments(findings: Findings) -> Piece:
     ]  # fmt: skip
     if found.fragmenting:
         parts.append(pair_table(found.fragmenting, findings, "Who sends first fragments", "First fragments"))
+        parts.append(left_out(found.fragmenting_left_out))
     return join(title, *parts, how(
         "Records that are refused as FRAGMENT. Later fragments have no UDP header: they may be of any datagram, and "
         "are counted whatever VNI was asked for."
