@@ -2,7 +2,7 @@
  * that somebody wrote over does no harm.
  */
 
-enum { MOST_GROUPED = 200, KEYS = 4, COUNTED = 6, COUNTS = 6 };
+enum { MOST_GROUPED = 200, KEYS = 4, COUNTED = 6, COUNTS = 7 };
 
 /* Lengths, other lengths, timestamps, flags, selected, status. */
 static const uint8_t COUNTED_WIDTHS[COUNTED] = {4, 4, 8, 2, 1, 1};
@@ -94,7 +94,7 @@ static uint64_t count_slowly(const struct vxlanpkt_rows *rows, uint64_t first, c
         uint64_t number = search(groups, count, keys, row);
         uint64_t *counts = groups[number].counts;
         if (number == count)
-            groups[count++] = (struct expected_group){row, {0, 0, 0, none, none, 0}};
+            groups[count++] = (struct expected_group){row, {0, 0, 0, none, none, 0, rows->number + row}};
         counts[0]++;
         counts[1] += item_of(&rows->lengths, row);
         counts[2] += item_of(&rows->other_lengths, row);
@@ -112,7 +112,8 @@ static uint64_t count_slowly(const struct vxlanpkt_rows *rows, uint64_t first, c
 static struct vxlanpkt_groups new_table(uint64_t capacity, uint64_t key_size, uint64_t secret)
 {
     struct block memory = new_block(capacity * ((key_size + 7) / 8 * 8 + 8 * COUNTS + 16));
-    struct vxlanpkt_groups table = {memory.data, memory.size, capacity, 0, key_size, {0}};
+    struct vxlanpkt_groups table = {
+        .memory = memory.data, .size = memory.size, .capacity = capacity, .key_size = key_size};
     for (uint64_t which = 0; which < 10; which++)
         table.secrets[which] = secret * (2 * which + 1);
     if (memory.size) {
@@ -162,6 +163,20 @@ static void check_buckets(const struct vxlanpkt_column *times, uint64_t rows, in
     }
 }
 
+/* A closed table has the groups that were met first, and counts the rows of all others. */
+static void check_closed(const struct vxlanpkt_rows *rows, uint64_t first, const struct expected_group *groups,
+                         uint64_t count, const struct vxlanpkt_column *keys, uint64_t capacity, uint64_t secret)
+{
+    struct vxlanpkt_groups table = new_table(capacity, keys->width, secret);
+    uint64_t kept = count < capacity ? count : capacity, left_out = 0;
+    table.closed = 1;
+    CHECK(vxlanpkt_group(rows, first, &table) == (int64_t)rows->count);
+    check_groups(&table, groups, kept, keys);
+    for (uint64_t number = kept; number < count; number++)
+        left_out += groups[number].counts[0];
+    CHECK(table.left_out == left_out);
+}
+
 /* Whatever a table holds, and however many groups it says that it has, nothing goes out of bounds or on for ever. */
 static void use_broken_table(const struct vxlanpkt_rows *rows, const struct vxlanpkt_column *keys, uint64_t capacity,
                              uint64_t count, struct block data)
@@ -170,6 +185,7 @@ static void use_broken_table(const struct vxlanpkt_rows *rows, const struct vxla
     for (uint64_t at = 0; at < table.size && data.size; at++)
         table.memory[at] = data.data[at % data.size];
     table.count = count;
+    table.closed = count & 1;
     int64_t at = vxlanpkt_group(rows, 0, &table);
     CHECK(count > capacity ? at == VXLANPKT_NO_SPACE : at >= 0 && at <= (int64_t)rows->count);
     struct block numbers = new_block(4 * rows->count);
@@ -182,7 +198,7 @@ static void run_group(struct input *in, const struct head *head)
 {
     struct group_section drawn = read_group_section(in);
     struct block data = take_data(in);
-    struct vxlanpkt_rows rows = {.count = 0};
+    struct vxlanpkt_rows rows = {.count = 0, .number = head->number};
     uint64_t key_size = take_rows(&drawn, head, data, &rows), first = drawn.first;
     struct vxlanpkt_column keys = all_keys(&rows, key_size);
     if (key_size > VXLANPKT_LARGEST_KEY) {
@@ -209,6 +225,7 @@ static void run_group(struct input *in, const struct head *head)
         CHECK(vxlanpkt_find_groups(&table, &keys, table.memory, table.size) == VXLANPKT_OVERLAP);
     if (rows.timestamps.data)
         check_buckets(&rows.timestamps, rows.count, (int64_t)head->number + 1);
+    check_closed(&rows, first, expected, count, &keys, drawn.capacity, head->number);
     free_blocks(mark);
     use_broken_table(&rows, &keys, drawn.capacity, drawn.count, data);
 }
