@@ -55,7 +55,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("batch", "explanation"),
     ("bulk",),
     ("bulk.checks",),
-    ("bulk.*", "grouping", "sightings"),
+    ("bulk.*", "grouping", "selection", "sightings"),
     ("filters",),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
@@ -85,6 +85,7 @@ EXCEPTIONS = frozenset((
     ("kernel.contract", "NO_LINK_TYPE"),  # the value in a public column, `DecapBatch.inner_link_type`
     ("layers.ipv6_extensions", "Extension"),  # type aliases of unions of public classes
     ("layers.messages", "Message"),
+    *(("selection", name) for name in ("require_filter", "selected")),
     *(("sightings", name) for name in ("DIGEST_SEED_SIZE", "Digests", "Sightings", "Traits", "traits")),
     ("kernel.contract", "Trait"),
     *(("grouping", name) for name in ("NO_GROUP", "SEED_SIZE", "Groups", "buckets")),  # how rows are counted

@@ -131,6 +131,7 @@ if TYPE_CHECKING:
     from vxlanpkt.packet import Packet as Packet
     from vxlanpkt.packet import parse as parse
     from vxlanpkt.policy import DecapPolicy as DecapPolicy
+    from vxlanpkt.selection import RowFilter as RowFilter
     from vxlanpkt.tunnel import Datagram as Datagram
     from vxlanpkt.tunnel import Tunnel as Tunnel
     from vxlanpkt.tunnel import TunnelTable as TunnelTable
@@ -191,6 +192,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "layers.vxlan_gpe": ("VXLANGPE",),
     "packet": ("Packet", "parse"),
     "policy": ("DecapPolicy",),
+    "selection": ("RowFilter",),
     "tunnel": ("Datagram", "Tunnel", "TunnelTable", "flow_hash"),
 }  # fmt: skip
 

@@ -307,11 +307,9 @@ uint64_t vxlanpkt_choose_rows(const uint8_t *status, const uint8_t *wanted, uint
 
 void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, uint32_t *spare, uint64_t count)
 {
-    for (uint64_t at = 0; at < count; at++)
-        if (chosen[at] >= rows)
-            return;
-    sort_by(vnis, chosen, spare, count, 0);
-    sort_by(vnis, spare, chosen, count, 12);
+    memcpy(spare, chosen, 4 * count);
+    sort_by(vnis, rows, chosen, spare, count, 0);
+    sort_by(vnis, rows, spare, chosen, count, 12);
 }
 
 struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *packets,

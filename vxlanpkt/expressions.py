@@ -215,9 +215,11 @@ class _Parser:
         before = self._side
         self._side = "outer" if named == "outer" else "inner" if named else before
         if self._accept("("):
-            if named:
-                self._again = self._addresses(self._side, None, "src or dst", None)
+            # What is inside means the same wherever the parenthesis stands, and nothing behind it hangs on that.
+            outside = self._again
+            self._again = self._addresses(self._side, None, "src or dst", None)
             found = self._parenthesis(self._term)
+            self._again = outside
         else:
             found = self._primitive(named)
         self._side = before

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
+import os
 import pickle
 import sys
+from array import array
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vxlanpkt import CaptureError, DecapPolicy, FieldError, Filter, LinkType, Reason, Tunnel, decap
+from vxlanpkt import CaptureError, DecapBatch, DecapPolicy, FieldError, Filter, LinkType, Reason, Tunnel, decap, flows
 from vxlanpkt.capture import Interface, PartialResultError, PcapngWriter, Record, decap_file, encap_file
 from vxlanpkt.capture import open as open_capture
 from vxlanpkt.capture.outputs import Output
+from vxlanpkt.capture.sinks import Sink
+from vxlanpkt.capture.sources import READING
 from vxlanpkt.strategies import captures, mutated, policies, vxlan_frames
 
 from .builders import CAPTURES, enhanced, interface, interfaces, option, pcap_header, pcap_record, read, section, simple
@@ -389,3 +394,119 @@ def test_a_filter_chooses_frames(tmp_path: Path) -> None:
     assert 0 < done.written == len(expected) < done.stats.vxlan
     assert [record.data for record in open_capture(tmp_path / "a.pcap")] == [got.inner for got in expected]
     assert [records[number - 1] for number in numbers] == [got.record for got in expected]
+
+
+class Odd:
+    """A filter whose answer is of the wrong shape."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def select(self, batch: DecapBatch) -> Any:
+        return self._answer
+
+
+@pytest.mark.parametrize("answer", [b"", b"\1\1", array("I", [1, 1, 1])], ids=["none", "short", "wide"])
+def test_a_filter_has_to_answer_for_each_row(answer: Any) -> None:
+    source = pcap(WIRE, WIRE, WIRE)
+    for job in (
+        lambda: decap_file(io.BytesIO(source), io.BytesIO(), filter=Odd(answer)),
+        lambda: list(open_capture(io.BytesIO(source)).decap(filter=Odd(answer))),
+        lambda: list(open_capture(io.BytesIO(source)).matching(Odd(answer))),
+        lambda: flows(io.BytesIO(source), filter=Odd(answer)),
+    ):
+        with pytest.raises(FieldError, match="no filter of 3 rows"):
+            job()
+    with pytest.raises(FieldError, match=r"Filter\('tcp'\) is one"):
+        decap_file(io.BytesIO(source), io.BytesIO(), filter="tcp")  # type: ignore[arg-type]
+
+
+def test_split_files_declare_the_interfaces_that_they_need(tmp_path: Path) -> None:
+    wires = [TUNNEL.replace(vni=number).encap(INNER) for number in range(40)]
+    source = section() + b"".join(interface() + enhanced(wire, index=index) for index, wire in enumerate(wires))
+    decap_file(io.BytesIO(source), tmp_path / "a.pcapng", split_by="vni")
+    for number in range(40):
+        with open_capture(tmp_path / f"a-{number}.pcapng") as capture:
+            assert [record.data for record in capture] == [INNER]
+            assert len(capture.interfaces) == 1
+
+
+def test_a_full_disk_leaves_no_file_of_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can fail is done for all files before one of them appears."""
+    finish = Sink.finish
+    calls = []
+
+    def fail_at_the_third(sink: Sink) -> None:
+        calls.append(sink)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        finish(sink)
+
+    monkeypatch.setattr(Sink, "finish", fail_at_the_third)
+    wires = [TUNNEL.replace(vni=number).encap(INNER) for number in range(5)]
+    with pytest.raises(OSError, match="No space"):
+        decap_file(io.BytesIO(pcap(*wires)), tmp_path / "a.pcap", split_by="vni")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_that_pcap_cannot_say_is_left_out_and_counted() -> None:
+    source = pcap(WIRE) + pcap_record(WIRE, seconds=2**32 - 1, fraction=10**6) + pcap_record(WIRE)
+    out = io.BytesIO()
+    done = decap_file(io.BytesIO(source), out)
+    assert (done.written, done.skipped) == (2, 1)
+    assert frames(out.getvalue()) == [(INNER, 60)] * 2
+    assert decap_file(io.BytesIO(source), io.BytesIO(), container="pcapng").written == 3
+
+
+@pytest.mark.parametrize("target", ["a.pcap.bz2", "a.xz"])
+def test_compression_that_is_not_written(target: str, tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match=r"\.gz or \.zst"):
+        decap_file(io.BytesIO(pcap(WIRE)), tmp_path / target)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_partial_where_nothing_could_be_opened(tmp_path: Path) -> None:
+    """Neither a header that is none, nor a pipe's second pass, nor a capture that was closed."""
+    for wrong in (section()[:12] + b"\2" + section()[13:], pcap_header(version=(3, 4)), section()[:20]):
+        with pytest.raises(CaptureError) as caught:
+            decap_file(io.BytesIO(wrong), tmp_path / "a.pcapng")
+        assert not isinstance(caught.value, PartialResultError)
+    assert list(tmp_path.iterdir()) == []
+    source, target = os.pipe()
+    os.write(target, pcap(WIRE))
+    os.close(target)
+    with os.fdopen(source, "rb") as file, open_capture(file) as capture:
+        assert len(flows(capture)) == 1
+        for again in (lambda: flows(capture), lambda: list(capture.decap())):
+            with pytest.raises(CaptureError, match="not seekable") as caught:
+                again()
+            assert not isinstance(caught.value, PartialResultError)
+        assert capture.stats.records == 1
+
+
+def test_what_is_raised_where_bytes_are_read_ends_a_job_well(tmp_path: Path) -> None:
+    """As an interrupt does that waited for it: what came before is written."""
+
+    class Gate:
+        def __init__(self) -> None:
+            self.closed = False
+
+        def __enter__(self) -> None:
+            if self.closed:
+                raise CaptureError("enough", offset=None)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    gate = Gate()
+    token = READING.set(gate)
+    try:
+        with pytest.raises(PartialResultError, match="enough") as caught:
+            decap_file(
+                io.BytesIO(pcap(*[WIRE] * 30_000)), tmp_path / "a.pcap",
+                progress=lambda *_: setattr(gate, "closed", True),
+            )  # fmt: skip
+    finally:
+        READING.reset(token)
+    assert 0 < caught.value.result.written == caught.value.result.stats.vxlan < 30_000
+    assert len(list(open_capture(tmp_path / "a.pcap"))) == caught.value.result.written

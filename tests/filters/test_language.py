@@ -379,3 +379,12 @@ def test_trees_of_like_expressions() -> None:
 
 def test_it_is_loaded_when_used() -> None:
     assert "Filter" in vxlanpkt.__all__ and "FilterError" in vxlanpkt.__all__
+
+
+@pytest.mark.parametrize("first", ["src host 10.0.0.9", "vni 1", "port 80", "outer host 192.0.2.1"])
+def test_joined_filters_mean_what_they_mean_alone(first: str) -> None:
+    """A value alone means what the one before it meant, but not what stands in another parenthesis."""
+    second = "10.9.9.9"
+    both, either = Filter(first) & Filter(second), Filter(first) | Filter(second)
+    assert chosen(both.text) == [name for name in chosen(first) if name in chosen(second)]
+    assert sorted(chosen(either.text)) == sorted({*chosen(first), *chosen(second)})

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from vxlanpkt.analysis.flow_tables import FlowTable as FlowTable
     from vxlanpkt.analysis.flow_tables import flows as flows
     from vxlanpkt.analysis.passes import PartialTableError as PartialTableError
-    from vxlanpkt.analysis.passes import RowFilter as RowFilter
     from vxlanpkt.analysis.reporting.reports import Report as Report
     from vxlanpkt.analysis.reporting.reports import report as report
     from vxlanpkt.analysis.vtep_tables import VTEP as VTEP
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "flow_tables": ("Flow", "FlowTable", "flows"),
-    "passes": ("PartialTableError", "RowFilter"),
+    "passes": ("PartialTableError",),
     "reporting.reports": ("Report", "report"),
     "vtep_tables": ("VTEP", "VTEPTable", "vteps"),
 }

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.capture.jobs import PartialResultError
 from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.errors import CaptureError, FieldError
+from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter, require_filter, selected
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
     from vxlanpkt.capture.jobs import Progress
 
 _T = TypeVar("_T")
 
 
-class RowFilter(Protocol):
-    """What chooses rows: a `Filter`, or anything with this method."""
-
-    def select(self, batch: DecapBatch, /) -> Buffer:
-        """A uint8 for each row, 0 where it is left out."""
-        ...
-
-
-class PartialTableError(CaptureError):
+class PartialTableError(PartialResultError):
     """The input broke off, or went bad: everything before that was counted.
 
     `result`: the table of that, a `FlowTable` or a `VTEPTable`.
@@ -50,9 +41,8 @@ class Pass:
         chosen: RowFilter | None,
         progress: Progress | None,
     ) -> None:
-        if chosen is not None and not hasattr(chosen, "select"):
-            message = f"filter: {chosen!r} is no filter: it has no method select"
-            raise FieldError(message, layer="analysis", field="filter", value=chosen, bits=None)
+        if chosen is not None:
+            require_filter(chosen)
         self.stats = CaptureStats()
         self.fault: CaptureError | None = None
         self._source = source
@@ -61,12 +51,12 @@ class Pass:
         self._filter = chosen
         self._progress = progress
 
-    def batches(self) -> Iterator[tuple[CaptureBatch, Buffer | None]]:
+    def batches(self) -> Iterator[tuple[CaptureBatch, memoryview | None]]:
         """Each batch, and which rows count, if not all; a fault in the file's header is raised."""
         with self._opened() as capture:
             try:
                 for batch in capture.decap_batches(self.policy, self._vni):
-                    yield batch, None if self._filter is None else self._filter.select(batch.result)
+                    yield batch, None if self._filter is None else selected(self._filter, batch.result)
                     if self._progress is not None:
                         self._progress(capture.consumed, capture.size)
             except CaptureError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.analysis.passes import Pass, RowFilter
+from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
@@ -18,6 +18,7 @@ from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract import ADDRESS
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address

@@ -33,7 +33,7 @@ class RecordBatch(Sequence[Record]):
     offset           uint64  where its data begin in `data`
     raw_timestamp    uint64  in the interface's own units; 0 where there is none
     timestamp_ns     int64   nanoseconds since 1970-01-01 UTC, rounded down; `NO_TIMESTAMP`, the smallest number, where
-                             there is none or none that 64 bits hold
+                             there is none, none that 64 bits hold, or units finer than 10^-18 seconds
     captured_length  uint32  with the frame check sequence
     original_length  uint32  the same on the wire, as the file says
     length           uint32  captured bytes of the frame alone
@@ -101,7 +101,7 @@ class RecordBatch(Sequence[Record]):
     def frames(self) -> FrameBatch:
         """The frames."""
         if self._frames is None:
-            self._frames = FrameBatch(self.data.toreadonly(), self.offset, self.length, self.frame_length)
+            self._frames = FrameBatch(self.data, self.offset, self.length, self.frame_length)
         return self._frames
 
     def upto(self, rows: int) -> RecordBatch:

@@ -14,9 +14,9 @@ from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter, require_filter, selected
 
 if TYPE_CHECKING:
-    from vxlanpkt.filters import Filter
     from vxlanpkt.tunnel import Tunnel
 
 _Item = TypeVar("_Item")
@@ -32,7 +32,8 @@ class JobResult:
     """What a job has done.
 
     `stats`: the records read. `files`: the paths written, none for standard output and file objects. `written`: how
-    many packets. `skipped`: how many inner packets no link type can hold (GPE with NSH or MPLS).
+    many packets. `skipped`: how many the file cannot hold: no link type does (GPE with NSH or MPLS), or the time of the
+    record does not fit pcap.
     """
 
     stats: CaptureStats
@@ -57,7 +58,7 @@ def decap_file(
     vni: int | Iterable[int] | None = None,
     ports: Iterable[int] | None = None,
     policy: DecapPolicy | None = None,
-    filter: Filter | None = None,
+    filter: RowFilter | None = None,
     depth: int | Literal["all"] = 1,
     split_by: Literal["vni"] | None = None,
     inner_link: InnerLink = "error",
@@ -89,6 +90,8 @@ def decap_file(
     """
     if depth != "all" and (not isinstance(depth, int) or depth < 1):
         raise _refused("depth", depth, 'a positive number or "all"')
+    if filter is not None:
+        require_filter(filter)
     if inner_link not in ("error", "ethernet", "raw"):
         raise _refused("inner_link", inner_link, "one of error, ethernet, raw")
     if split_by is not None and (split_by != "vni" or path_of(target) is None):
@@ -102,7 +105,7 @@ def decap_file(
             brief = filter is None and levels == 0 and not capture.policy.gpe and not capture.policy.alters
             for batch in whole.take(capture.decap_batches(vni=vni, columns="brief" if brief else "all")):
                 inner = inner_frames(batch.result, capture.policy, levels)
-                chosen = Chosen(batch.result.status, None if filter is None else filter.select(batch.result))
+                chosen = Chosen(batch.result.status, None if filter is None else selected(filter, batch.result))
                 vnis = batch.result.vni
                 left_out = outputs.write_rows(batch.records, inner, vnis, chosen, inner_link)
                 written += chosen.count - left_out

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.inner import Container, Frames, InnerLink, fitted, inner_record
-from vxlanpkt.capture.pcap import PcapWriter
+from vxlanpkt.capture.pcap import PcapWriter, fits_pcap_time
 from vxlanpkt.capture.pcapng import PcapngWriter
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, copyable_options
 from vxlanpkt.capture.sources import CHUNK, File
@@ -63,14 +63,17 @@ class Output:
     A pcapng file declares the input's interfaces as they come, as `link_type`, and one more for each other link type
     that its packets have. A pcap file has the link type of its first packet, or `link_type` if there is none.
     The source's snap lengths are not kept: they were the limit of other packets.
+
+    `sparing`: only the interfaces are declared that packets come from, as there are many such files.
     """
 
-    def __init__(self, target: File, container: Container, link_type: int, *, nanoseconds: bool) -> None:
+    def __init__(self, target: File, container: Container, link_type: int, *, nanoseconds: bool, sparing: bool) -> None:
         self._numbers = _InterfaceNumbers()
         self._held: Any = None
         self._target = target
         self._link_type = link_type
         self._nanoseconds = nanoseconds
+        self._sparing = sparing
         self._declared: dict[tuple[int, int], int] = {}
         self._seen = 0
         self._writer: PcapWriter | PcapngWriter | None = None
@@ -110,12 +113,17 @@ class Output:
         if self._writer is not None:
             self._writer.sink.park()
 
-    def commit(self, interfaces: Sequence[Interface]) -> None:
-        """Finish the file, which is a capture even if nothing was written."""
+    def finish(self, interfaces: Sequence[Interface]) -> None:
+        """Write the rest of the file, which is a capture even if nothing was written."""
         if self._writer is None:
             self._writer = self._pcap(self._link_type)
         if isinstance(self._writer, PcapngWriter):
             self._declare(self._writer, interfaces)
+        self._writer.sink.finish()
+
+    def commit(self) -> None:
+        """Have the file that was finished appear."""
+        assert self._writer is not None
         self._writer.sink.commit()
 
     def discard(self) -> None:
@@ -127,7 +135,7 @@ class Output:
         return PcapWriter(self._target, Interface(link_type), nanoseconds=self._nanoseconds)
 
     def _declare(self, writer: PcapngWriter, interfaces: Sequence[Interface]) -> None:
-        while self._seen < len(interfaces):
+        while self._seen < len(interfaces) and not self._sparing:
             self._add(writer, (self._seen, self._link_type), interfaces)
             self._seen += 1
 
@@ -209,7 +217,7 @@ class Outputs:
     def write_rows(
         self, records: RecordBatch, inner: Frames, vnis: memoryview | None, chosen: Chosen, link: InnerLink
     ) -> int:
-        """Write what is made of the *chosen* records; the answer is how many packets no link type can hold.
+        """Write what is made of the *chosen* records; the answer is how many packets the file cannot hold.
 
         *vnis* are asked for where there is a file for each.
         Raises CaptureError where the container or the choice of `inner_link` has no place for one.
@@ -239,11 +247,13 @@ class Outputs:
         return skipped
 
     def _write_row(self, key: int, records: RecordBatch, row: int, inner: Frames, link: InnerLink) -> bool:
-        """Write one packet, whatever it takes; False if no link type can hold it."""
+        """Write one packet, whatever it takes; False if no link type can hold it, or pcap not its time."""
         frame = inner.at(row)
         if frame.link_type == NO_LINK_TYPE:
             return False
         record = inner_record(records[row], *fitted(*frame, self.container, link))
+        if self.container == "pcap" and not fits_pcap_time(record):
+            return False
         self.write(key, record, records.interfaces)
         return True
 
@@ -280,7 +290,9 @@ class Outputs:
         if not self._split:
             self._output(ALL)
         for output in self._outputs.values():
-            output.commit(self._capture.interfaces)
+            output.finish(self._capture.interfaces)
+        for output in self._outputs.values():
+            output.commit()
         targets = [self._target_of(key) for key in sorted(self._outputs)]
         return tuple(path for path in map(path_of, targets) if path is not None)
 
@@ -295,7 +307,11 @@ class Outputs:
             first = self._capture.interfaces[:1]
             in_microseconds = self._capture.container == "pcap" and first and first[0].tsresol == _MICROSECONDS
             output = self._outputs[key] = Output(
-                self._target_of(key), self.container, LinkType.ETHERNET, nanoseconds=not in_microseconds
+                self._target_of(key),
+                self.container,
+                LinkType.ETHERNET,
+                nanoseconds=not in_microseconds,
+                sparing=self._split,
             )
         return output
 

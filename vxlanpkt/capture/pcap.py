@@ -103,6 +103,11 @@ class PcapReader:
         )
 
 
+def fits_pcap_time(record: Record) -> bool:
+    """Whether the time of *record* fits the 32 bits of seconds that pcap has; no time is written as 0."""
+    return 0 <= (record.timestamp_ns or 0) // NANOSECONDS < 1 << 32
+
+
 class PcapWriter:
     """Writes a pcap file; a context manager that commits, or discards on an exception (see `Sink`).
 

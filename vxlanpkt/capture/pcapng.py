@@ -84,6 +84,7 @@ class PcapngReader:
         self._first = 0  # the number of the section's first interface
         self.interfaces: list[Interface] = []
         self._stretches = Stretches(source, Section(True, False, ()))
+        self._look()  # the section header, without which it is no capture
 
     def __iter__(self) -> Iterator[RecordBatch]:
         source, stretches = self._source, self._stretches
@@ -100,6 +101,8 @@ class PcapngReader:
         """Take in a block that is no packet; CaptureError for one that is not as it has to be."""
         source = self._source
         offset = source.offset
+        if not source.require(_HEAD_SIZE):
+            raise source.cut("block", _HEAD_SIZE)
         head = bytes(source.view[source.begin : source.begin + _HEAD_SIZE])
         if head[:4] == SECTION_HEADER:
             self._set_byte_order(head, offset)

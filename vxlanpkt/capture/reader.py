@@ -20,6 +20,7 @@ from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter, selected
 
 if TYPE_CHECKING:
     import pandas
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from vxlanpkt.capture.columns import CaptureTable, TableOptions
-    from vxlanpkt.filters import Filter
     from vxlanpkt.packet import Packet
 
 FILE_POLICY = DecapPolicy(lengths="snapped")
@@ -96,6 +96,14 @@ class CaptureBatch:
     result: DecapBatch
     start: LinkType | None
 
+    def accepted(self, filter: RowFilter | None = None) -> list[int]:
+        """The rows that were accepted, and that *filter* matches if there is one."""
+        rows = self.result.accepted
+        if filter is None or not rows:
+            return rows
+        chosen = selected(filter, self.result)
+        return [row for row in rows if chosen[row]]
+
 
 class Capture:
     """A capture file or stream; a context manager that closes what it opened.
@@ -127,22 +135,30 @@ class Capture:
             source.close()
 
     def decap(
-        self, policy: DecapPolicy | None = None, vni: int | Iterable[int] | None = None
+        self,
+        policy: DecapPolicy | None = None,
+        vni: int | Iterable[int] | None = None,
+        filter: RowFilter | None = None,
     ) -> Iterator[DecapsulatedRecord]:
         """The inner frames of all records that *policy* (the capture's own by default) accepts.
 
-        *vni*: only those of this VNI, or of these: all others are refused as VNI_REFUSED.
+        *vni*: only those of this VNI, or of these: all others are refused as VNI_REFUSED. *filter*: only those that it
+        matches.
         """
         for batch in self.decap_batches(policy, vni):
-            for row in batch.result.accepted:
+            for row in batch.accepted(filter):
                 yield DecapsulatedRecord(batch, row)
 
-    def matching(self, filter: Filter, policy: DecapPolicy | None = None) -> Iterator[tuple[int, Record]]:
+    def matching(
+        self,
+        filter: RowFilter,
+        policy: DecapPolicy | None = None,
+        vni: int | Iterable[int] | None = None,
+    ) -> Iterator[tuple[int, Record]]:
         """The records that *filter* matches, out of those that *policy* accepts, with their numbers, from 1."""
-        for batch in self.decap_batches(policy):
-            for row, matches in enumerate(filter.select(batch.result)):
-                if matches:
-                    yield batch.records.first + row + 1, batch.records[row]
+        for batch in self.decap_batches(policy, vni):
+            for row in batch.accepted(filter):
+                yield batch.records.first + row + 1, batch.records[row]
 
     def decap_batches(
         self,
@@ -163,6 +179,8 @@ class Capture:
                 counter.add(result, records.link_type)
                 yield CaptureBatch(records, result, start)
         except CaptureError as error:
+            if self._reader is None:  # nothing was opened, so nothing was counted
+                raise
             fault = error
         self._stats = counter.finish(fault)
         if fault is not None:
@@ -240,6 +258,7 @@ class Capture:
         self._origin.close()
 
     def _open_pass(self) -> tuple[Source, Reader]:
+        self._source = self._reader = None
         if self._closed:
             raise CaptureError("the capture has been closed", offset=None)
         source = self._origin.open()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
 
 _Compressor = Callable[[Any], Any]
+_NOT_WRITTEN = (".bz2", ".xz", ".lz4", ".lzma", ".zip", ".7z", ".Z")
 
 
 class Sink:
@@ -33,6 +34,7 @@ class Sink:
 
     def __init__(self, target: File) -> None:
         self.live = False
+        self._finished = False
         self._final: Path | None = None
         self._temporary: Path | None = None
         self._compressor: _Compressor | None = None
@@ -74,11 +76,20 @@ class Sink:
 
     def write(self, data: Buffer) -> None:
         """Write all of *data*."""
-        if self._file is None and self._temporary is not None:
-            self._use(self._temporary.open("ab"))
-        self._file.write(data)
-        if self.live:
-            self._file.flush()
+        try:
+            if self._file is None and self._temporary is not None:
+                self._use(self._temporary.open("ab"))
+            self._file.write(data)
+            if self.live:
+                self._file.flush()
+        except OSError as error:
+            self._name(error)
+            raise
+
+    def _name(self, error: OSError) -> None:
+        """Put the name of the file into an error: a full disk does not say it."""
+        if self._final is not None:
+            error.filename = str(self._final)
 
     def park(self) -> None:
         """Give the file descriptor back until the next `write`, if this is a file that can be opened again."""
@@ -86,15 +97,24 @@ class Sink:
             self._file = None
             self._opened.close()
 
-    def commit(self) -> None:
-        """Finish the output: a file appears under its name, and only if all of it could be written."""
+    def finish(self) -> None:
+        """Write all that is left: what can fail for lack of room has been done then."""
+        if self._finished:
+            return
         try:
             if self._file is not None and self._temporary is None:
                 self._file.flush()
             self._opened.close()
-        except BaseException:
+        except BaseException as error:
             self._remove()
+            if isinstance(error, OSError):
+                self._name(error)
             raise
+        self._finished = True
+
+    def commit(self) -> None:
+        """Finish the output: a file appears under its name, and only if all of it could be written."""
+        self.finish()
         if self._temporary is not None and self._final is not None:
             self._temporary.replace(self._final)
             self._temporary = None
@@ -130,6 +150,8 @@ def _compressor_for(path: str) -> _Compressor | None:
         return _gzip
     if path.endswith(".zst"):
         return _zstd_compressor()
+    if path.endswith(_NOT_WRITTEN):
+        raise CaptureError(f"{path}: captures are written plain, .gz or .zst", offset=None)
     return None
 
 

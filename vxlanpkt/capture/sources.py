@@ -11,6 +11,8 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -23,6 +25,13 @@ File: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 CHUNK = 1 << 20
 """Bytes that are read at a time, and looked at together: the packets in them stay in the processor's cache."""
+
+
+READING: ContextVar[AbstractContextManager[object] | None] = ContextVar("READING", default=None)
+"""Entered whenever bytes are read from outside: what is raised there ends a capture as a fault of the file would.
+
+Whoever has to end a job (a signal handler, say) does so here, where nothing is under way: all before is whole.
+"""
 
 
 class _Tap(io.RawIOBase):
@@ -91,7 +100,8 @@ class Source:
         """Read 4 bytes and no more: what they are tells who is to read the others."""
         count = 1
         while count and self.end < 4:
-            count = self._input.readinto(self.view[self.end : 4])
+            with READING.get() or nullcontext():
+                count = self._input.readinto(self.view[self.end : 4])
             self.end += count
 
     @property
@@ -128,7 +138,8 @@ class Source:
             # What is claimed is not to be believed before the bytes are there: a buffer grows by what was read.
             self._renew(max(CHUNK, min(size, 2 * self.available)))
         upto = self.begin + size if self._waits else len(self.view)
-        count = self._input.readinto(self.view[self.end : upto])
+        with READING.get() or nullcontext():
+            count = self._input.readinto(self.view[self.end : upto])
         self.end += count
         return bool(count)
 

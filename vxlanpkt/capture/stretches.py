@@ -53,7 +53,13 @@ class Stretches:
             found = read_records(source.buffer, source.begin, source.end, self._held, out)
             if found.rows:
                 yield RecordBatch(
-                    out, found.rows, found.link_type, source.view, interfaces, self._first, self._big_endian
+                    out,
+                    found.rows,
+                    found.link_type,
+                    source.view.toreadonly(),
+                    interfaces,
+                    self._first,
+                    self._big_endian,
                 )
                 self._first += found.rows
             source.move_to(found.position)

@@ -20,20 +20,31 @@ INLINE uint64_t put_chosen(const uint8_t *status, const uint8_t *wanted, uint64_
     return count;
 }
 
-/* Sort rows by 12 bits of their VNI, those that are equal in the order in which they are. */
-static void sort_by(const uint32_t *vnis, const uint32_t *from, uint32_t *to, uint64_t count, uint32_t shift)
+/* 12 bits of the VNI of a row that may not be there. */
+INLINE uint32_t digit_of(const uint32_t *vnis, uint64_t rows, uint32_t row, uint32_t shift)
+{
+    return row < rows ? ((const volatile item32 *)vnis)[row] >> shift & 4095 : 0;
+}
+
+/* Sort rows by 12 bits of their VNI, those that are equal in the order in which they are. A column that changes meanwhile
+ * leaves them in any order. */
+static void sort_by(const uint32_t *vnis, uint64_t rows, const uint32_t *from, uint32_t *to, uint64_t count,
+                    uint32_t shift)
 {
     uint32_t ends[4096] = {0};
     uint32_t end = 0;
     for (uint64_t at = 0; at < count; at++)
-        ends[vnis[from[at]] >> shift & 4095]++;
+        ends[digit_of(vnis, rows, from[at], shift)]++;
     for (uint32_t digit = 0; digit < 4096; digit++) {
         uint32_t begin = end;
         end += ends[digit];
         ends[digit] = begin;
     }
-    for (uint64_t at = 0; at < count; at++)
-        to[ends[vnis[from[at]] >> shift & 4095]++] = from[at];
+    for (uint64_t at = 0; at < count; at++) {
+        uint32_t place = ends[digit_of(vnis, rows, from[at], shift)]++;
+        if (place < count)
+            to[place] = from[at];
+    }
 }
 
 /* One packet to be written: where it is, and what its record says. */

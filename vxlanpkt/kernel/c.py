@@ -22,6 +22,7 @@ from vxlanpkt.kernel.contract import (
     FINEST_UNITS,
     RECORD_LAYOUT,
     WIDTHS,
+    WRONG_COLUMNS,
     Alterations,
     Counted,
     DecapRecord,
@@ -443,6 +444,8 @@ def decap(frames: Held, kind: int, rules: Held, brief: bool, out: Any) -> int:
 def alter(frames: Held, alterations: Alterations, out: Any) -> int:
     """Copy every row as the policy wants it. The columns lie in *out*, and the bytes of the rows behind them."""
     kinds = ("uint8_t *", "uint16_t *", "uint16_t *", "uint8_t *")
+    if any(column.nbytes < frames[0].rows * width for column, width in zip(alterations, (1, 2, 2, 1), strict=True)):
+        return WRONG_COLUMNS
     how = ffi.new("struct vxlanpkt_alterations *", [_pointer(*pair) for pair in zip(kinds, alterations, strict=True)])
     return lib.vxlanpkt_alter(frames[0], how, out, len(out))  # type: ignore[no-any-return]
 
@@ -489,11 +492,15 @@ def hold_packets(packets: Packets) -> Held:
             setattr(held, name, _pointer(kind, view))
     held.size = packets.data.nbytes
     held.source_size = 0 if packets.source is None else packets.source.nbytes
-    columns = (column for name, column in zip(packets._fields, packets, strict=True) if name not in ("data", "source"))
-    held.rows = min(len(column) for column in columns if column is not None)
+    held.rows = min(
+        view.nbytes // _SIZES[kind]
+        for name, kind, view in zip(Packets._fields, _PACKET_KINDS, kept, strict=True)
+        if view is not None and name not in ("data", "source")
+    )
     return Held(held, kept)
 
 
+_SIZES = {"uint8_t *": 1, "uint16_t *": 2, "uint32_t *": 4, "uint64_t *": 8}
 _PACKET_KINDS = (
     "uint8_t *", "uint64_t *", "uint32_t *", "uint32_t *", "uint16_t *", "uint32_t *", "uint64_t *", "uint32_t *",
     "uint8_t *", "uint32_t *", "uint8_t *", "uint64_t *", "uint32_t *",
