@@ -23,7 +23,7 @@ from vxlanpkt.kernel import new_buffer, view
 File: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 """A path, "-" for standard input or output, or a binary file object."""
 
-CHUNK = 1 << 20
+CHUNK = 1 << 21
 """Bytes that are read at a time, and looked at together: the packets in them stay in the processor's cache."""
 
 

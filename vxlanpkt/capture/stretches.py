@@ -10,7 +10,7 @@ from vxlanpkt.capture.sources import Source
 from vxlanpkt.kernel import add_interface, hold_section, new_buffer, read_records
 from vxlanpkt.kernel.contract import RECORD_LAYOUT, Section, SectionInterface, Stop
 
-ROWS = 4096
+ROWS = 8192
 """The most records in a batch."""
 
 _SHORTEST = 16  # bytes of a record
