@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.options",),
     ("kernel.outer",),
     ("kernel.inner",),
-    ("kernel.hashing", "kernel.grouping"),
+    ("kernel.hashing", "kernel.grouping", "kernel.tables"),
     ("kernel.sightings",),
     ("kernel.altering", "kernel.records", "kernel.writing"),
     ("kernel.columns", "kernel.decapsulation", "kernel.encapsulation", "kernel.filtering", "kernel.releases"),

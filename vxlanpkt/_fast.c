@@ -29,6 +29,7 @@
 #include "csrc/writing.h"
 #include "csrc/grouping.h"
 #include "csrc/sightings.h"
+#include "csrc/tables.h"
 #include "csrc/filtering.h"
 #include "csrc/columns.h"
 #include "csrc/releases.h"
@@ -428,4 +429,145 @@ int64_t vxlanpkt_sight(const struct vxlanpkt_sighted *rows, uint8_t *memory, uin
     if (!sets || size / SIGHTING_ROW < count)
         return VXLANPKT_NO_SPACE;
     return (int64_t)sight_rows(rows, (item64 *)memory, sets, out);
+}
+
+/* -- maps of prefixes */
+
+int64_t vxlanpkt_put_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, uint64_t count, uint32_t length,
+                              const uint32_t *values, int64_t stamp)
+{
+    struct prefix_map parts;
+    if (!open_map(map, &parts))
+        return VXLANPKT_NO_SPACE;
+    if (overlap(map->memory, map->size, keys, 16 * count) || overlap(map->memory, map->size, values, 4 * count))
+        return VXLANPKT_OVERLAP;
+    uint64_t number = number_of_length(&parts, length), done = 0;
+    if (number == parts.length_count && length)
+        return VXLANPKT_WRONG_COLUMNS;
+    for (; done < count; done++) {
+        if (!length)
+            map->none = ((const item32 *)values)[done];
+        else if (!put_prefix(map, &parts, load_key(keys + 16 * done, 16), number, ((const item32 *)values)[done], stamp))
+            break;
+    }
+    return (int64_t)done;
+}
+
+int64_t vxlanpkt_drop_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, uint64_t count, uint32_t length)
+{
+    struct prefix_map parts;
+    if (!open_map(map, &parts))
+        return VXLANPKT_NO_SPACE;
+    if (overlap(map->memory, map->size, keys, 16 * count))
+        return VXLANPKT_OVERLAP;
+    uint64_t number = number_of_length(&parts, length), dropped = 0;
+    for (uint64_t at = 0; at < count; at++) {
+        if (!length) {
+            dropped += map->none != VXLANPKT_NO_VALUE;
+            map->none = VXLANPKT_NO_VALUE;
+        } else if (number < parts.length_count)
+            dropped += drop_prefix(map, &parts, load_key(keys + 16 * at, 16), number);
+    }
+    return (int64_t)dropped;
+}
+
+/* Put the prefixes of one map into an empty one, which may have other lengths. */
+int64_t vxlanpkt_move_prefixes(const struct vxlanpkt_map *from, struct vxlanpkt_map *to)
+{
+    struct prefix_map old, new;
+    if (from && overlap(from->memory, from->size, to->memory, to->size))
+        return VXLANPKT_OVERLAP;
+    to->used = to->count = to->longest_marker = to->stale = 0;
+    to->none = from ? from->none : VXLANPKT_NO_VALUE;
+    if (!open_map(to, &new) || (from && !open_map(from, &old)))
+        return VXLANPKT_NO_SPACE;
+    memset(new.slots, 0, SLOT * new.count);
+    for (uint64_t at = 0; from && at < old.count; at++) {
+        struct slot slot = read_slot(&old, at);
+        uint64_t number = number_of_length(&new, slot.length);
+        if (!(slot.state & IS_PREFIX))
+            continue;
+        if (number == new.length_count)
+            return VXLANPKT_WRONG_COLUMNS;
+        if (!put_prefix(to, &new, slot.key, number, slot.value, slot.stamp))
+            return VXLANPKT_NO_SPACE;
+    }
+    return (int64_t)to->count;
+}
+
+int64_t vxlanpkt_settle(struct vxlanpkt_map *map)
+{
+    struct prefix_map parts;
+    if (!open_map(map, &parts))
+        return VXLANPKT_NO_SPACE;
+    if (map->stale)
+        settle_markers(&parts);
+    map->stale = 0;
+    return 0;
+}
+
+int64_t vxlanpkt_list_prefixes(const struct vxlanpkt_map *map, uint64_t *next, int64_t before, uint32_t value,
+                               uint8_t *out, uint64_t size)
+{
+    struct prefix_map parts;
+    if (!open_map(map, &parts))
+        return VXLANPKT_NO_SPACE;
+    if (overlap(map->memory, map->size, out, size))
+        return VXLANPKT_OVERLAP;
+    return (int64_t)list_prefixes(&parts, next, before, value, out, size / SLOT);
+}
+
+struct vxlanpkt_mapped vxlanpkt_find_prefix(const struct vxlanpkt_map *map, const uint8_t *key, uint32_t length)
+{
+    struct prefix_map parts;
+    struct slot slot = {.state = 0};
+    if (!open_map(map, &parts) || number_of_length(&parts, length) == parts.length_count || !parts.count)
+        return (struct vxlanpkt_mapped){0, length ? VXLANPKT_NO_VALUE : map->none, 0};
+    struct key cut = cut_key(load_key(key, 16), length);
+    seek(&parts, cut, length, home_of(&parts, cut, length), &slot);
+    if (!(slot.state & IS_PREFIX))
+        return (struct vxlanpkt_mapped){0, VXLANPKT_NO_VALUE, 0};
+    return (struct vxlanpkt_mapped){slot.stamp, slot.value, 1};
+}
+
+int64_t vxlanpkt_look_up(const struct vxlanpkt_map *map, const struct vxlanpkt_asked *asked, uint8_t *out,
+                         uint64_t size)
+{
+    struct prefix_map parts;
+    if (!open_map(map, &parts) || size / 4 < asked->rows)
+        return VXLANPKT_NO_SPACE;
+    if (asked->width > 16 || asked->offset > asked->stride || asked->width > asked->stride - asked->offset)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (overlap(out, size, asked->keys, asked->stride * asked->rows) || overlap(out, size, map->memory, map->size)
+        || (asked->families && overlap(out, size, asked->families, asked->rows)))
+        return VXLANPKT_OVERLAP;
+    return (int64_t)look_up_keys(map, &parts, asked, INT64_MIN, out);
+}
+
+int64_t vxlanpkt_look_up_macs(const struct vxlanpkt_map *map, const struct vxlanpkt_macs *asked, uint8_t *out,
+                              uint64_t size)
+{
+    struct prefix_map parts;
+    if (!open_map(map, &parts) || size / 4 < asked->frames->rows)
+        return VXLANPKT_NO_SPACE;
+    if (shares_memory(out, size, asked->frames) || overlap(out, size, map->memory, map->size)
+        || (asked->vnis && overlap(out, size, asked->vnis, 4 * asked->frames->rows))
+        || (asked->status && overlap(out, size, asked->status, asked->frames->rows)))
+        return VXLANPKT_OVERLAP;
+    return (int64_t)look_up_macs(&parts, asked, out);
+}
+
+int64_t vxlanpkt_refresh_macs(struct vxlanpkt_map *map, const struct vxlanpkt_macs *asked,
+                              const struct vxlanpkt_senders *senders, uint8_t *out, uint64_t size)
+{
+    struct prefix_map parts;
+    if (!open_map(map, &parts) || size < asked->frames->rows)
+        return VXLANPKT_NO_SPACE;
+    if (shares_memory(out, size, asked->frames) || shares_memory(map->memory, map->size, asked->frames)
+        || overlap(out, size, map->memory, map->size) || overlap(out, size, senders->column, 4 * asked->frames->rows)
+        || overlap(out, size, senders->owners, 4 * senders->owner_count)
+        || (asked->vnis && overlap(out, size, asked->vnis, 4 * asked->frames->rows))
+        || (asked->status && overlap(out, size, asked->status, asked->frames->rows)))
+        return VXLANPKT_OVERLAP;
+    return (int64_t)refresh_macs(&parts, asked, senders, out);
 }

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x8C6CD621
+#define VXLANPKT_CONTRACT 0xC6D6602B
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -497,6 +497,59 @@ struct vxlanpkt_step {
     uint8_t guard;
 };
 
+/* Numbers by the longest prefix of a key: see kernel/tables.py. `slots` are those that the memory has; `used` of them are
+ * taken, `count` by prefixes. `none` is the number of the prefix of no length. `stale` says that markers are to be settled. */
+#define VXLANPKT_NO_VALUE 0xFFFFFFFF
+#define VXLANPKT_STATIC 0x7FFFFFFFFFFFFFFF
+
+struct vxlanpkt_map {
+    uint8_t *memory;
+    uint64_t size;
+    uint64_t slots;
+    uint64_t used;
+    uint64_t count;
+    uint64_t length_count;
+    uint64_t secrets[4];
+    uint32_t none;
+    uint32_t longest_marker;
+    uint32_t stale;
+    uint8_t lengths[128];
+};
+
+/* contract.Asked: keys of `width` bytes, at `offset` of each `stride` bytes; of families, those of one alone. */
+struct vxlanpkt_asked {
+    const uint8_t *keys;
+    const uint8_t *families;
+    uint64_t rows;
+    uint64_t stride;
+    uint64_t offset;
+    uint64_t width;
+    uint32_t family;
+};
+
+/* contract.AskedMACs: addresses in frames, of one VNI or one in each row. status and vnis may be NULL. */
+struct vxlanpkt_macs {
+    const struct vxlanpkt_frames *frames;
+    const uint32_t *vnis;
+    const uint8_t *status;
+    int64_t oldest;
+    uint32_t vni;
+};
+
+/* contract.Senders: where frames came from, and who is behind the numbers of a map. */
+struct vxlanpkt_senders {
+    const uint32_t *column;
+    const uint32_t *owners;
+    uint64_t owner_count;
+    int64_t now;
+};
+
+struct vxlanpkt_mapped {
+    int64_t stamp;
+    uint32_t value;
+    uint32_t found;
+};
+
 /* The structures of the Arrow C data and stream interfaces, as far as they are looked into here. What belongs to one
  * is counted in an export, which several of them share; when the last of them is released it goes to the releases, and
  * `call_soon` is asked to have `sweep` called, unless it has been. */
@@ -606,6 +659,25 @@ int64_t vxlanpkt_digest(const struct vxlanpkt_rows *rows, const struct vxlanpkt_
 /* Look each row up among the latest ones, which are kept in `memory`; returns how many of them were forgotten early. */
 int64_t vxlanpkt_sight(const struct vxlanpkt_sighted *rows, uint8_t *memory, uint64_t memory_size, uint8_t *out,
                        uint64_t size);
+
+/* Maps of prefixes. Keys lie behind each other in 16 bytes each. `put` returns how many there was room for, `drop` how
+ * many there were, a list up to how many prefixes from the slot `next` on, each as 32 bytes, and look-ups how many rows
+ * have a number. */
+int64_t vxlanpkt_put_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, uint64_t count, uint32_t length,
+                              const uint32_t *values, int64_t stamp);
+int64_t vxlanpkt_drop_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, uint64_t count, uint32_t length);
+int64_t vxlanpkt_move_prefixes(const struct vxlanpkt_map *from, struct vxlanpkt_map *to);
+int64_t vxlanpkt_settle(struct vxlanpkt_map *map);
+int64_t vxlanpkt_list_prefixes(const struct vxlanpkt_map *map, uint64_t *next, int64_t before, uint32_t value,
+                               uint8_t *out, uint64_t size);
+struct vxlanpkt_mapped vxlanpkt_find_prefix(const struct vxlanpkt_map *map, const uint8_t *key, uint32_t length);
+int64_t vxlanpkt_look_up(const struct vxlanpkt_map *map, const struct vxlanpkt_asked *asked, uint8_t *out,
+                         uint64_t size);
+int64_t vxlanpkt_look_up_macs(const struct vxlanpkt_map *map, const struct vxlanpkt_macs *asked, uint8_t *out,
+                              uint64_t size);
+int64_t vxlanpkt_refresh_macs(struct vxlanpkt_map *map, const struct vxlanpkt_macs *asked,
+                              const struct vxlanpkt_senders *senders, uint8_t *out, uint64_t size);
+
 /* Columns of captures, made of those of a decapsulated batch, which lie in `columns`: see kernel/columns.py. These
  * return 0 or the bytes of a text, or why nothing was written. */
 int64_t vxlanpkt_known(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,

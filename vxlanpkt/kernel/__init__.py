@@ -70,3 +70,7 @@ address_room, address_text = _chosen.address_room, _chosen.address_text
 mac_text, mac_bytes = _chosen.mac_text, _chosen.mac_bytes
 address_of = _chosen.address_of
 RELEASES, ENDS_STREAMS, take_released = _chosen.RELEASES, _chosen.ENDS_STREAMS, _chosen.take_released
+new_map, put_prefixes, drop_prefixes = _chosen.new_map, _chosen.put_prefixes, _chosen.drop_prefixes
+move_prefixes, settle, count_prefixes = _chosen.move_prefixes, _chosen.settle, _chosen.count_prefixes
+find_prefix, list_prefixes, prefix_of_none = _chosen.find_prefix, _chosen.list_prefixes, _chosen.prefix_of_none
+look_up, look_up_macs, refresh_macs = _chosen.look_up, _chosen.look_up_macs, _chosen.refresh_macs

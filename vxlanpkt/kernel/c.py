@@ -24,6 +24,8 @@ from vxlanpkt.kernel.contract import (
     WIDTHS,
     WRONG_COLUMNS,
     Alterations,
+    Asked,
+    AskedMACs,
     Counted,
     DecapRecord,
     DecapRules,
@@ -31,10 +33,12 @@ from vxlanpkt.kernel.contract import (
     EncapMode,
     EncapRecipe,
     FlowLabel,
+    Mapped,
     Packets,
     Section,
     SectionInterface,
     Sighted,
+    Senders,
     Step,
     StepKind,
     Stretch,
@@ -46,6 +50,7 @@ from vxlanpkt.kernel.contract import (
 from vxlanpkt.kernel.filtering import family_of
 from vxlanpkt.kernel.grouping import SEED_SIZE, entry_size
 from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
+from vxlanpkt.kernel.tables import LISTED, MAP_SEED_SIZE
 
 NAME = "c"
 
@@ -597,6 +602,111 @@ def sight(rows: Sighted, memory: Any, out: Any) -> int:
         _put_column(getattr(held, name), view, view.itemsize, kept)
     held.number, held.window = rows.number, rows.window
     return lib.vxlanpkt_sight(held, memory, len(memory), out, len(out))  # type: ignore[no-any-return]
+
+
+# -- maps of prefixes
+
+_SLOT, _FEWEST_SLOTS, _CACHE_LINE = 32, 64, 64
+_LISTED_AT_ONCE = 4096
+
+
+def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> Held:
+    """An empty map for so many prefixes of these lengths, found by a hash that only those can foresee who know *seed*."""
+    prefixes = ffi.new("struct vxlanpkt_map *")
+    slots = 2 * capacity + _FEWEST_SLOTS
+    memory = new_buffer(slots * _SLOT + _CACHE_LINE)
+    prefixes.memory, prefixes.size, prefixes.slots = memory, len(memory), slots
+    ordered = sorted(lengths)
+    prefixes.lengths[0 : len(ordered)] = ordered
+    prefixes.length_count = len(ordered)
+    _buffer(prefixes.secrets)[:] = seed[:MAP_SEED_SIZE] if len(seed) >= MAP_SEED_SIZE else _spread(seed)[:MAP_SEED_SIZE]
+    lib.vxlanpkt_move_prefixes(_NULL, prefixes)
+    return Held(prefixes, memory)
+
+
+def put_prefixes(prefixes: Held, keys: memoryview, length: int, values: memoryview, stamp: int) -> int:
+    """Put prefixes of one length; returns how many there was room for."""
+    count = min(len(values), len(keys) // 16)
+    return lib.vxlanpkt_put_prefixes(  # type: ignore[no-any-return]
+        prefixes[0], _from_buffer(keys), count, length, _from_buffer("uint32_t[]", values), stamp
+    )
+
+
+def drop_prefixes(prefixes: Held, keys: memoryview, length: int) -> int:
+    """Drop prefixes of one length; returns how many there were."""
+    return lib.vxlanpkt_drop_prefixes(  # type: ignore[no-any-return]
+        prefixes[0], _from_buffer(keys), len(keys) // 16, length
+    )
+
+
+def move_prefixes(old: Held, new: Held) -> int:
+    """Put all prefixes into an empty map; returns how many there are."""
+    return lib.vxlanpkt_move_prefixes(old[0], new[0])  # type: ignore[no-any-return]
+
+
+def settle(prefixes: Held) -> None:
+    """Have look-ups be fast again after changes: a pass over all prefixes, where one is needed."""
+    lib.vxlanpkt_settle(prefixes[0])
+
+
+def count_prefixes(prefixes: Held) -> int:
+    """How many there are, that of no length aside."""
+    return prefixes[0].count  # type: ignore[no-any-return]
+
+
+def prefix_of_none(prefixes: Held) -> int:
+    """The number of the prefix of no length."""
+    return prefixes[0].none  # type: ignore[no-any-return]
+
+
+def find_prefix(prefixes: Held, key: bytes, length: int) -> Mapped | None:
+    """The number and the stamp of one prefix."""
+    found = lib.vxlanpkt_find_prefix(prefixes[0], key.ljust(16, b"\0"), length)
+    return Mapped(found.value, found.stamp) if found.found else None
+
+
+def list_prefixes(prefixes: Held, before: int, value: int) -> Iterator[bytes]:
+    """The prefixes with stamps before a time, of a number: as `tables.LISTED`, in pieces of any size and order."""
+    out, at = new_buffer(_LISTED_AT_ONCE * LISTED.size), ffi.new("uint64_t *")
+    while at[0] < prefixes[0].slots:
+        count = lib.vxlanpkt_list_prefixes(prefixes[0], at, before, value, out, len(out))
+        yield bytes(_buffer(out, count * LISTED.size))
+
+
+def look_up(prefixes: Held, asked: Asked, out: Any) -> int:
+    """Put the number of the longest prefix of each key into *out*, as uint32; returns how many have one."""
+    held = ffi.new("struct vxlanpkt_asked *")
+    keys = _from_buffer(asked.keys)
+    families = None if asked.families is None else _from_buffer(asked.families)
+    held.keys, held.families = keys, _NULL if families is None else families
+    held.rows = min(asked.rows, len(keys) // asked.stride)
+    held.stride, held.offset, held.width, held.family = asked.stride, asked.offset, asked.width, asked.family
+    return lib.vxlanpkt_look_up(prefixes[0], held, out, len(out))  # type: ignore[no-any-return]
+
+
+def look_up_macs(prefixes: Held, asked: AskedMACs, out: Any) -> int:
+    """Put the number of each frame's destination into *out*, as uint32; returns how many have one."""
+    held = _hold_macs(asked)
+    return lib.vxlanpkt_look_up_macs(prefixes[0], held[0], out, len(out))  # type: ignore[no-any-return]
+
+
+def refresh_macs(prefixes: Held, asked: AskedMACs, senders: Senders, out: Any) -> int:
+    """Stamp the sources that are where they were, and mark the others in *out*, a byte each; returns how many."""
+    held, who = _hold_macs(asked), ffi.new("struct vxlanpkt_senders *")
+    column, owners = _from_buffer("uint32_t[]", senders.column), _from_buffer("uint32_t[]", senders.owners)
+    who.column, who.owners, who.owner_count, who.now = column, owners, len(owners), senders.now
+    return lib.vxlanpkt_refresh_macs(prefixes[0], held[0], who, out, len(out))  # type: ignore[no-any-return]
+
+
+def _hold_macs(asked: AskedMACs) -> Held:
+    held = ffi.new("struct vxlanpkt_macs *")
+    held.frames, held.vni, held.oldest = asked.frames.pointer, asked.vni, asked.oldest
+    kept = []
+    for name, code, column in (("vnis", "uint32_t[]", asked.vnis), ("status", "uint8_t[]", asked.status)):
+        if column is not None:
+            kept.append(_from_buffer(code, column))
+            setattr(held, name, kept[-1])
+    return Held(held, kept)
 
 
 def _column(view: memoryview, width: int) -> Held:

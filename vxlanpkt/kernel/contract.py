@@ -9,9 +9,9 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-CONTRACT = 0x8C6CD621  # stands for csrc/contract.h: an extension with another number was built from other declarations
+CONTRACT = 0xC6D6602B  # stands for csrc/contract.h: an extension with another number was built from other declarations
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
 NO_ECN = 0xFF  # in the ECN column: the inner frame has none, or the policy does not look
 NO_LINK_TYPE = 0xFFFF  # what is inside is neither Ethernet nor IP
@@ -594,3 +594,44 @@ class Step(NamedTuple):
     join: int = Join.SET
     target: int = 0
     guard: int = NO_GUARD
+
+
+NO_VALUE = 0xFFFFFFFF  # of a map: there is no prefix of this key
+STATIC = (1 << 63) - 1  # the stamp of a prefix that does not age
+
+
+class Mapped(NamedTuple):
+    """What a map says of one prefix."""
+
+    value: int
+    stamp: int
+
+
+class Asked(NamedTuple):
+    """Keys to be looked up: in each *stride* bytes *width* from *offset* on, and of families those of one alone."""
+
+    rows: int
+    keys: memoryview
+    stride: int
+    offset: int
+    width: int
+    families: memoryview | None = None
+    family: int = 0
+
+
+class AskedMACs(NamedTuple):
+    """Addresses in frames to be looked up: of one VNI or one in each row, of rows that are OK, not older than a stamp."""
+
+    frames: Any  # as a kernel holds them
+    vni: int
+    vnis: memoryview | None
+    status: memoryview | None
+    oldest: int
+
+
+class Senders(NamedTuple):
+    """The number of the sender of each row, and of who is behind each number of a map; a stamp."""
+
+    column: memoryview
+    owners: memoryview
+    now: int

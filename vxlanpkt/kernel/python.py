@@ -17,7 +17,7 @@ from vxlanpkt.checksum import internet_checksum as internet_checksum
 from vxlanpkt.checksum import ones_complement_sum as ones_complement_sum
 from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing, sightings
+from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing, sightings, tables
 from vxlanpkt.kernel.altering import alter as alter
 from vxlanpkt.kernel.columns import address_room as address_room
 from vxlanpkt.kernel.columns import address_text as address_text
@@ -40,16 +40,20 @@ from vxlanpkt.kernel.contract import (
     OVERLAP,
     UNSOUND,
     WIDTHS,
+    Asked,
+    AskedMACs,
     Counted,
     DecapRecord,
     DecapRules,
     EncapMode,
     EncapRecipe,
     Frames,
+    Mapped,
     Packets,
     Section,
     SectionInterface,
     Sighted,
+    Senders,
     Step,
     Target,
     Underlay,
@@ -418,6 +422,74 @@ def sight(rows: Sighted, memory: bytearray, out: bytearray) -> int:
     if memory is out or _shares_memory(out, *columns) or _shares_memory(memory, *columns):
         return OVERLAP
     return sightings.sight(rows, memoryview(memory), memoryview(out))
+
+
+# -- maps of prefixes
+
+
+def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> tables.PrefixMap:
+    """An empty map for so many prefixes of these lengths. *seed* is what strangers must not know, where it is needed."""
+    return tables.PrefixMap(lengths, capacity)
+
+
+def put_prefixes(prefixes: tables.PrefixMap, keys: memoryview, length: int, values: memoryview, stamp: int) -> int:
+    """Put prefixes of one length; returns how many there was room for."""
+    return tables.put(prefixes, keys, length, values, stamp)
+
+
+def drop_prefixes(prefixes: tables.PrefixMap, keys: memoryview, length: int) -> int:
+    """Drop prefixes of one length; returns how many there were."""
+    return tables.drop(prefixes, keys, length)
+
+
+def move_prefixes(old: tables.PrefixMap, new: tables.PrefixMap) -> int:
+    """Put all prefixes into an empty map; returns how many there are."""
+    return OVERLAP if old is new else tables.move(old, new)
+
+
+def settle(prefixes: tables.PrefixMap) -> None:
+    """Have look-ups be fast again after changes: nothing is put off here."""
+
+
+def count_prefixes(prefixes: tables.PrefixMap) -> int:
+    """How many there are, that of no length aside."""
+    return prefixes.count
+
+
+def prefix_of_none(prefixes: tables.PrefixMap) -> int:
+    """The number of the prefix of no length."""
+    return prefixes.none
+
+
+def find_prefix(prefixes: tables.PrefixMap, key: bytes, length: int) -> Mapped | None:
+    """The number and the stamp of one prefix."""
+    return tables.find(prefixes, key, length)
+
+
+def list_prefixes(prefixes: tables.PrefixMap, before: int, value: int) -> list[bytes]:
+    """The prefixes with stamps before a time, of a number: as `tables.LISTED`, in pieces of any size and order."""
+    return [b"".join(tables.listed(prefixes, before, value))]
+
+
+def look_up(prefixes: tables.PrefixMap, asked: Asked, out: bytearray) -> int:
+    """Put the number of the longest prefix of each key into *out*, as uint32; returns how many have one."""
+    if _shares_memory(out, asked.keys, asked.families):
+        return OVERLAP
+    return tables.look_up(prefixes, asked, _items(out, "I"))
+
+
+def look_up_macs(prefixes: tables.PrefixMap, asked: AskedMACs, out: bytearray) -> int:
+    """Put the number of each frame's destination into *out*, as uint32; returns how many have one."""
+    if _shares_memory(out, *asked.frames, asked.vnis, asked.status):
+        return OVERLAP
+    return tables.look_up_macs(prefixes, asked, _items(out, "I"))
+
+
+def refresh_macs(prefixes: tables.PrefixMap, asked: AskedMACs, senders: Senders, out: bytearray) -> int:
+    """Stamp the sources that are where they were, and mark the others in *out*, a byte each; returns how many."""
+    if _shares_memory(out, *asked.frames, asked.vnis, asked.status, senders.column, senders.owners):
+        return OVERLAP
+    return tables.refresh_macs(prefixes, asked, senders, memoryview(out))
 
 
 def _items(out: bytearray, code: Literal["I", "q", "Q"]) -> memoryview:
