@@ -319,15 +319,18 @@ static uint64_t look_up_keys(const struct vxlanpkt_map *from, const struct prefi
     return found;
 }
 
-/* The key of an address in a frame's Ethernet header; false where there is none, or that of a group, or zero. */
+INLINE bool is_station(uint64_t mac) { return mac && !(mac >> 40 & 1); }
+
+/* The key of an address in a frame's Ethernet header; false where there is none, or that of a group, or zero, or where
+ * the source is. */
 INLINE bool take_mac(const struct vxlanpkt_frames *frames, uint64_t row, uint64_t place, uint32_t vni, struct key *key)
 {
     struct extent in;
     if (!read_kept(frames, row, &in) || in.end - in.start < 14)
         return false;
-    uint64_t mac = load48(frames->data + in.start + place);
+    uint64_t mac = load48(frames->data + in.start + place), source = load48(frames->data + in.start + 6);
     *key = (struct key){vni, mac << 16};
-    return mac && !(mac >> 40 & 1);
+    return is_station(mac) && is_station(source);
 }
 
 INLINE uint32_t vni_of(const struct vxlanpkt_macs *asked, uint64_t row)

@@ -611,7 +611,7 @@ _LISTED_AT_ONCE = 4096
 
 
 def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> Held:
-    """An empty map for so many prefixes of these lengths, found by a hash that only those can foresee who know *seed*."""
+    """An empty map for prefixes of these lengths, found by a hash that only those can foresee who know *seed*."""
     prefixes = ffi.new("struct vxlanpkt_map *")
     slots = 2 * capacity + _FEWEST_SLOTS
     memory = new_buffer(slots * _SLOT + _CACHE_LINE)

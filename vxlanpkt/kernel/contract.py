@@ -620,7 +620,7 @@ class Asked(NamedTuple):
 
 
 class AskedMACs(NamedTuple):
-    """Addresses in frames to be looked up: of one VNI or one in each row, of rows that are OK, not older than a stamp."""
+    """Addresses in frames to be looked up: of one VNI or one a row, of rows that are OK, not older than a stamp."""
 
     frames: Any  # as a kernel holds them
     vni: int

@@ -428,7 +428,7 @@ def sight(rows: Sighted, memory: bytearray, out: bytearray) -> int:
 
 
 def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> tables.PrefixMap:
-    """An empty map for so many prefixes of these lengths. *seed* is what strangers must not know, where it is needed."""
+    """An empty map for prefixes of these lengths. *seed* is what strangers must not know, where it is needed."""
     return tables.PrefixMap(lengths, capacity)
 
 

@@ -1,8 +1,8 @@
 """Numbers found by the longest prefix of a key: the specification.
 
-A key is 16 bytes; shorter ones have zeros behind them. A prefix is the first bits of a key, and has a number and a stamp:
-when it was seen last, or STATIC. One of no length is the number of all that has no other. MAC addresses are keys too, of
-one length: 8 bytes of VNI, 6 of address and zeros.
+A key is 16 bytes; shorter ones have zeros behind them. A prefix is the first bits of a key, and has a number and a
+stamp: when it was seen last, or STATIC. One of no length is the number of all that has no other. MAC addresses are keys
+too, of one length: 8 bytes of VNI, 6 of address and zeros.
 
 A map is made for prefixes of some lengths, and for so many of them. `put_prefixes` may stop when there is no room for
 another, or for what a kernel needs to find it; the prefixes move to a larger map then.
@@ -36,7 +36,7 @@ _ETHERNET_SIZE = 14
 
 
 class PrefixMap:
-    """Prefixes by their lengths. Python's hash of numbers is not keyed: the keys are strings of bytes, whose hash is."""
+    """Prefixes by their lengths. Keys are strings of bytes, as Python's own hash of these is keyed."""
 
     def __init__(self, lengths: Sequence[int], capacity: int) -> None:
         self.capacity = capacity
@@ -144,14 +144,15 @@ def _longest(prefixes: PrefixMap, key: bytes) -> int:
 def look_up_macs(prefixes: PrefixMap, asked: AskedMACs, out: memoryview) -> int:
     """Put the number of each frame's destination, or NO_VALUE, into *out*; returns how many have one.
 
-    A frame that is cut, or is for a group, has none; nor one whose destination was not seen since `oldest`.
+    A frame that is cut, is for a group, or comes from one, has none; nor one whose destination was not seen since
+    `oldest`.
     """
     if len(out) < len(asked.frames.offsets):
         return NO_SPACE
     found = 0
     for row in range(len(asked.frames.offsets)):
         out[row] = NO_VALUE
-        key = _mac_key(asked, row, 0)
+        key = None if _mac_key(asked, row, 6) is None else _mac_key(asked, row, 0)
         entry = None if key is None else prefixes.by_length[KEY_BITS].get(key)
         if entry is not None and entry[1] >= asked.oldest:
             out[row] = entry[0]
@@ -162,8 +163,8 @@ def look_up_macs(prefixes: PrefixMap, asked: AskedMACs, out: memoryview) -> int:
 def refresh_macs(prefixes: PrefixMap, asked: AskedMACs, senders: Senders, out: memoryview) -> int:
     """Stamp the entries of frames' sources that are still behind the same sender; returns how many others there are.
 
-    Those have 1 in *out*: their sources are not known, or elsewhere. A static entry is never one of them, nor is a frame
-    whose source is no station's address.
+    Those have 1 in *out*: their sources are not known, or elsewhere. A static entry is never one of them, nor is a
+    frame whose source is no station's address.
     """
     if len(out) < len(asked.frames.offsets):
         return NO_SPACE
