@@ -670,6 +670,8 @@ def list_prefixes(prefixes: Held, before: int, value: int) -> Iterator[bytes]:
     out, at = new_buffer(_LISTED_AT_ONCE * LISTED.size), ffi.new("uint64_t *")
     while at[0] < prefixes[0].slots:
         count = lib.vxlanpkt_list_prefixes(prefixes[0], at, before, value, out, len(out))
+        if count < 0:
+            raise MemoryError("a map that somebody wrote over")
         yield bytes(_buffer(out, count * LISTED.size))
 
 
