@@ -16,6 +16,7 @@ What is not          `damaged`, `mutated` and `truncated` take strategies of pac
                      damaged; `hostile_frames` gives bytes with the lies that break parsers.
 What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` gives files of records.
 What chooses         `filter_expressions`, text for a `Filter`.
+What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
 
@@ -25,7 +26,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -62,11 +63,14 @@ from vxlanpkt.layers.neighbor_discovery import (
     Redirect,
     RouterAdvertisement,
     RouterSolicitation,
+    SourceLinkLayerAddress,
 )
 from vxlanpkt.layers.tcp import TCP
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
+from vxlanpkt.overlay.forwarding import ForwardingTable
+from vxlanpkt.overlay.routes import RouteTable
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel, TunnelTable
@@ -834,3 +838,61 @@ def _joined_terms(terms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def filter_expressions() -> st.SearchStrategy[str]:
     """Expressions that a `Filter` takes: every word of its language, alone and joined."""
     return st.one_of(_filter_terms(), st.recursive(_filter_terms(), _joined_terms, max_leaves=6))
+
+
+# -- overlays
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> IPv4Network | IPv6Network:
+    """Networks of both versions, of any prefix length, many of which lie in each other."""
+    kind: Any = draw(st.sampled_from((IPv4Network, IPv6Network)))
+    bits = 32 if kind is IPv4Network else 128
+    length = draw(st.one_of(st.sampled_from((0, 8, 16, 24, bits // 2, bits)), st.integers(0, bits)))
+    number = draw(st.one_of(st.sampled_from((0, (1 << bits) - 1, 0x0A << bits - 8, 5 << bits - 24)), _bits(bits)))
+    return kind((number >> bits - length << bits - length, length))  # type: ignore[no-any-return]
+
+
+def route_tables(next_hops: st.SearchStrategy[Any] | None = None) -> st.SearchStrategy[RouteTable[Any]]:
+    """Tables of routes to *next_hops*, which are addresses unless others are given."""
+    hops = st.one_of(ipv4s(), ipv6s()) if next_hops is None else next_hops
+    return st.lists(st.tuples(networks(), hops), max_size=20).map(RouteTable)
+
+
+@st.composite
+def forwarding_tables(draw: st.DrawFn, *, vni: int = 5000) -> ForwardingTable:
+    """Forwarding tables of one VNI, with static entries, some learnt at time 0, and a flood."""
+    ends = [tunnel.replace(vni=vni) for tunnel in draw(st.lists(tunnels(df="set"), min_size=1, max_size=3))]
+    stations = macs().filter(lambda mac: not mac.is_multicast and not mac.is_unspecified)
+    table = ForwardingTable(aging_seconds=draw(st.sampled_from((None, 1, 300))))
+    for mac, tunnel, static in draw(
+        st.lists(st.tuples(stations, st.sampled_from(ends), st.booleans()), max_size=10)
+    ):  # fmt: skip
+        table.add(vni, mac, tunnel) if static else table.learn(vni, mac, tunnel, now=0)
+    table.add_flood(vni, *draw(st.lists(st.sampled_from(ends), max_size=3)))
+    return table
+
+
+@st.composite
+def neighbour_questions(draw: st.DrawFn, *, target: IPv4Address | IPv6Address | None = None) -> Packet:
+    """ARP requests and neighbour solicitations for *target*, or any address: usual ones, probes, and odd ones."""
+    wanted = draw(st.one_of(ipv4s(), ipv6s())) if target is None else target
+    sender = draw(macs())
+    source = draw(st.one_of(st.just(sender), macs()))
+    if isinstance(wanted, IPv4Address):
+        own = draw(st.one_of(ipv4s(), st.just(IPv4Address(0)), st.just(wanted)))
+        dst = draw(st.one_of(st.just(MACAddress(_BROADCAST)), macs()))
+        asked = ARP(draw(_mostly(1, 16)), sender, own, draw(macs()), wanted, hardware_type=draw(_mostly(1, 16)))
+        return Packet(Ethernet(dst, source), asked)
+    group = IPv6Address(0xFF02 << 112 | 0x1FF << 24 | int(wanted) & 0xFFFFFF)
+    to = draw(st.one_of(st.just(group), ipv6s()))
+    mac = MACAddress(0x3333 << 32 | int(to) & 0xFFFFFFFF)
+    options = draw(st.one_of(st.just(()), st.just((SourceLinkLayerAddress(sender),))))
+    return Packet(
+        Ethernet(draw(st.one_of(st.just(mac), macs())), source),
+        IPv6(draw(st.one_of(ipv6s(), st.just(IPv6Address(0)))), to, hop_limit=draw(_mostly(255, 8))),
+        ICMPv6(135, draw(_mostly(0, 8)), body=NeighborSolicitation(wanted, options)),
+    )
+
+
+_BROADCAST = (1 << 48) - 1

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
-from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.batch import FrameBatch
+from vxlanpkt.kernel import look_up_macs, new_buffer, refresh_macs, view
 from vxlanpkt.kernel.contract import NO_VALUE, STATIC, Asked, AskedMACs, Senders
 from vxlanpkt.kernel.tables import KEY_BITS, MAC_KEY
 from vxlanpkt.overlay.numbering import GrowingMap, Numbers, as_tunnels, refused, stamp_of
@@ -333,9 +333,9 @@ class ForwardingTable:
 
     def found_batch(self, vni: int | memoryview, frames: FrameBatch, now: float) -> tuple[int, memoryview]:
         """The same, and before it how many frames have a tunnel."""
-        out = kernel.new_buffer(4 * len(frames))
-        found = kernel.look_up_macs(self._map.held, _asked(vni, frames, None, self.oldest(now)), out)
-        return found, kernel.view(out).cast("I") if len(frames) else memoryview(array("I"))
+        out = new_buffer(4 * len(frames))
+        found = look_up_macs(self._map.held, _asked(vni, frames, None, self.oldest(now)), out)
+        return found, view(out).cast("I") if len(frames) else memoryview(array("I"))
 
     def learn_batch(
         self,
@@ -372,10 +372,10 @@ class ForwardingTable:
     def _refresh(self, asked: AskedMACs, sources: memoryview, stamp: int) -> bytes:
         """Refresh the entries that are where they were; returns 1 for each row of another one, or nothing."""
         rows = sources.nbytes // 16
-        senders, marks = kernel.new_buffer(4 * rows), kernel.new_buffer(rows)
+        senders, marks = new_buffer(4 * rows), new_buffer(rows)
         self._peer_map.look_up(Asked(rows, sources, 16, 0, 16), senders)
-        who = Senders(kernel.view(senders).cast("I"), memoryview(self._owners), stamp)
-        return bytes(kernel.view(marks)) if kernel.refresh_macs(self._map.held, asked, who, marks) else b""
+        who = Senders(view(senders).cast("I"), memoryview(self._owners), stamp)
+        return bytes(view(marks)) if refresh_macs(self._map.held, asked, who, marks) else b""
 
     def learn_from(self, vni: int, mac: bytes, peer: Address, now: float, tunnel_to: TunnelTo | None = None) -> bool:
         """Learn the source of a frame that came from a peer; see `learn_batch`."""

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.assigned import ARPOperation, ICMPv6Type
+from vxlanpkt.assigned import ARPOperation, ICMPv6Type, NDOptionType
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import ParseError
 from vxlanpkt.layers.arp import ARP
@@ -257,8 +257,13 @@ def _may_detect(ip: IPv6, asked: NeighborSolicitation) -> bool:
 
 
 def _sender_macs(link: Ethernet, asked: NeighborSolicitation) -> set[MACAddress] | None:
-    """The addresses of who asks; None if it names one that an answer cannot go to."""
-    named = {option.address for option in asked.parsed_options() if isinstance(option, SourceLinkLayerAddress)}
+    """The addresses of who asks; None if it names one that an answer cannot go to, or that is no MAC address."""
+    named = set()
+    for option in asked.parsed_options():
+        if isinstance(option, SourceLinkLayerAddress):
+            named.add(option.address)
+        elif option.type == NDOptionType.SOURCE_LINK_LAYER_ADDRESS:
+            return None
     return {link.src, *named} if all(map(_is_station, named)) else None
 
 

@@ -8,8 +8,19 @@ from array import array
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from vxlanpkt import kernel
 from vxlanpkt.errors import FieldError
+from vxlanpkt.kernel import (
+    count_prefixes,
+    drop_prefixes,
+    find_prefix,
+    list_prefixes,
+    look_up,
+    move_prefixes,
+    new_map,
+    prefix_of_none,
+    put_prefixes,
+    settle,
+)
 from vxlanpkt.kernel.contract import NO_SPACE, NO_VALUE, STATIC, Asked, Mapped
 from vxlanpkt.kernel.tables import LISTED, MAP_SEED_SIZE
 from vxlanpkt.tunnel import Tunnel, TunnelTable
@@ -43,20 +54,20 @@ class GrowingMap:
         self.held = self._new()
 
     def __len__(self) -> int:
-        return kernel.count_prefixes(self.held) + (kernel.prefix_of_none(self.held) != NO_VALUE)
+        return count_prefixes(self.held) + (prefix_of_none(self.held) != NO_VALUE)
 
     def _new(self) -> Any:
         """A map with secrets of its own: strangers cannot choose keys that are slow to find."""
-        return kernel.new_map(sorted(self._lengths), self._capacity, os.urandom(MAP_SEED_SIZE))
+        return new_map(sorted(self._lengths), self._capacity, os.urandom(MAP_SEED_SIZE))
 
     def put(self, keys: bytes | bytearray, length: int, values: array[int], stamp: int = STATIC) -> None:
         """Put prefixes of one length, their keys behind each other in 16 bytes each."""
         self.allow({length})
-        done = kernel.put_prefixes(self.held, memoryview(keys), length, memoryview(values), stamp)
+        done = put_prefixes(self.held, memoryview(keys), length, memoryview(values), stamp)
         while done < len(values):
             self._exchange(2 * self._capacity)
             rest = memoryview(keys)[16 * done :]
-            done += kernel.put_prefixes(self.held, rest, length, memoryview(values)[done:], stamp)
+            done += put_prefixes(self.held, rest, length, memoryview(values)[done:], stamp)
 
     def allow(self, lengths: set[int]) -> None:
         """Have room for prefixes of these lengths: a new one means a new map."""
@@ -69,33 +80,33 @@ class GrowingMap:
         while True:
             self._capacity = capacity
             made = self._new()
-            if kernel.move_prefixes(self.held, made) != NO_SPACE:
+            if move_prefixes(self.held, made) != NO_SPACE:
                 break
             capacity *= 2
-        kernel.settle(made)
+        settle(made)
         self.held = made
 
     def drop(self, keys: bytes | bytearray, length: int) -> int:
         """Drop prefixes; returns how many there were."""
-        return kernel.drop_prefixes(self.held, memoryview(keys), length)
+        return drop_prefixes(self.held, memoryview(keys), length)
 
     def find(self, key: bytes, length: int) -> Mapped | None:
         """The number and the stamp of one prefix."""
         if length:
-            return kernel.find_prefix(self.held, key, length)
-        none = kernel.prefix_of_none(self.held)
+            return find_prefix(self.held, key, length)
+        none = prefix_of_none(self.held)
         return None if none == NO_VALUE else Mapped(none, STATIC)
 
     def listed(self, before: int = STATIC, value: int = NO_VALUE) -> Iterator[tuple[bytes, int, int, int]]:
         """Key, number, length and stamp of prefixes, in any order; those seen before a time, or of a number."""
-        for part in kernel.list_prefixes(self.held, before, value):
+        for part in list_prefixes(self.held, before, value):
             yield from LISTED.iter_unpack(part)
 
     def look_up(self, asked: Asked, out: Any) -> int:
         """Put the number of each key, or NO_VALUE, into *out*; returns how many have one."""
         if asked.rows > _FEW_ROWS:
-            kernel.settle(self.held)
-        return kernel.look_up(self.held, asked, out)
+            settle(self.held)
+        return look_up(self.held, asked, out)
 
 
 class Numbers(Generic[Value]):

@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Generic, TypeVar
 
-from vxlanpkt import kernel
 from vxlanpkt.batch import AddressColumn
+from vxlanpkt.kernel import new_buffer, view
 from vxlanpkt.kernel.contract import Asked
 from vxlanpkt.overlay.numbering import GrowingMap, Numbers, as_tunnels, refused
 from vxlanpkt.tunnel import TunnelTable
@@ -106,12 +106,12 @@ class RouteTable(Generic[NextHop]):
     def look_up(self, address: Address | str) -> NextHop | None:
         """The next hop of the longest prefix that an address has, or None."""
         found = _address(address)
-        out = kernel.new_buffer(4)
+        out = new_buffer(4)
         width = _WIDTHS[found.version]
         asked = Asked(1, memoryview(found.packed), width, 0, width)
         if not self._maps[found.version].look_up(asked, out):
             return None
-        return self._hops.values[kernel.view(out).cast("I")[0]]
+        return self._hops.values[view(out).cast("I")[0]]
 
     def look_up_batch(self, addresses: AddressColumn | Sequence[Address | str]) -> memoryview:
         """The number of each address's next hop in `next_hops`, or NO_TUNNEL, as uint32.
@@ -122,12 +122,12 @@ class RouteTable(Generic[NextHop]):
         rows = len(column)
         if not rows:
             return memoryview(array("I"))
-        out = kernel.new_buffer(4 * rows)
-        kernel.view(out)[:] = _NONE * rows
+        out = new_buffer(4 * rows)
+        view(out)[:] = _NONE * rows
         for version, width in _WIDTHS.items():
             asked = Asked(rows, column.raw, 16, 16 - width, width, column.family.cast("B"), version)
             self._maps[version].look_up(asked, out)
-        return kernel.view(out).cast("I")
+        return view(out).cast("I")
 
     @property
     def next_hops(self) -> Sequence[NextHop | None]:
