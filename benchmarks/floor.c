@@ -189,3 +189,67 @@ void nothing8(const void *a, size_t b, const void *c, size_t d, const void *e, s
     (void)g;
     (void)h;
 }
+
+/* Tables. A probe is what a look-up cannot do without: a hash, a slot that is probably not in the cache, a comparison.
+ * Slots are fetched for 32 keys at a time, as one after the other would wait for each. A key is never 0. */
+
+static uint64_t place_of(uint64_t key, uint64_t count)
+{
+    return ((key * 0x9E3779B97F4A7C15u) >> 32) * count >> 32;
+}
+
+void fill_slots(Slot *slots, uint64_t count, const uint64_t *keys, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++) {
+        uint64_t at = place_of(keys[row], count);
+        while (slots[at].key && slots[at].key != keys[row]) {
+            at = at + 1 == count ? 0 : at + 1;
+        }
+        slots[at] = (Slot){keys[row], row};
+    }
+}
+
+static uint32_t probe(const Slot *slots, uint64_t count, uint64_t key, uint64_t at)
+{
+    while (slots[at].key) {
+        if (slots[at].key == key) {
+            return (uint32_t)slots[at].value;
+        }
+        at = at + 1 == count ? 0 : at + 1;
+    }
+    return UINT32_MAX;
+}
+
+void probe_slots(const Slot *slots, uint64_t count, const uint64_t *keys, size_t rows, uint32_t *values)
+{
+    uint64_t places[32];
+    for (size_t begin = 0; begin < rows; begin += 32) {
+        size_t block = rows - begin < 32 ? rows - begin : 32;
+        for (size_t at = 0; at < block; at++) {
+            places[at] = place_of(keys[begin + at], count);
+#if defined(__GNUC__)
+            __builtin_prefetch(slots + places[at]);
+#endif
+        }
+        for (size_t at = 0; at < block; at++) {
+            values[begin + at] = probe(slots, count, keys[begin + at], places[at]);
+        }
+    }
+}
+
+/* As a proxy does that keeps its routes in a list, and the one used last in front. */
+void walk_routes(Route *routes, size_t count, const uint32_t *addresses, size_t rows, uint32_t *values)
+{
+    for (size_t row = 0; row < rows; row++) {
+        values[row] = UINT32_MAX;
+        for (size_t at = 0; at < count; at++) {
+            if ((addresses[row] & routes[at].mask) == routes[at].network) {
+                Route found = routes[at];
+                routes[at] = routes[0];
+                routes[0] = found;
+                values[row] = found.value;
+                break;
+            }
+        }
+    }
+}

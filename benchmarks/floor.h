@@ -23,3 +23,20 @@ void nothing5(const void *a, size_t b, const void *c, size_t d, const void *e);
 void nothing6(const void *a, size_t b, const void *c, size_t d, const void *e, size_t f);
 void nothing7(const void *a, size_t b, const void *c, size_t d, const void *e, size_t f, const void *g);
 void nothing8(const void *a, size_t b, const void *c, size_t d, const void *e, size_t f, const void *g, size_t h);
+
+/* Tables: one probe of a hash table, and a list that is walked. */
+
+typedef struct {
+    uint64_t key;
+    uint64_t value;
+} Slot;
+
+typedef struct {
+    uint32_t network;
+    uint32_t mask;
+    uint32_t value;
+} Route;
+
+void fill_slots(Slot *slots, uint64_t count, const uint64_t *keys, size_t rows);
+void probe_slots(const Slot *slots, uint64_t count, const uint64_t *keys, size_t rows, uint32_t *values);
+void walk_routes(Route *routes, size_t count, const uint32_t *addresses, size_t rows, uint32_t *values);

@@ -100,8 +100,9 @@ EXCEPTIONS = frozenset((
     )),
     # Overlays: look-ups of many addresses, and what tables of a million are kept in.
     *(("kernel", name) for name in (
-        "count_prefixes", "drop_prefixes", "find_prefix", "list_prefixes", "look_up", "look_up_macs", "move_prefixes", "new_map", "prefix_of_none", "put_prefixes", "refresh_macs", "settle",
-    )),
+        "count_prefixes", "drop_prefixes", "find_prefix", "list_prefixes", "look_up", "look_up_macs", "move_prefixes",
+        "new_map", "prefix_of_none", "put_prefixes", "refresh_macs", "settle",
+        )),
     *(("kernel.contract", name) for name in (
         "Asked", "AskedMACs", "Mapped", "NO_SPACE", "NO_VALUE", "STATIC", "Senders",
     )),
