@@ -56,7 +56,7 @@ INLINE bool open_map(const struct vxlanpkt_map *map, struct prefix_map *to)
     for (uint64_t at = 0; at < lengths; at++)
         if (map->lengths[at] > LONGEST_PREFIX || map->lengths[at] <= (at ? map->lengths[at - 1] : 0))
             return false;
-    *to = (struct prefix_map){map->memory + skipped, map->slots, map->secrets, map->lengths, lengths, map->none};
+    *to = (struct prefix_map){map->memory + skipped, map->slots / 2 * 2, map->secrets, map->lengths, lengths, map->none};
     return true;
 }
 
@@ -95,10 +95,17 @@ INLINE struct key load_key(const uint8_t *at, uint64_t width)
     return (struct key){load64(bytes), load64(bytes + 8)};
 }
 
+/* The slot that a search begins at: the first of two in a cache line. */
 INLINE uint64_t home_of(const struct prefix_map *map, struct key key, uint64_t length)
 {
     uint64_t mixed = mix(key.high ^ map->secrets[0], key.low ^ map->secrets[1]) ^ map->secrets[2] ^ length;
-    return (mix(mixed, map->secrets[3]) >> 32) * map->count >> 32;
+    return ((mix(mixed, map->secrets[3]) >> 32) * (map->count / 2) >> 32) * 2;
+}
+
+/* Whether a search ends at a slot: it is free, or has the prefix or its marker. */
+INLINE bool ends_at(const struct slot *slot, struct key key, uint64_t length)
+{
+    return !slot->state || (slot->key.high == key.high && slot->key.low == key.low && slot->length == length);
 }
 
 /* Where a prefix or its marker is, or where it would go; the number of slots if there is neither. */
@@ -107,7 +114,7 @@ INLINE uint64_t seek(const struct prefix_map *map, struct key key, uint64_t leng
     uint64_t at = home;
     for (uint64_t tried = 0; tried < map->count; tried++) {
         *found = read_slot(map, at);
-        if (!found->state || (found->key.high == key.high && found->key.low == key.low && found->length == length))
+        if (ends_at(found, key, length))
             return at;
         if (++at == map->count)
             at = 0;
@@ -248,38 +255,70 @@ static void settle_markers(const struct prefix_map *map)
 
 /* -- batches */
 
-/* Find the numbers of a block of keys: a step of each bisection after the other. */
+/* Where the search of each row of a block stands: between two lengths, and at which slot. */
+struct bisection {
+    uint64_t low[MAP_BLOCK], high[MAP_BLOCK], homes[MAP_BLOCK], late[MAP_BLOCK];
+    struct key cut[MAP_BLOCK];
+};
+
+/* Go on among the longer lengths, or the shorter ones. */
+INLINE void turn(struct bisection *to, struct map_block *block, uint64_t at, const struct slot *found, int64_t oldest)
+{
+    uint64_t middle = (to->low[at] + to->high[at]) / 2;
+    if (found->state && (found->stamp >= oldest || !(found->state & IS_PREFIX))) {
+        block->values[at] = found->value;
+        to->low[at] = middle + 1;
+    } else
+        to->high[at] = middle;
+}
+
+/* One step of each search. Those that do not end in their first cache line go on when the next one was fetched. */
+INLINE void step_block(const struct prefix_map *map, struct map_block *block, struct bisection *to, int64_t oldest)
+{
+    uint64_t late = 0;
+    struct slot found;
+    for (uint64_t at = 0; at < block->count; at++) {
+        if (to->low[at] >= to->high[at])
+            continue;
+        uint64_t length = map->lengths[(to->low[at] + to->high[at]) / 2];
+        to->cut[at] = cut_key(block->keys[at], length);
+        to->homes[at] = home_of(map, to->cut[at], length);
+        PREFETCH(map->slots + SLOT * to->homes[at]);
+    }
+    for (uint64_t at = 0; at < block->count; at++) {
+        if (to->low[at] >= to->high[at])
+            continue;
+        uint64_t length = map->lengths[(to->low[at] + to->high[at]) / 2], home = to->homes[at];
+        found = read_slot(map, home);
+        if (!ends_at(&found, to->cut[at], length)) {
+            found = read_slot(map, home + 1);
+            if (!ends_at(&found, to->cut[at], length)) {
+                to->homes[at] = home + 2 == map->count ? 0 : home + 2;
+                PREFETCH(map->slots + SLOT * to->homes[at]);
+                to->late[late++] = at;
+                continue;
+            }
+        }
+        turn(to, block, at, &found, oldest);
+    }
+    for (uint64_t number = 0; number < late; number++) {
+        uint64_t at = to->late[number];
+        seek(map, to->cut[at], map->lengths[(to->low[at] + to->high[at]) / 2], to->homes[at], &found);
+        turn(to, block, at, &found, oldest);
+    }
+}
+
+/* Find the numbers of a block of keys. */
 INLINE void bisect_block(const struct prefix_map *map, struct map_block *block, int64_t oldest)
 {
-    uint64_t low[MAP_BLOCK], high[MAP_BLOCK], homes[MAP_BLOCK];
-    struct key cut[MAP_BLOCK];
+    struct bisection to;
     for (uint64_t at = 0; at < block->count; at++) {
-        low[at] = 0;
-        high[at] = map->length_count;
+        to.low[at] = 0;
+        to.high[at] = map->length_count;
         block->values[at] = VXLANPKT_NO_VALUE;
     }
-    for (uint64_t left = map->length_count; left; left >>= 1) {
-        for (uint64_t at = 0; at < block->count; at++) {
-            if (low[at] >= high[at])
-                continue;
-            uint64_t length = map->lengths[(low[at] + high[at]) / 2];
-            cut[at] = cut_key(block->keys[at], length);
-            homes[at] = home_of(map, cut[at], length);
-            PREFETCH(map->slots + SLOT * homes[at]);
-        }
-        for (uint64_t at = 0; at < block->count; at++) {
-            if (low[at] >= high[at])
-                continue;
-            uint64_t middle = (low[at] + high[at]) / 2;
-            struct slot found;
-            seek(map, cut[at], map->lengths[middle], homes[at], &found);
-            if (found.state && (found.stamp >= oldest || !(found.state & IS_PREFIX))) {
-                block->values[at] = found.value;
-                low[at] = middle + 1;
-            } else
-                high[at] = middle;
-        }
-    }
+    for (uint64_t left = map->length_count; left; left >>= 1)
+        step_block(map, block, &to, oldest);
 }
 
 INLINE void find_block(const struct prefix_map *map, struct map_block *block, bool stale, int64_t oldest)

@@ -5,7 +5,9 @@ What is held is a `Held`: a pointer to a struct of csrc/contract.h, and all that
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import accumulate
 from struct import Struct
@@ -607,6 +609,7 @@ def sight(rows: Sighted, memory: Any, out: Any) -> int:
 # -- maps of prefixes
 
 _SLOT, _FEWEST_SLOTS, _CACHE_LINE = 32, 64, 64
+_LARGE = 1 << 22  # from where on pages of 2 MiB are worth asking for
 _LISTED_AT_ONCE = 4096
 
 
@@ -614,7 +617,7 @@ def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> Held:
     """An empty map for prefixes of these lengths, found by a hash that only those can foresee who know *seed*."""
     prefixes = ffi.new("struct vxlanpkt_map *")
     slots = 2 * capacity + _FEWEST_SLOTS
-    memory = new_buffer(slots * _SLOT + _CACHE_LINE)
+    memory = _new_large_buffer(slots * _SLOT + _CACHE_LINE)
     prefixes.memory, prefixes.size, prefixes.slots = memory, len(memory), slots
     ordered = sorted(lengths)
     prefixes.lengths[0 : len(ordered)] = ordered
@@ -622,6 +625,16 @@ def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> Held:
     _buffer(prefixes.secrets)[:] = seed[:MAP_SEED_SIZE] if len(seed) >= MAP_SEED_SIZE else _spread(seed)[:MAP_SEED_SIZE]
     lib.vxlanpkt_move_prefixes(_NULL, prefixes)
     return Held(prefixes, memory)
+
+
+def _new_large_buffer(size: int) -> Any:
+    """Memory that is read here and there: in large pages, where there are any, as finding small ones takes longer."""
+    if size >= _LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        memory = mmap.mmap(-1, size)
+        with suppress(OSError):  # a kernel that has none
+            memory.madvise(mmap.MADV_HUGEPAGE)
+        return _from_buffer(memory)
+    return new_buffer(size)
 
 
 def put_prefixes(prefixes: Held, keys: memoryview, length: int, values: memoryview, stamp: int) -> int:
