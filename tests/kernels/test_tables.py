@@ -252,7 +252,10 @@ def batches(draw: st.DrawFn) -> Batch:
     return Batch(data, offsets, lengths, array("I", draw(few)), status, array("I", draw(senders)))
 
 
-entries = st.lists(st.tuples(st.integers(0, 2), some_macs, st.integers(0, 3), st.sampled_from((1, 5, 9, STATIC))))
+entries = st.lists(
+    st.tuples(st.integers(0, 2), some_macs, st.sampled_from((0, 0, 1, 3)), st.sampled_from((1, 5, 9, STATIC))),
+    max_size=12,
+)
 
 
 def filled(kernel: Any, known: list[tuple[int, bytes, int, int]]) -> Any:
@@ -325,6 +328,34 @@ def test_refreshing(batch: Batch, known: list[tuple[int, bytes, int, int]], owne
         assert list(kernel.view(out)) == marks
         for (vni, mac), (value, stamp) in by_key.items():
             assert kernel.find_prefix(made, MAC_KEY.pack(vni, mac), KEY_BITS) == Mapped(value, stamp)
+
+
+def test_a_large_batch() -> None:
+    """More than a cache holds, in random order: each destination, and each source that is where it was."""
+    rows = 20_000
+    macs = [(2 << 40 | at * 7919 % rows).to_bytes(6, "big") for at in range(rows)]
+    data = b"".join(mac + macs[-1 - at] + bytes(48) for at, mac in enumerate(macs))
+    offsets, lengths = array("Q", range(0, 60 * rows, 60)), array("I", [60]) * rows
+    known = [at for at in range(rows) if at % 3]
+    packed = b"".join(MAC_KEY.pack(5, macs[at]) for at in known)
+    values = numbers([at % 2 for at in known])
+    senders = numbers([(rows - 1 - at) % 2 if at % 5 else NO_VALUE for at in range(rows)])
+    expected = [at % 2 if at % 3 else NO_VALUE for at in range(rows)]
+    marks = [1 if not at % 5 or not (rows - 1 - at) % 3 else 0 for at in range(rows)]
+    for kernel in BOTH:
+        made = kernel.new_map([KEY_BITS], rows, SEED)
+        assert kernel.put_prefixes(made, memoryview(packed), KEY_BITS, values, 10) == len(known)
+        frames = kernel.hold_frames(memoryview(data), memoryview(offsets), memoryview(lengths), None)
+        question, out = AskedMACs(frames, 5, None, None, 10), kernel.new_buffer(4 * rows)
+        assert kernel.look_up_macs(made, question, out) == len(known)
+        assert words(kernel, out) == expected
+        out = kernel.new_buffer(rows)
+        assert kernel.refresh_macs(made, question, Senders(senders, numbers([0, 1]), 20), out) == sum(marks)
+        assert list(kernel.view(out)) == marks
+        for at in range(0, rows, 97):
+            stamp = 10 if marks[rows - 1 - at] else 20
+            found = kernel.find_prefix(made, MAC_KEY.pack(5, macs[at]), KEY_BITS)
+            assert found == (Mapped(at % 2, stamp) if at % 3 else None)
 
 
 @pytest.mark.parametrize("kernel", BOTH)
