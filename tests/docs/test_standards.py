@@ -26,8 +26,8 @@ RFC_7348 = {"4.3": 4, "5": 12, "6": 1, "6.1": 3}
 # Every document that the page has to have, by what its heading begins with.
 DOCUMENTS = (
     "RFC 7348", "RFC 6040", "RFC 6935", "RFC 6936", "RFC 6335", "RFC 768", "RFC 791", "RFC 6864", "RFC 1122",
-    "RFC 8200", "RFC 2675", "RFC 6946", "RFC 6438", "RFC 826", "RFC 4861", "RFC 4862 and RFC 5227", "RFC 1071 and RFC 1624",
-    "VXLAN group policy", "VXLAN-GPE",
+    "RFC 8200", "RFC 2675", "RFC 6946", "RFC 6438", "RFC 826", "RFC 4861", "RFC 4862 and RFC 5227",
+    "RFC 1071 and RFC 1624", "VXLAN group policy", "VXLAN-GPE",
 )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ from vxlanpkt import (
     parse,
 )
 from vxlanpkt.capture import CaptureTable
+from vxlanpkt.overlay import ForwardingTable, NeighbourTable, RouteTable, Vtep
 
 
 def build(inner_packet: Packet, inner_bytes: bytes) -> None:
@@ -256,6 +257,26 @@ def errors(wire: bytes) -> None:
         reveal_type(error.offset)  # int | None
     except PacketError as error:
         assert error.args
+
+
+def overlay(payload: bytes, inner: bytes, batch: FrameBatch, peer: IPv4Address) -> None:
+    """Forwarding: tables, and an endpoint."""
+    to_b = Tunnel(5000, "192.0.2.1", "192.0.2.2")
+    fdb = ForwardingTable(aging_seconds=300)
+    fdb.add(5000, "02:00:00:00:00:01", to_b)
+    fdb.add_flood(5000, to_b, to_b)
+    vtep = Vtep(fdb, NeighbourTable())
+    for tunnel, frame in vtep.encap(5000, inner, now=1.5):
+        assert_type((tunnel, frame), tuple[Tunnel, bytes])
+    reveal_type(vtep.encap(5000, inner, now=1).answer)  # bytes | None
+    got = vtep.decap(payload, start=VXLAN, source=peer, now=2)
+    assert_type(got, Decapsulated)
+    sending = vtep.encap_batch(5000, batch, now=3)
+    assert_type((sending.encap(), vtep.decap_batch(batch, now=4)), tuple[EncapBatch, DecapBatch])
+    routes = RouteTable([("10.0.0.0/8", to_b)])
+    assert_type(routes.look_up("10.0.0.1"), Tunnel | None)
+    fdb.add(5000, "02:00:00:00:00:01", "192.0.2.2")  # type: ignore[arg-type]
+    vtep.encap(5000, inner)  # type: ignore[call-arg]
 
 
 def wrong(packet: Packet, batch: FrameBatch) -> None:

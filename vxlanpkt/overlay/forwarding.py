@@ -46,7 +46,8 @@ class LearningCounts:
     moved          entries that lead to another tunnel now
     aged           entries that were dropped, as nothing had come from them for long
     static         a source that a static entry says to be elsewhere: not moved
-    full           new, and there were `max_learnt` entries, or of its tunnel `max_learnt_per_tunnel`: not learnt
+    full           new, and there were `max_learnt` entries, or of its tunnel `max_learnt_per_tunnel`: not learnt. In
+                   batches, whether or not a tunnel leads to the peer
     unknown_peer   from a peer that no tunnel leads to: not learnt
     no_station     the source is a group's address, or zero: not learnt
     """
@@ -152,11 +153,18 @@ class ForwardingTable:
         """Whether one more entry may be learnt; aged ones are dropped before it is refused, but not each time."""
         if self._may_hold(number, moves):
             return True
-        if self._aging is None or (self._next_sweep is not None and stamp < self._next_sweep):
+        if self._aging is None or not self._may_sweep(stamp):
             return False
         self._next_sweep = stamp + self._aging // _SWEEPS
         self._drop_aged(stamp)
         return self._may_hold(number, moves)
+
+    def _may_sweep(self, stamp: int) -> bool:
+        return self._next_sweep is None or stamp >= self._next_sweep
+
+    def _is_full(self, stamp: int) -> bool:
+        """Whether there is room for no new entry, and nothing that could be dropped was looked for just now."""
+        return self._learnt_in_all >= self.max_learnt and (self._aging is None or not self._may_sweep(stamp))
 
     def _may_hold(self, number: int | None, moves: bool) -> bool:
         most = self.max_learnt_per_tunnel
@@ -365,8 +373,12 @@ class ForwardingTable:
             if marked:
                 of_row = vni if isinstance(vni, int) else vni[row]
                 source = of_row, bytes(frames[row][6:12]), bytes(sources[16 * row : 16 * row + 16])
-                if source not in seen:
-                    seen.add(source)
+                if source in seen:
+                    continue
+                seen.add(source)
+                if self._is_full(stamp) and self._map.find(MAC_KEY.pack(*source[:2]), KEY_BITS) is None:
+                    self.counts.full += 1  # a flood of forged sources is to cost little
+                else:
                     self._learn_from(*source, stamp, tunnel_to)
 
     def _refresh(self, asked: AskedMACs, sources: memoryview, stamp: int) -> bytes:
