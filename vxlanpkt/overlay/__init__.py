@@ -1,0 +1,59 @@
+"""Overlays: nodes that agree on subnets, and carry packets between them.
+
+Names only: each is loaded from its module when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from vxlanpkt._names import loaded_on_use
+
+if TYPE_CHECKING:
+    from vxlanpkt.overlay.config import NetworkConfig as NetworkConfig
+    from vxlanpkt.overlay.config import SubnetRange as SubnetRange
+    from vxlanpkt.overlay.config import UDPBackend as UDPBackend
+    from vxlanpkt.overlay.config import VXLANBackend as VXLANBackend
+    from vxlanpkt.overlay.config import parse_config as parse_config
+    from vxlanpkt.overlay.etcd_store import EtcdStore as EtcdStore
+    from vxlanpkt.overlay.file_store import FileStore as FileStore
+    from vxlanpkt.overlay.lease_errors import ConfigError as ConfigError
+    from vxlanpkt.overlay.lease_errors import LeaseError as LeaseError
+    from vxlanpkt.overlay.lease_errors import LeaseFormatError as LeaseFormatError
+    from vxlanpkt.overlay.lease_errors import LeaseLostError as LeaseLostError
+    from vxlanpkt.overlay.lease_errors import NoSubnetError as NoSubnetError
+    from vxlanpkt.overlay.lease_errors import StoreError as StoreError
+    from vxlanpkt.overlay.leases import Lease as Lease
+    from vxlanpkt.overlay.leases import LeaseAttributes as LeaseAttributes
+    from vxlanpkt.overlay.leases import Subnets as Subnets
+    from vxlanpkt.overlay.stores import Added as Added
+    from vxlanpkt.overlay.stores import Change as Change
+    from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
+    from vxlanpkt.overlay.stores import LeaseTable as LeaseTable
+    from vxlanpkt.overlay.stores import LeaseWatch as LeaseWatch
+    from vxlanpkt.overlay.stores import Removed as Removed
+    from vxlanpkt.overlay.stores import Snapshot as Snapshot
+    from vxlanpkt.overlay.subnet_env import SubnetEnv as SubnetEnv
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "config": ("NetworkConfig", "SubnetRange", "UDPBackend", "VXLANBackend", "parse_config"),
+    "etcd_store": ("EtcdStore",),
+    "file_store": ("FileStore",),
+    "lease_errors": (
+        "ConfigError",
+        "LeaseError",
+        "LeaseFormatError",
+        "LeaseLostError",
+        "NoSubnetError",
+        "StoreError",
+    ),
+    "leases": ("Lease", "LeaseAttributes", "Subnets"),
+    "stores": ("Added", "Change", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot"),
+    "subnet_env": ("SubnetEnv",),
+}
+
+__all__ = sorted(name for names in _MODULES.values() for name in names)
+
+__getattr__ = loaded_on_use(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    return __all__
