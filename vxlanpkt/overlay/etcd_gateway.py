@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.lease_errors import StoreError
 
 Message = dict[str, Any]
@@ -77,7 +78,7 @@ class EtcdGateway:
     ) -> None:
         self._urls = [_checked(url) for url in urls]
         if not self._urls:
-            raise ValueError("etcd has one URL at least")
+            raise FieldError("etcd has one URL at least", layer="EtcdStore", field="urls", value=urls, bits=None)
         self._timeout = timeout
         self._context = context
         self._user = None if username is None else {"name": username, "password": password or ""}
@@ -105,7 +106,7 @@ class EtcdGateway:
                 last: Exception = error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 last = error
-            self._turn()
+            self.turn()
             failures += 1
             pause = pause_after(failures // len(self._urls), self._random)
             if once or time.monotonic() + pause > deadline:
@@ -116,19 +117,16 @@ class EtcdGateway:
         """Ask for answers without end; one attempt. Raises `StoreError`."""
         try:
             connection = self._sent(path, body, min(ATTEMPT_SECONDS, self._timeout))
+        except StoreError:
+            raise
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._turn()
-            if isinstance(error, StoreError):
-                raise
             raise StoreError(f"etcd at {self}: {_said(error)}", store=str(self)) from error
         return EtcdStream(connection, str(self))
 
     def turn(self) -> None:
-        """Take the next endpoint from now on."""
-        self._turn()
-
-    def _turn(self) -> None:
+        """From now on take the next endpoint, and another token."""
         with self._lock:
+            self._token = None
             self._current = (self._current + 1) % len(self._urls)
 
     def _attempt(self, path: str, body: Mapping[str, object], deadline: float) -> Message:
@@ -268,7 +266,7 @@ class EtcdStream:
 def _checked(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no http or https URL")
+        raise FieldError(f"{url!r} is no http or https URL", layer="EtcdStore", field="urls", value=url, bits=None)
     return parts
 
 

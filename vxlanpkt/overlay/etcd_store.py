@@ -113,9 +113,7 @@ class EtcdStore:
                 if lease is not None:
                     return lease
                 if time.monotonic() > deadline:
-                    raise StoreError(
-                        f"{self!r}: lost every race for a subnet for {self._timeout:g} s", store=repr(self)
-                    )
+                    raise StoreError(f"{self!r}: no race for a subnet won in {self._timeout:g} s", store=repr(self))
                 failures += 1
                 time.sleep(pause_after(failures, self._random))
         finally:
@@ -202,18 +200,19 @@ class EtcdStore:
 
     def _try_to_acquire(self, attributes: LeaseAttributes, previous: Subnets | None, granted: _Grant) -> Lease | None:
         """A lease, or None where somebody was faster."""
-        # In this order: whoever changes the configuration makes the transaction fail, so that all who win have the same.
+        # In this order: who changes the configuration makes the transaction fail, so all who win have read the same.
         config, config_revision = self._config()
         state = self.state()
         own = next((held for held in state.held if held.lease.attributes.same_node(attributes)), None)
         if own is not None:
             if compatible(config, own.lease.subnets):
+                granted.keep_if(own.lease_id)
                 return self._prolonged(own, attributes)
             if not self._delete(own):
                 return None
             state = self.state()
         subnets = choose_subnets(config, state.taken, previous, self._random)
-        compare = [
+        compare: list[dict[str, object]] = [
             {"key": text64(self._config_key), "target": "MOD", "mod_revision": str(config_revision)},
             {"key": self._key(subnets), "target": "VERSION", "version": "0"},
         ]
@@ -302,6 +301,11 @@ class _Grant:
         self._granted = None
         return expiry
 
+    def keep_if(self, lease_id: int) -> None:
+        """It is in use if it is this one: a transaction succeeded, and its answer was lost on the way."""
+        if self._granted is not None and self._granted[0] == lease_id:
+            self._granted = None
+
     def give_back(self) -> None:
         if self._granted is not None:
             with contextlib.suppress(StoreError):  # it ends by itself
@@ -354,6 +358,8 @@ class EtcdWatch(LeaseWatch):
                 self._advance(deadline)
             except (StoreError, ValueError, KeyError, TypeError):  # nobody there, or what speaks is no etcd
                 self._failures += 1
+                if self._revision is not None:
+                    self._etcd.turn()
                 self._drop()
                 pause = pause_after(self._failures, self._random)
                 self._end.wait(max(0.0, min(pause, deadline - time.monotonic())))

@@ -10,7 +10,7 @@ class LeaseError(PacketError):
 
 
 class ConfigError(LeaseError, ValueError):
-    """The network configuration is refused: `.field` names the key at fault ("" for the whole), `.value` what it says."""
+    """The network configuration is refused: `.field` is the key at fault ("" for the whole), `.value` what it says."""
 
     field: str
     value: object

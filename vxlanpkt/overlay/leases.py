@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any
+from typing import Any, NoReturn
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import FieldError
@@ -32,11 +32,13 @@ class Subnets:
 
     def __post_init__(self) -> None:
         if self.ipv4 is None and self.ipv6 is None:
-            raise ValueError("a node has a subnet of one family at least")
+            _refuse("Subnets", "ipv4", None, "a node has a subnet of one family at least")
+        if self.ipv4 is not None and not self.ipv4.prefixlen:
+            _refuse("Subnets", "ipv4", self.ipv4, "the whole of IPv4 is no subnet")  # its key stands for no subnet
 
     @property
     def key(self) -> str:
-        """Flannel's name for them: `10.5.52.0-24`, `10.5.52.0-24&fc00:5:52::-64`."""
+        """The name that flannel has for them: `10.5.52.0-24`, `10.5.52.0-24&fc00:5:52::-64`."""
         ipv4 = _NO_IPV4 if self.ipv4 is None else f"{self.ipv4.network_address}-{self.ipv4.prefixlen}"
         return ipv4 if self.ipv6 is None else f"{ipv4}&{self.ipv6.network_address}-{self.ipv6.prefixlen}"
 
@@ -49,11 +51,10 @@ class Subnets:
         address, length, address6, length6 = match.groups()
         try:
             ipv6 = IPv6Network(f"{address6}/{length6}") if address6 else None
-            # 0.0.0.0-0 is the whole of IPv4, unless it stands for none.
-            ipv4 = None if ipv6 and f"{address}-{length}" == _NO_IPV4 else IPv4Network(f"{address}/{length}")
+            ipv4 = None if f"{address}-{length}" == _NO_IPV4 else IPv4Network(f"{address}/{length}")
+            found = cls(ipv4, ipv6)
         except ValueError as error:
             raise LeaseFormatError(f"{key!r} names no subnet: {error}", what="key", text=key) from error
-        found = cls(ipv4, ipv6)
         if found.key != key:  # another spelling would be another key for the same subnets
             raise LeaseFormatError(f"{key!r} is spelt {found.key!r}", what="key", text=key)
         return found
@@ -73,7 +74,7 @@ class LeaseAttributes:
     """What a node says of itself: where it is reached, and what its backend has to know.
 
     public_ip, public_ipv6: the node on the underlay. backend_type: "vxlan", "udp", ... backend_data,
-    backend_v6_data: JSON text, None where there is none; `vxlan` makes them for that backend.
+    backend_v6_data: JSON text, without spaces, None where there is none; `vxlan` makes them for that backend.
     """
 
     public_ip: IPv4Address | None
@@ -84,7 +85,14 @@ class LeaseAttributes:
 
     def __post_init__(self) -> None:
         if self.public_ip is None and self.public_ipv6 is None:
-            raise ValueError("a node has a public address of one family at least")
+            _refuse("LeaseAttributes", "public_ip", None, "a node has a public address of one family at least")
+        for field in ("backend_data", "backend_v6_data"):
+            text = getattr(self, field)
+            if text is not None:
+                try:
+                    object.__setattr__(self, field, _compact(json.loads(text)))
+                except (ValueError, RecursionError) as error:
+                    _refuse("LeaseAttributes", field, text, f"no JSON: {error}")
 
     @classmethod
     def vxlan(
@@ -134,7 +142,7 @@ class LeaseAttributes:
         return dataclasses.replace(self, **changes)
 
     def to_value(self) -> str:
-        """Flannel's text of it, byte for byte."""
+        """The text that flannel writes for it, byte for byte."""
         value: dict[str, object] = {
             "PublicIP": str(self.public_ip or _NO_ADDRESS),
             "PublicIPv6": None if self.public_ipv6 is None else str(self.public_ipv6),
@@ -189,7 +197,7 @@ class Lease:
 
     @property
     def key(self) -> str:
-        """Flannel's name for it."""
+        """The name that flannel has for it."""
         return self.subnets.key
 
     def replace(self, **changes: Any) -> Lease:
@@ -199,6 +207,10 @@ class Lease:
     def renewal_time(self, margin: float = RENEWAL_MARGIN) -> float | None:
         """When to renew: *margin* seconds before the end, as flannel does; None if it does not end."""
         return None if self.expiry is None else self.expiry - margin
+
+
+def _refuse(layer: str, field: str, value: object, why: str) -> NoReturn:
+    raise FieldError(f"{layer}.{field}: {why}", layer=layer, field=field, value=value, bits=None)
 
 
 def _compact(value: object) -> str:

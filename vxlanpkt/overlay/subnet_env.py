@@ -35,7 +35,7 @@ class SubnetEnv:
 
     @classmethod
     def of_node(cls, config: NetworkConfig, subnets: Subnets, mtu: int, ip_masq: bool) -> SubnetEnv:
-        """What a node with *subnets* of the network writes: the gateway is the first address behind the subnet's own."""
+        """What a node with *subnets* of the network writes: its gateway has the first address behind the subnet's."""
         ipv4, ipv6 = subnets.ipv4, subnets.ipv6
         return cls(
             (config.ipv4.network,) if config.ipv4 is not None else (),
@@ -55,7 +55,7 @@ class SubnetEnv:
         )
 
     def to_text(self) -> str:
-        """Flannel's text of it."""
+        """The text that flannel writes for it."""
         lines = []
         if self.subnet is not None:
             lines += [f"FLANNEL_NETWORK={','.join(map(str, self.networks))}", f"FLANNEL_SUBNET={self.subnet}"]
