@@ -177,9 +177,9 @@ def _ipv4_range(keys: _Keys) -> SubnetRange[IPv4Network]:
     if not text:
         _refuse("Network", text, "is missing, and IPv4 is enabled")
     try:
-        network = IPv4Network(text, strict=False)
+        network = IPv4Network(_cidr(text), strict=False)
     except ValueError as error:
-        _refuse("Network", text, str(error))
+        _refuse("Network", text, f"{text!r} is no IPv4 network: {error}")
     length = _subnet_length(keys, network, "", 24)
     first, last = _limits(keys, network, length, "", IPv4Address)
     return SubnetRange(network, length, IPv4Network((first, length)), IPv4Network((last, length)))
@@ -190,12 +190,19 @@ def _ipv6_range(keys: _Keys) -> SubnetRange[IPv6Network]:
     if not text:
         _refuse("IPv6Network", text, "is missing, and IPv6 is enabled")
     try:
-        network = IPv6Network(text, strict=False)
+        network = IPv6Network(_cidr(text), strict=False)
     except ValueError as error:
-        _refuse("IPv6Network", text, str(error))
+        _refuse("IPv6Network", text, f"{text!r} is no IPv6 network: {error}")
     length = _subnet_length(keys, network, "IPv6", 64)
     first, last = _limits(keys, network, length, "IPv6", IPv6Address)
     return SubnetRange(network, length, IPv6Network((first, length)), IPv6Network((last, length)))
+
+
+def _cidr(text: str) -> str:
+    # `ipaddress` takes netmasks, and addresses alone, where Go does not.
+    if not text.partition("/")[2].isdigit():
+        raise ValueError("no prefix length")
+    return text
 
 
 def _subnet_length(keys: _Keys, network: IPv4Network | IPv6Network, family: str, usual: int) -> int:

@@ -140,7 +140,7 @@ def _read(values: Mapping[str, str]) -> SubnetEnv:
 
 def _with_length(text: str) -> str:
     # Without one, `ipaddress` takes a single host, which is what a line that was cut looks like.
-    if "/" not in text:
+    if not text.partition("/")[2].isdigit():
         raise ValueError(f"{text} has no prefix length")
     return text
 
