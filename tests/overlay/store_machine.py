@@ -106,7 +106,7 @@ class StoreMachine(RuleBasedStateMachine):
         try:
             lease = self.stores[number].acquire(node.attributes, node.previous if with_previous else None)
         except NoSubnetError:
-            assert had is None
+            assert had is None or not self.allowed(had)
             assert len(before) >= 3
             return
         assert lease.attributes == node.attributes

@@ -130,8 +130,8 @@ class EtcdStore:
     def release(self, lease: Lease) -> None:
         """Give the lease back: see `LeaseStore`."""
         held = self._held(lease)
-        if held is not None:
-            self._delete(held)
+        if held is not None and self._transaction([self._unchanged(held)], self._deletion(held)) and held.lease_id:
+            self.revoke(held.lease_id)
 
     def leases(self) -> tuple[Lease, ...]:
         """All leases, in the order of their keys. Their expiry is not asked for: it would be a call for each."""
@@ -204,14 +204,11 @@ class EtcdStore:
         config, config_revision = self._config()
         state = self.state()
         own = next((held for held in state.held if held.lease.attributes.same_node(attributes)), None)
-        if own is not None:
-            if compatible(config, own.lease.subnets):
-                granted.keep_if(own.lease_id)
-                return self._prolonged(own, attributes)
-            if not self._delete(own):
-                return None
-            state = self.state()
-        subnets = choose_subnets(config, state.taken, previous, self._random)
+        if own is not None and compatible(config, own.lease.subnets):
+            granted.keep_if(own.lease_id)
+            return self._prolonged(own, attributes)
+        taken = [subnets for subnets in state.taken if own is None or subnets != own.lease.subnets]
+        subnets = choose_subnets(config, taken, previous, self._random)
         compare: list[dict[str, object]] = [
             {"key": text64(self._config_key), "target": "MOD", "mod_revision": str(config_revision)},
             {"key": self._key(subnets), "target": "VERSION", "version": "0"},
@@ -221,9 +218,16 @@ class EtcdStore:
             compare.append({**self.range, "target": "MOD", "result": "LESS", "mod_revision": str(state.revision + 1)})
         lease_id = granted.lease_id()
         put = {"key": self._key(subnets), "value": text64(attributes.to_value()), "lease": str(lease_id)}
-        if not self._transaction(compare, {"request_put": put}):
+        requests: list[object] = [{"request_put": put}]
+        if own is not None:  # it is not of the network any more
+            compare.append(self._unchanged(own))
+            requests.append(self._deletion(own))
+        if not self._transaction(compare, *requests):
             return None
-        return Lease(subnets, attributes, granted.keep())
+        lease = Lease(subnets, attributes, granted.keep())
+        if own is not None and own.lease_id:
+            self.revoke(own.lease_id)
+        return lease
 
     def _prolonged(self, held: _Held, attributes: LeaseAttributes) -> Lease | None:
         """The lease for longer, with these attributes; None if it is gone."""
@@ -243,20 +247,14 @@ class EtcdStore:
                 return None
         return held.lease.replace(attributes=attributes, expiry=expiry)
 
-    def _delete(self, held: _Held) -> bool:
-        """Remove a lease, unless it has changed; whether it was removed."""
-        request = {"request_delete_range": {"key": self._key(held.lease.subnets)}}
-        if not self._transaction([self._unchanged(held)], request):
-            return False
-        if held.lease_id:
-            self.revoke(held.lease_id)
-        return True
+    def _deletion(self, held: _Held) -> dict[str, object]:
+        return {"request_delete_range": {"key": self._key(held.lease.subnets)}}
 
     def _unchanged(self, held: _Held) -> dict[str, object]:
         return {"key": self._key(held.lease.subnets), "target": "MOD", "mod_revision": str(held.revision)}
 
-    def _transaction(self, compare: Sequence[object], request: object) -> bool:
-        answer = self._etcd.call("kv/txn", {"compare": compare, "success": [request]})
+    def _transaction(self, compare: Sequence[object], *requests: object) -> bool:
+        answer = self._etcd.call("kv/txn", {"compare": compare, "success": requests})
         return answer.get("succeeded", False) is True
 
     def _held(self, lease: Lease) -> _Held | None:
