@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import ClassVar
@@ -36,6 +36,7 @@ from vxlanpkt.overlay import (
     StoreError,
     Subnets,
 )
+from vxlanpkt.overlay.etcd_gateway import EtcdGateway, Message
 
 from . import etcd as etcds
 from .etcd import Etcd
@@ -129,7 +130,20 @@ class EtcdMachine(StoreMachine):
         self.server.compact()
 
 
-def test_laws(etcd: Etcd) -> None:
+@pytest.mark.parametrize("lost", [0.0, 0.3])
+def test_laws(lost: float, etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold too where answers are lost on their way: what was done is then tried once more."""
+    dice = Random(5)
+    answer = EtcdGateway._answer
+
+    def lossy(self: EtcdGateway, path: str, body: Mapping[str, object], deadline: float) -> Message:
+        read = answer(self, path, body, deadline)
+        if dice.random() < lost:
+            raise ConnectionResetError("lost on its way")
+        return read
+
+    monkeypatch.setattr(EtcdGateway, "_answer", lossy)
+    monkeypatch.setattr("vxlanpkt.overlay.etcd_gateway._FIRST_PAUSE", 0.0001)
     from hypothesis.stateful import run_state_machine_as_test
 
     EtcdMachine.server = etcd
@@ -306,13 +320,14 @@ def test_etcd_dies_and_comes_back(mortal: Etcd) -> None:
     with pytest.raises(StoreError):
         EtcdStore(mortal.url, timeout=0.3).leases()
     assert watch.poll(0.2) is None
-    back = threading.Timer(0.5, mortal.start)
-    back.start()
-    try:
-        renewed = store.renew(lease)  # tried again until it is there
-    finally:
-        back.join()
-    assert renewed.subnets == lease.subnets
+    renewed: list[Lease] = []
+    waiting = threading.Thread(target=lambda: renewed.append(store.renew(lease)))
+    waiting.start()
+    time.sleep(0.3)
+    assert renewed == []
+    mortal.start()
+    waiting.join(20)  # it is tried again until etcd is there
+    assert [found.subnets for found in renewed] == [lease.subnets]
     second = store.acquire(node(2))
     assert watch.poll(20) == Added(second.replace(expiry=None))
     watch.close()

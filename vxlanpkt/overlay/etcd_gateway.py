@@ -188,6 +188,7 @@ class EtcdStream:
         self._received = b""  # as it came
         self._lines = b""  # the body of it
         self._chunked: bool | None = None  # None until the head is read
+        self._ended = False
         _keep_alive(self._socket)
         self._socket.settimeout(0)
 
@@ -206,14 +207,13 @@ class EtcdStream:
                 if not self._receive() and not self._wait(deadline, wake):
                     return None
             line, _, self._lines = self._lines.partition(b"\n")
-            read = json.loads(line)
-        except EtcdRefusal:
+            result = _judged("watch", 200, line, self._store).get("result")
+            if not isinstance(result, dict):
+                raise ValueError("a line of a watch without a result")
+        except StoreError:
             raise
         except (OSError, ValueError) as error:
             raise StoreError(f"etcd at {self._store}: {_said(error)}", store=self._store) from error
-        if not isinstance(read, dict) or not isinstance(read.get("result"), dict):
-            _judged("watch", 500, line, self._store)
-        result: Message = read["result"]
         return result
 
     def _wait(self, deadline: float, wake: socket.socket) -> bool:
@@ -225,12 +225,13 @@ class EtcdStream:
 
     def _receive(self) -> bool:
         """Take in what has come; whether anything has."""
+        if self._ended:
+            raise ConnectionError("the stream has ended")
         try:
             data = self._socket.recv(_CHUNK)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
-        if not data:
-            raise ConnectionError("the stream has ended")
+        self._ended = not data
         self._received += data
         if len(self._received) + len(self._lines) > _MOST_BYTES:
             raise ValueError("a line without an end")
@@ -256,7 +257,8 @@ class EtcdStream:
                 return
             length = int(size.split(b";")[0], 16)
             if length == 0:
-                raise ConnectionError("the stream has ended")
+                self._ended = True
+                return
             if len(rest) < length + 2:
                 return
             self._lines += rest[:length]

@@ -104,28 +104,15 @@ class EtcdStore:
 
     def acquire(self, attributes: LeaseAttributes, previous: Subnets | None = None) -> Lease:
         """A lease for the node of *attributes*: see `LeaseStore`. A lost race is run again."""
-        deadline = time.monotonic() + self._timeout
         granted = _Grant(self)
         try:
-            failures = 0
-            while True:
-                lease = self._try_to_acquire(attributes, previous, granted)
-                if lease is not None:
-                    return lease
-                if time.monotonic() > deadline:
-                    raise StoreError(f"{self!r}: no race for a subnet won in {self._timeout:g} s", store=repr(self))
-                failures += 1
-                time.sleep(pause_after(failures, self._random))
+            return self._until_won(lambda: self._try_to_acquire(attributes, previous, granted))
         finally:
             granted.give_back()
 
     def renew(self, lease: Lease) -> Lease:
         """The same lease for longer: see `LeaseStore`."""
-        held = self._held(lease)
-        renewed = None if held is None else self._prolonged(held, lease.attributes)
-        if renewed is None:
-            raise LeaseLostError(f"{self!r}: {lease.key} is this node's no longer", key=lease.key)
-        return renewed
+        return self._until_won(lambda: self._try_to_renew(lease))
 
     def release(self, lease: Lease) -> None:
         """Give the lease back: see `LeaseStore`."""
@@ -197,6 +184,25 @@ class EtcdStore:
 
     def _key(self, subnets: Subnets) -> str:
         return text64(f"{self._prefix}/subnets/{subnets.key}")
+
+    def _until_won(self, attempt: Callable[[], Lease | None]) -> Lease:
+        """What an attempt gives in the end: one that gives None lost a race, or etcd's answer was lost on the way."""
+        deadline = time.monotonic() + self._timeout
+        failures = 0
+        while True:
+            lease = attempt()
+            if lease is not None:
+                return lease
+            failures += 1
+            if time.monotonic() > deadline:
+                raise StoreError(f"{self!r}: lost {failures} races in {self._timeout:g} s", store=repr(self))
+            time.sleep(pause_after(failures, self._random))
+
+    def _try_to_renew(self, lease: Lease) -> Lease | None:
+        held = self._held(lease)
+        if held is None:
+            raise LeaseLostError(f"{self!r}: {lease.key} is this node's no longer", key=lease.key)
+        return self._prolonged(held, lease.attributes)
 
     def _try_to_acquire(self, attributes: LeaseAttributes, previous: Subnets | None, granted: _Grant) -> Lease | None:
         """A lease, or None where somebody was faster."""
