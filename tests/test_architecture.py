@@ -283,7 +283,7 @@ def test_module_names(module: str) -> None:
 
 
 # The packages whose names are loaded on first use.
-LAZY = ("", "capture")
+LAZY = ("", "capture", "overlay")
 
 
 def _checked_imports(package: str) -> set[tuple[str, str]]:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.leases import LeaseAttributes as LeaseAttributes
     from vxlanpkt.overlay.leases import Subnets as Subnets
     from vxlanpkt.overlay.stores import Added as Added
-    from vxlanpkt.overlay.stores import Change as Change
     from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
     from vxlanpkt.overlay.stores import LeaseTable as LeaseTable
     from vxlanpkt.overlay.stores import LeaseWatch as LeaseWatch
     from vxlanpkt.overlay.stores import Removed as Removed
     from vxlanpkt.overlay.stores import Snapshot as Snapshot
+    from vxlanpkt.overlay.stores import TableChange as TableChange
     from vxlanpkt.overlay.subnet_env import SubnetEnv as SubnetEnv
 
 _MODULES: dict[str, tuple[str, ...]] = {
@@ -46,7 +46,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "StoreError",
     ),
     "leases": ("Lease", "LeaseAttributes", "Subnets"),
-    "stores": ("Added", "Change", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot"),
+    "stores": ("Added", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot", "TableChange"),
     "subnet_env": ("SubnetEnv",),
 }
 

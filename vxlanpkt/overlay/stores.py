@@ -109,7 +109,7 @@ class LeaseStore(Protocol):
 
 
 @dataclass(frozen=True)
-class Change:
+class TableChange:
     """What an event changed in a `LeaseTable`."""
 
     added: tuple[Lease, ...] = ()
@@ -132,7 +132,7 @@ class LeaseTable:
         """By key."""
         return MappingProxyType(self._leases)
 
-    def apply(self, event: LeaseEvent) -> Change:
+    def apply(self, event: LeaseEvent) -> TableChange:
         """Take an event in; say what it changed. A longer expiry is no change."""
         match event:
             case Snapshot(leases):
@@ -141,19 +141,19 @@ class LeaseTable:
                 changes = [self._put(lease) for lease in wanted.values()]
                 for lease in gone:
                     del self._leases[lease.key]
-                return Change(
+                return TableChange(
                     tuple(lease for change in changes for lease in change.added),
                     (*gone, *(lease for change in changes for lease in change.removed)),
                 )
             case Added(lease):
-                return Change() if lease.subnets == self.own else self._put(lease)
+                return TableChange() if lease.subnets == self.own else self._put(lease)
             case Removed(subnets):
                 was = self._leases.pop(subnets.key, None)
-                return Change(removed=() if was is None else (was,))
+                return TableChange(removed=() if was is None else (was,))
 
-    def _put(self, lease: Lease) -> Change:
+    def _put(self, lease: Lease) -> TableChange:
         was = self._leases.get(lease.key)
         self._leases[lease.key] = lease
         if was is None:
-            return Change(added=(lease,))
-        return Change() if was.attributes == lease.attributes else Change((lease,), (was,))
+            return TableChange(added=(lease,))
+        return TableChange() if was.attributes == lease.attributes else TableChange((lease,), (was,))
