@@ -37,6 +37,7 @@ from vxlanpkt.overlay import (
     Snapshot,
     StoreError,
     Subnets,
+    file_store,
 )
 
 from .store_machine import StoreMachine
@@ -365,3 +366,65 @@ def test_writers_killed_at_any_point(tmp_path: Path) -> None:
         assert {key: lease.attributes for key, lease in table.leases.items()} == {
             lease.key: lease.attributes for lease in store.leases()
         }
+
+
+def test_killed_before_each_call(tmp_path: Path) -> None:
+    """Before every call that an operation makes: what is there is as before the operation, or as after it.
+
+    Nothing half written is ever seen, what is left of it is removed by the next who acquires, and the lock is free.
+    """
+    script = Path(__file__).with_name("crash_points.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "store")], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    deaths = [json.loads(line) for line in done.stdout.splitlines()]
+    old, new = "02:00:00:00:00:01", "02:00:00:00:00:02"
+    for operation in ("acquire", "move", "renew", "release"):
+        mine = [death for death in deaths if death["operation"] == operation]
+        assert len(mine) >= 5
+        assert [death["died"] for death in mine] == [True] * (len(mine) - 1) + [False]
+        for death in mine:
+            held = death["held"]
+            assert death["left"] == []
+            before = {death["mine"]: old}
+            match operation:
+                case "acquire":
+                    assert held in (before, {**before, death["ended"]: old})
+                case "renew":
+                    assert held in (before, {death["mine"]: new})
+                case "release":
+                    assert held in (before, {})
+                case "move":
+                    # The old lease is gone before the new one is there: at no time are there two.
+                    assert held in (before, {}) or list(held.values()) == [new]
+            assert death["leases"] == len(held | {death["after"]: old})
+        assert mine[-1]["held"] != {mine[-1]["mine"]: old}  # the one that lived has done it
+
+
+def test_files_that_did_not_change_are_not_read_again(
+    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once they are old enough for a change to be seen by the looks of a file."""
+    read: list[str] = []
+    real = file_store._lease
+
+    def counted(key: str, content: bytes) -> Lease:
+        read.append(key)
+        return real(key, content)
+
+    monkeypatch.setattr(file_store, "_lease", counted)
+    lease = store.acquire(node(1))
+    path = tmp_path / "store" / "subnets" / lease.key
+    for _ in range(3):
+        assert store.leases() == (lease,)
+    assert len(read) >= 3
+    os.utime(path, (1.0, 1.0))
+    read.clear()
+    for _ in range(3):
+        assert store.leases() == (lease,)
+    assert read == [lease.key]
+    moved = lease.replace(attributes=LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:77"))
+    FileStore(tmp_path / "store", clock=Clock()).renew(moved)
+    assert store.leases() == (moved,)

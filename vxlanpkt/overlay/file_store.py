@@ -33,6 +33,7 @@ from vxlanpkt.overlay.leases import LEASE_SECONDS, Lease, LeaseAttributes, Subne
 from vxlanpkt.overlay.stores import Added, LeaseEvent, LeaseWatch, OnUnreadable, Removed, Snapshot
 
 _LOCK_PAUSE = 0.01
+_SETTLED_NS = 2_000_000_000
 
 
 class _State(NamedTuple):
@@ -40,6 +41,13 @@ class _State(NamedTuple):
 
     leases: dict[str, Lease]
     taken: tuple[Subnets, ...]
+
+
+class _Settled(NamedTuple):
+    """A lease, and how the file looks that has it."""
+
+    signature: tuple[int, int, int]
+    lease: Lease
 
 
 class FileStore:
@@ -69,6 +77,7 @@ class FileStore:
         self._clock = clock
         self._random = SystemRandom() if random is None else random
         self._unreadable = unreadable
+        self._settled: dict[str, _Settled] = {}
         with self._guarded():
             self._subnets.mkdir(parents=True, exist_ok=True)
 
@@ -151,11 +160,9 @@ class FileStore:
         leases: dict[str, Lease] = {}
         taken: list[Subnets] = []
         now = self._clock()
-        for path in sorted(self._subnets.iterdir()):
-            if path.name.startswith("."):
-                continue
+        paths = sorted(path for path in self._subnets.iterdir() if not path.name.startswith("."))
+        for path in paths:
             try:
-                subnets = Subnets.from_key(path.name)
                 lease = self._lease_in(path)
             except LeaseFormatError as error:
                 # A lease that cannot be read may be somebody's: its subnets are not given away.
@@ -166,7 +173,8 @@ class FileStore:
                 continue
             if lease.expiry is None or lease.expiry > now:
                 leases[path.name] = lease
-                taken.append(subnets)
+                taken.append(lease.subnets)
+        self._settled = {path.name: known for path in paths if (known := self._settled.get(path.name)) is not None}
         return _State(leases, tuple(taken))
 
     def _tidied(self) -> _State:
@@ -180,7 +188,17 @@ class FileStore:
         return state
 
     def _lease_in(self, path: Path) -> Lease:
-        return _lease(path.name, path.read_bytes())
+        """The lease in a file, which is not read again where it must be the same; `LeaseFormatError` if it has none."""
+        found = path.stat()
+        signature = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known = self._settled.get(path.name)
+        if known is not None and known.signature == signature:
+            return known.lease
+        lease = _lease(path.name, path.read_bytes())
+        # Two files within one tick of the clock can look alike, so only what is older than that is known by its looks.
+        if time.time_ns() - found.st_mtime_ns > _SETTLED_NS:
+            self._settled[path.name] = _Settled(signature, lease)
+        return lease
 
     @contextlib.contextmanager
     def _locked(self, how: int) -> Iterator[None]:
