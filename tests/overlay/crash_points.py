@@ -1,4 +1,4 @@
-"""Kills a process before each call to the system that an operation of a FileStore makes, one after the other.
+"""Kills a process before each call to the system that an operation of a FileStore makes, and in the midst of a write.
 
 A program of its own, as it forks: `python crash_points.py DIRECTORY`. Each line that it prints is one death: what was
 done, before which call, and what the store held afterwards; the last of each operation is the one that was let live.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 from vxlanpkt.overlay import FileStore, Lease, LeaseAttributes
 
 CALLS = frozenset(("open", "os.rename", "os.link", "os.remove", "fcntl.flock", "fsync"))
+OPENS = 8  # more than any operation has for writing
 OLD, NEW = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 
@@ -49,11 +51,22 @@ OPERATIONS: dict[str, Callable[[FileStore, Lease, Lease], None]] = {
 
 
 def die_before(number: int) -> None:
-    """End this process as a crash does before its call of that number."""
+    """End this process as a crash does before its call of that number; below 0, in a write behind an open for one."""
     left = number
+    opens = -number
 
-    def count(event: str, arguments: object) -> None:
-        nonlocal left
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left, opens
+        if (
+            number < 0
+            and event == "open"
+            and isinstance(arguments[2], int)
+            and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        ):
+            opens -= 1
+            if opens == 0:  # ten bytes are written, and then it is over
+                signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
         if event in CALLS:
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -65,15 +78,15 @@ def die_before(number: int) -> None:
         count("fsync", ())
         fsync(descriptor)
 
-    os.fsync = counted
+    os.fsync = counted  # type: ignore[assignment]
     sys.addaudithook(count)
 
 
-def fresh(home: Path) -> tuple[FileStore, Lease, Lease]:
+def fresh(home: Path, broken: list[object]) -> tuple[FileStore, Lease, Lease]:
     """A store of two subnets: one is held, the lease of the other has ended."""
     shutil.rmtree(home, ignore_errors=True)
     now = 1000.0
-    store = FileStore(home, lease_seconds=100, clock=lambda: now, random=Random(1), timeout=5)
+    store = FileStore(home, lease_seconds=100, clock=lambda: now, random=Random(1), timeout=5, unreadable=broken.append)
     store.set_config('{"Network": "10.0.0.0/28", "SubnetMax": "10.0.0.8"}')
     ended = store.acquire(node(2))
     now += 50
@@ -84,21 +97,24 @@ def fresh(home: Path) -> tuple[FileStore, Lease, Lease]:
 
 def main(home: Path) -> None:
     for name, operation in OPERATIONS.items():
-        number, died = 0, True
-        while died:
-            store, mine, ended = fresh(home)
+        number, died = -OPENS, True
+        while died or number <= 0:
+            broken: list[object] = []
+            store, mine, ended = fresh(home, broken)
             child = os.fork()
             if child == 0:
                 die_before(number)
                 operation(store, mine, ended)
                 os._exit(0)
-            died = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            assert status in (0, -signal.SIGKILL, -signal.SIGXFSZ), status
+            died = status != 0
             held = {lease.key: str(lease.attributes.vtep_mac) for lease in store.leases()}
             after = store.acquire(node(1))
             left = [path.name for path in (home / "subnets").iterdir() if path.name.startswith(".")]
             print(json.dumps({
                 "operation": name, "call": number, "died": died, "mine": mine.key, "ended": ended.key, "held": held,
-                "after": after.key, "left": left, "leases": len(store.leases()),
+                "after": after.key, "left": left, "broken": len(broken), "leases": len(store.leases()),
             }), flush=True)  # fmt: skip
             number += 1
 
