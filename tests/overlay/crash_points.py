@@ -111,7 +111,8 @@ def main(home: Path) -> None:
             died = status != 0
             held = {lease.key: str(lease.attributes.vtep_mac) for lease in store.leases()}
             after = store.acquire(node(1))
-            left = [path.name for path in (home / "subnets").iterdir() if path.name.startswith(".")]
+            store.set_config('{"Network": "10.0.0.0/28", "SubnetMax": "10.0.0.8"}')
+            left = [path.name for path in home.rglob(".*")]
             print(json.dumps({
                 "operation": name, "call": number, "died": died, "mine": mine.key, "ended": ended.key, "held": held,
                 "after": after.key, "left": left, "broken": len(broken), "leases": len(store.leases()),

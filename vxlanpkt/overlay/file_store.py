@@ -95,6 +95,8 @@ class FileStore:
         text = config if isinstance(config, str) else config.to_json()
         parse_config(text)
         with self._locked(fcntl.LOCK_EX):
+            for left in self._home.glob(f"{TEMPORARY}*"):  # by the dead
+                left.unlink()
             replace_file(self._home / "config", text.encode())
 
     def acquire(self, attributes: LeaseAttributes, previous: Subnets | None = None) -> Lease:
