@@ -60,7 +60,11 @@ class Etcd:
         self._certificate = certificate
         self._ports = (_free_port(), _free_port())
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def url(self) -> str:
