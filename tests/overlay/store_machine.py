@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -22,6 +23,8 @@ from vxlanpkt.overlay import (
     parse_config,
 )
 
+# A tenth of what the profile has, or 100.
+EXAMPLES = min(settings().max_examples, max(100, settings().max_examples // 10))
 NODES = 5
 CONFIGS = [
     parse_config(text)

@@ -41,7 +41,7 @@ from vxlanpkt.overlay.etcd_gateway import EtcdGateway, Message
 
 from . import etcd as etcds
 from .etcd import Etcd
-from .store_machine import NODES, StoreMachine
+from .store_machine import EXAMPLES, NODES, StoreMachine
 
 pytestmark = pytest.mark.live
 
@@ -151,7 +151,7 @@ def test_laws(lost: float, etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
     run_state_machine_as_test(
         EtcdMachine,
         settings=settings(
-            max_examples=min(settings().max_examples, 100) // 5, stateful_step_count=20, deadline=None,
+            max_examples=EXAMPLES // 5, stateful_step_count=20, deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )  # fmt: skip

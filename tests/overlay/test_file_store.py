@@ -40,7 +40,7 @@ from vxlanpkt.overlay import (
     file_store,
 )
 
-from .store_machine import StoreMachine
+from .store_machine import EXAMPLES, StoreMachine
 
 ROOT = Path(vxlanpkt.__file__).parents[1]
 NETWORK = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
@@ -96,7 +96,7 @@ class FileMachine(StoreMachine):
 
 
 FileMachine.TestCase.settings = settings(
-    max_examples=min(settings().max_examples, 100) // 2, stateful_step_count=25, deadline=None,
+    max_examples=EXAMPLES // 2, stateful_step_count=25, deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
 TestFileMachine = FileMachine.TestCase
