@@ -24,6 +24,46 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "neighbours": ("Neighbour", "NeighbourTable"),
     "routes": ("RouteTable",),
     "vtep": ("Sending", "SendingBatch", "Vtep", "VtepCounts"),
+    from vxlanpkt.overlay.config import NetworkConfig as NetworkConfig
+    from vxlanpkt.overlay.config import SubnetRange as SubnetRange
+    from vxlanpkt.overlay.config import UDPBackend as UDPBackend
+    from vxlanpkt.overlay.config import VXLANBackend as VXLANBackend
+    from vxlanpkt.overlay.config import parse_config as parse_config
+    from vxlanpkt.overlay.etcd_store import EtcdStore as EtcdStore
+    from vxlanpkt.overlay.file_store import FileStore as FileStore
+    from vxlanpkt.overlay.lease_errors import ConfigError as ConfigError
+    from vxlanpkt.overlay.lease_errors import LeaseError as LeaseError
+    from vxlanpkt.overlay.lease_errors import LeaseFormatError as LeaseFormatError
+    from vxlanpkt.overlay.lease_errors import LeaseLostError as LeaseLostError
+    from vxlanpkt.overlay.lease_errors import NoSubnetError as NoSubnetError
+    from vxlanpkt.overlay.lease_errors import StoreError as StoreError
+    from vxlanpkt.overlay.leases import Lease as Lease
+    from vxlanpkt.overlay.leases import LeaseAttributes as LeaseAttributes
+    from vxlanpkt.overlay.leases import Subnets as Subnets
+    from vxlanpkt.overlay.stores import Added as Added
+    from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
+    from vxlanpkt.overlay.stores import LeaseTable as LeaseTable
+    from vxlanpkt.overlay.stores import LeaseWatch as LeaseWatch
+    from vxlanpkt.overlay.stores import Removed as Removed
+    from vxlanpkt.overlay.stores import Snapshot as Snapshot
+    from vxlanpkt.overlay.stores import TableChange as TableChange
+    from vxlanpkt.overlay.subnet_env import SubnetEnv as SubnetEnv
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "config": ("NetworkConfig", "SubnetRange", "UDPBackend", "VXLANBackend", "parse_config"),
+    "etcd_store": ("EtcdStore",),
+    "file_store": ("FileStore",),
+    "lease_errors": (
+        "ConfigError",
+        "LeaseError",
+        "LeaseFormatError",
+        "LeaseLostError",
+        "NoSubnetError",
+        "StoreError",
+    ),
+    "leases": ("Lease", "LeaseAttributes", "Subnets"),
+    "stores": ("Added", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot", "TableChange"),
+    "subnet_env": ("SubnetEnv",),
 }
 
 __all__ = sorted(name for names in _MODULES.values() for name in names)
