@@ -22,7 +22,7 @@ import pytest
 import vxlanpkt
 from vxlanpkt import CaptureError
 from vxlanpkt.capture import arrow
-from vxlanpkt.capture.arrow import Batch, Column, Field, Table
+from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
 from vxlanpkt.kernel import address_of
 
 DATA = Path(__file__).parent.parent / "data"
@@ -114,21 +114,21 @@ def nothing_is_kept() -> Iterator[None]:
     assert not arrow._capsules
 
 
-def numbers(*values: int) -> Batch:
+def numbers(*values: int) -> ArrowBatch:
     """A batch of one column."""
     buffer = bytearray(b"".join(value.to_bytes(4, sys.byteorder) for value in values))
-    return Batch(len(values), [Column(len(values), 0, (0, address_of(buffer)))], buffer)
+    return ArrowBatch(len(values), [ArrowColumn(len(values), 0, (0, address_of(buffer)))], buffer)
 
 
-def words() -> Batch:
+def words() -> ArrowBatch:
     """A batch of a column with a dictionary."""
     codes, text = bytearray((0, 1, 0)), bytearray(b"onetwo")
     offsets = bytearray(b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 3, 6)))
-    values = Column(2, 0, (0, address_of(offsets), address_of(text)))
-    return Batch(3, [Column(3, 0, (0, address_of(codes)), values)], (codes, offsets, text))
+    values = ArrowColumn(2, 0, (0, address_of(offsets), address_of(text)))
+    return ArrowBatch(3, [ArrowColumn(3, 0, (0, address_of(codes)), values)], (codes, offsets, text))
 
 
-NUMBERS, WORDS = [Field("n", "I")], [Field("w", "C", "u")]
+NUMBERS, WORDS = [ArrowField("n", "I")], [ArrowField("w", "C", "u")]
 
 
 def items(array: Any) -> list[int]:
@@ -141,7 +141,7 @@ def items(array: Any) -> list[int]:
 
 def test_schema() -> None:
     """Names, formats, flags and dictionaries; every structure has a release of its own."""
-    schema = moved(pointer_in(Table([*NUMBERS, *WORDS], []).__arrow_c_schema__(), b"arrow_schema"), Schema)
+    schema = moved(pointer_in(ArrowTable([*NUMBERS, *WORDS], []).__arrow_c_schema__(), b"arrow_schema"), Schema)
     assert (schema.format, schema.n_children, schema.flags) == (b"+s", 2, 0)
     children = [schema.children[at].contents for at in range(2)]
     assert [(child.name, child.format, child.flags) for child in children] == [(b"n", b"I", 2), (b"w", b"C", 2)]
@@ -153,7 +153,7 @@ def test_schema() -> None:
 def test_arrays() -> None:
     """Rows, buffers and dictionaries; then an array that is released says that this was all."""
     batches = [words(), words()]
-    stream = taken(Table(WORDS, batches))
+    stream = taken(ArrowTable(WORDS, batches))
     for _ in batches:
         array = next_of(stream)
         assert (array.length, array.null_count, array.offset, array.n_buffers, array.n_children) == (3, 0, 0, 1, 1)
@@ -172,12 +172,12 @@ def test_arrays() -> None:
 
 def test_no_columns_and_no_rows() -> None:
     """A schema without columns, a batch without rows."""
-    stream = taken(Table([], [Batch(7, [], None)]))
+    stream = taken(ArrowTable([], [ArrowBatch(7, [], None)]))
     array = next_of(stream)
     assert (array.length, array.n_children) == (7, 0)
     release(array)
     release(stream)
-    assert pa.table(Table(NUMBERS, [numbers()])).num_rows == 0
+    assert pa.table(ArrowTable(NUMBERS, [numbers()])).num_rows == 0
 
 
 # -- who owns what, until when
@@ -186,7 +186,7 @@ def test_no_columns_and_no_rows() -> None:
 @pytest.mark.parametrize("order", ["array first", "stream first"])
 def test_an_array_outlives_its_stream(order: str) -> None:
     """And a stream its arrays."""
-    stream = taken(Table(NUMBERS, [numbers(1, 2), numbers(3)]))
+    stream = taken(ArrowTable(NUMBERS, [numbers(1, 2), numbers(3)]))
     array = next_of(stream)
     for structure in (array, stream) if order == "array first" else (stream, array):
         if structure is array:
@@ -197,7 +197,7 @@ def test_an_array_outlives_its_stream(order: str) -> None:
 
 def test_a_child_outlives_its_parent() -> None:
     """One that was taken elsewhere is still whole when the parent is released, with its dictionary."""
-    stream = taken(Table(WORDS, [words()]))
+    stream = taken(ArrowTable(WORDS, [words()]))
     array = next_of(stream)
     release(stream)
     child = moved(ctypes.addressof(array.children[0].contents), Array)
@@ -219,12 +219,12 @@ def test_memory_is_kept_as_long_as_it_is_held() -> None:
 
     alive = [True]
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         whole, kept = numbers(5), Kept()
         weakref.finalize(kept, alive.clear)
         yield whole._replace(kept=(whole.kept, kept))
 
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     array = next_of(stream)
     release(stream)
     settle()
@@ -238,14 +238,14 @@ def test_a_stream_that_is_given_up_closes_its_file() -> None:
     """Half-way, by its release."""
     closed = []
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         try:
             yield numbers(1)
             yield numbers(2)
         finally:
             closed.append(True)
 
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     release(next_of(stream))
     assert not closed
     release(stream)
@@ -283,7 +283,7 @@ def test_capsules_that_nobody_takes_from() -> None:
 
 def test_a_capsule_that_is_read_in_place() -> None:
     """A consumer may use the structure where it is; what is left of it goes with the capsule."""
-    capsule = Table(NUMBERS, [numbers(1), numbers(2)]).__arrow_c_stream__()
+    capsule = ArrowTable(NUMBERS, [numbers(1), numbers(2)]).__arrow_c_stream__()
     stream = Stream.from_address(pointer_in(capsule, b"arrow_array_stream"))
     array = next_of(stream)
     assert items(array.children[0].contents) == [1]
@@ -387,11 +387,11 @@ def test_faults(name: str) -> None:
     """After the batches before it: an error number, and the exception's text; again when asked again."""
     fault, number = FAULTS[name]
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         yield numbers(1)
         raise fault
 
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     release(next_of(stream))
     array = Array()
     for _ in range(2):
@@ -403,7 +403,7 @@ def test_faults(name: str) -> None:
 
 def test_no_error_yet() -> None:
     """There is no text then."""
-    stream = taken(Table(NUMBERS, [numbers(1)]))
+    stream = taken(ArrowTable(NUMBERS, [numbers(1)]))
     assert stream.get_last_error(ctypes.addressof(stream)) is None
     release(stream)
 
@@ -427,13 +427,13 @@ def test_a_schema_asked_for() -> None:
 def test_memory_of_a_stream_is_bounded() -> None:
     """Batches that were released are let go of while the stream goes on."""
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         for _ in range(50):
             yield numbers(*range(100))
             assert len(arrow._kept) - before <= 3
 
     before = len(arrow._kept)
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     while (array := next_of(stream)).release:
         release(array)
     release(stream)

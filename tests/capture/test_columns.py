@@ -515,8 +515,10 @@ def test_a_filter_of_the_library() -> None:
         found = rows_of(cap, filter=chosen)
         assert found == [row for row in rows_of(cap) if row["inner_dst_port"] == 8000 and row["inner_protocol"] == 6]
         assert found
-        with pytest.raises(FieldError, match="no method select"):
+        with pytest.raises(FieldError, match=r"Filter\('tcp'\) is one"):
             cap.table(filter="tcp")  # type: ignore[arg-type]
+        with pytest.raises(FieldError, match="no method select"):
+            cap.table(filter=7)  # type: ignore[arg-type]
 
 
 class Short:
