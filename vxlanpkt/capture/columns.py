@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict
@@ -355,11 +355,7 @@ class _Rows:
             return self
         held = new_buffer(count * DECAP_LAYOUT.row_size)
         written(pick(view(self.held), _DECAP_WIDTHS, mask, held))
-        columns = {}
-        for name, column in self.columns.items():
-            out = new_buffer(column.itemsize * count)
-            written(pick(column, (column.itemsize,), mask, out))
-            columns[name] = view(out).cast(_RECORD_CODES[name]) if count else column[:0]
+        columns = _Made(lambda name: _picked(self.columns[name], mask, count))
         return replace(self, count=count, held=held, frames=_frames(self.frames, columns), columns=columns)
 
     def follows(self, few: _Few) -> bool:
@@ -369,18 +365,40 @@ class _Rows:
 
 def _rows_of(batch: CaptureBatch) -> _Rows:
     """All rows of a batch."""
-    records, count = batch.records, len(batch.records)
-    numbered = new_buffer(8 * count)
-    written(numbers(records.first + 1, count, numbered))
-    columns = {name: getattr(records, name) for name in _TAKEN_FROM_RECORDS}
-    columns["record"] = view(numbered).cast("Q")
-    columns["link_type"] = _repeated("H", records.link_type, count)
-    columns["link"] = _repeated("I", _LINK_SIZES.get(batch.start, 0), count)
-    return _Rows(count, batch.result.held, records.frames, columns, records.interfaces, records.more)
+    records = batch.records
+    columns = _Made(lambda name: _of_records(name, batch))
+    return _Rows(len(records), batch.result.held, records.frames, columns, records.interfaces, records.more)
 
 
-def _repeated(code: Literal["H", "I"], number: int, count: int) -> memoryview:
-    return memoryview(struct.pack(f"={code}", number) * count).cast(code)
+class _Made(dict[str, memoryview]):
+    """Columns that are made when they are asked for."""
+
+    def __init__(self, make: Callable[[str], memoryview]) -> None:
+        self._make = make
+
+    def __missing__(self, name: str) -> memoryview:
+        made = self[name] = self._make(name)
+        return made
+
+
+def _of_records(name: str, batch: CaptureBatch) -> memoryview:
+    records, rows = batch.records, len(batch.records)
+    if name == "record":
+        out = new_buffer(8 * rows)
+        written(numbers(records.first + 1, rows, out))
+        return view(out).cast("Q")
+    if name == "link_type":
+        return memoryview(struct.pack("=H", records.link_type) * rows).cast("H")
+    if name == "link":
+        return memoryview(struct.pack("=I", _LINK_SIZES.get(batch.start, 0)) * rows).cast("I")
+    column: memoryview = getattr(records, name)
+    return column
+
+
+def _picked(column: memoryview, mask: memoryview, count: int) -> memoryview:
+    out = new_buffer(column.itemsize * count)
+    written(pick(column, (column.itemsize,), mask, out))
+    return view(out).cast(column.format) if count else column[:0]  # type: ignore[call-overload]
 
 
 def _frames(frames: FrameBatch, columns: Mapping[str, memoryview]) -> FrameBatch:
@@ -388,7 +406,6 @@ def _frames(frames: FrameBatch, columns: Mapping[str, memoryview]) -> FrameBatch
     return FrameBatch(frames.data, columns["offset"], columns["length"])
 
 
-_TAKEN_FROM_RECORDS = ("timestamp_ns", "frame_length", "length", "interface", "offset")
 _RECORD_CODES: Mapping[str, Literal["Q", "q", "I", "H"]] = {
     "record": "Q", "timestamp_ns": "q", "frame_length": "I", "length": "I", "interface": "I", "offset": "Q",
     "link_type": "H", "link": "I",
@@ -407,17 +424,17 @@ class _Few:
     def __init__(self, rows: _Rows) -> None:
         self.rows = rows
         self.count = 0
-        self._results: list[bytes] = []
-        self._columns: dict[str, list[bytes]] = {name: [] for name in rows.columns}
+        self._results: list[tuple[int, bytes]] = []
+        self._columns: dict[str, list[bytes]] = {name: [] for name in _RECORD_CODES}
         self.add(rows)
 
     def add(self, rows: _Rows) -> None:
         """Put more of them behind these."""
         self.rows = rows
         self.count += rows.count
-        self._results.append(bytes(view(rows.held)))
-        for name, column in rows.columns.items():
-            self._columns[name].append(column.tobytes())
+        self._results.append((rows.count, bytes(view(rows.held))))
+        for name, parts in self._columns.items():
+            parts.append(rows.columns[name].tobytes())
 
     def joined(self) -> _Rows:
         """All of them."""
@@ -430,12 +447,10 @@ class _Few:
     def _result(self) -> Any:
         held = new_buffer(self.count * DECAP_LAYOUT.row_size)
         to = view(held)
-        before = at = 0
+        before = 0
         for width in _DECAP_WIDTHS:
-            for result in self._results:
-                rows = len(result) // DECAP_LAYOUT.row_size
-                to[at : at + width * rows] = result[before * rows : (before + width) * rows]
-                at += width * rows
+            parts = (result[before * rows : (before + width) * rows] for rows, result in self._results)
+            to[before * self.count : (before + width) * self.count] = b"".join(parts)
             before += width
         return held
 
@@ -505,10 +520,9 @@ class _Filler:
 
     def _values(self, source: str) -> bytes:
         """The items of a column that is as the records or the result have it, in memory of its own."""
-        column = self._rows.columns.get(_RECORD_SOURCES.get(source, ""))
-        if column is None:
-            column = DECAP_LAYOUT.column(source, self._rows.count, view(self._rows.held))
-        return column.tobytes()
+        if source in _RECORD_SOURCES:
+            return self._rows.columns[_RECORD_SOURCES[source]].tobytes()
+        return DECAP_LAYOUT.column(source, self._rows.count, view(self._rows.held)).tobytes()
 
     def _validity(self, what: Known | None) -> tuple[int, int]:
         """How many rows of a column are null, and where its bitmap is; none if no row is."""
