@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 
 import vxlanpkt
-from vxlanpkt import CaptureError
+from vxlanpkt import CaptureError, kernel
 from vxlanpkt.capture import arrow
 from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
 from vxlanpkt.kernel import address_of
@@ -311,6 +311,7 @@ def test_tables_live_on() -> None:
 
 def test_released_in_other_threads() -> None:
     """Several at once, and none of them the thread that made it."""
+    before = len(arrow._kept) - len(arrow._ended)
     for _ in range(20):
         tables = [vxlanpkt.open(CAPTURE).to_arrow() for _ in range(4)]
         threads = [threading.Thread(target=tables.pop) for _ in range(4)]
@@ -318,6 +319,28 @@ def test_released_in_other_threads() -> None:
             thread.start()
         for thread in threads:
             thread.join()
+        assert not tables
+        settle()
+        assert len(arrow._kept) - len(arrow._ended) == before
+
+
+def test_released_while_it_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the last look of whoever is at it: the one who asks then is not needed, and not forgotten either."""
+    array = next_of(stream := taken(ArrowTable(NUMBERS, [numbers(1)])))
+    release(stream)
+    settle()
+    kept, take = len(arrow._kept), kernel.take_released
+
+    def taken_and_more(releases: int) -> Iterator[int]:
+        found = list(take(releases))
+        if not found and array.release:
+            release(array)
+            arrow._sweep()
+        return iter(found)
+
+    monkeypatch.setattr(arrow, "take_released", taken_and_more)
+    arrow._sweep()
+    assert len(arrow._kept) == kept - 1
 
 
 def test_duckdb_on_its_threads() -> None:
@@ -398,6 +421,48 @@ def test_faults(name: str) -> None:
         assert stream.get_next(ctypes.addressof(stream), ctypes.addressof(array)) == number
         assert stream.get_last_error(ctypes.addressof(stream)).decode() == (str(fault) or name)
     assert not array.release
+    release(stream)
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises."""
+
+
+def interrupted(whole: Callable[..., Any], error: BaseException) -> Callable[..., Any]:
+    """The function with an exception behind its first call."""
+    errors = [error]
+
+    def call(*arguments: Any) -> Any:
+        done = whole(*arguments)
+        if errors:
+            raise errors.pop()
+        return done
+
+    return call
+
+
+# Each is called on the way of a call, before its work, in the middle, and when it is done but for the answer.
+@pytest.mark.parametrize("step", ["_sweep", "_stream_at", "_put_array", "_write"])
+def test_interrupted_anywhere(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception between any two steps of a call: an error number, and nothing where the batch was to be."""
+    stream = taken(ArrowTable(NUMBERS, [numbers(1), numbers(2)]))
+    array = Array(length=77, release=Array._fields_[8][1](lambda _: None))
+    with monkeypatch.context() as patched:
+        patched.setattr(arrow, step, interrupted(getattr(arrow, step), Interrupted()))
+        assert stream.get_next(ctypes.addressof(stream), ctypes.addressof(array)) == errno.EINVAL
+    assert not array.release
+    release(stream)
+
+
+@pytest.mark.parametrize("step", ["_stream_at", "_put_schema"])
+def test_interrupted_while_a_schema_is_made(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of a schema."""
+    stream = taken(ArrowTable(WORDS, [words()]))
+    schema = Schema(release=Schema._fields_[7][1](lambda _: None))
+    with monkeypatch.context() as patched:
+        patched.setattr(arrow, step, interrupted(getattr(arrow, step), KeyboardInterrupt()))
+        assert stream.get_schema(ctypes.addressof(stream), ctypes.addressof(schema)) == errno.EINTR
+    assert not schema.release
     release(stream)
 
 

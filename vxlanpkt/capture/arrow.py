@@ -233,43 +233,35 @@ class _Stream:
     """One pass: batches are made as they are asked for, and an exception becomes an error number and a text."""
 
     def __init__(self, fields: Sequence[ArrowField], batches: Callable[[], Iterable[ArrowBatch]]) -> None:
-        self.fields = fields
         self.error: Any = None
+        self.failed = 0
         self.over = False
+        self._fields = fields
         self._layout = _Layout(fields)
         self._open: Callable[[], Iterable[ArrowBatch]] | None = batches
         self._batches: Iterator[ArrowBatch] | None = None
-        self._failed = 0
 
-    def put_schema(self, address: int) -> int:
-        """Write the schema to *address*; returns an error number, as the interface has it."""
-        return self._done(lambda: _put_schema(address, self.fields))
+    def put_schema(self, address: int) -> None:
+        """Write the schema to *address*."""
+        _put_schema(address, self._fields)
 
-    def put_next(self, address: int) -> int:
-        """Write the next batch to *address*, or one that is released at the end; returns an error number."""
-        return self._failed or self._done(lambda: self._put_next(address))
-
-    def _put_next(self, address: int) -> None:
-        _sweep()
+    def put_next(self, address: int) -> None:
+        """Write the next batch to *address*, or nothing at the end, nor behind a fault."""
+        if self.failed:
+            return
         if self._batches is None and self._open is not None:
             self._batches, self._open = iter(self._open()), None
         batch = None if self._batches is None else next(self._batches, None)
         if batch is None:
             self.over = True
-            ctypes.memset(address, 0, _ARRAY.size)
         else:
             _put_array(address, self._layout, batch)
 
-    def _done(self, action: Callable[[], None]) -> int:
-        try:
-            action()
-        except BaseException as error:
-            # No exception can pass through C: also an interruption, or a system exit, is one for the consumer.
-            self.error = ctypes.create_string_buffer(str(error).encode() or type(error).__name__.encode())
-            self._failed = _error_number(error)
-            self.over = True
-            return self._failed
-        return 0
+    def fail(self, error: BaseException) -> None:
+        """Answer with this from now on."""
+        self.failed = _error_number(error)
+        self.over = True
+        self.error = ctypes.create_string_buffer(str(error).encode() or type(error).__name__.encode())
 
     def close(self) -> None:
         """End the pass; one that is given up half-way closes its file."""
@@ -294,40 +286,40 @@ def _stream_at(address: int) -> _Stream:
     return stream
 
 
-# What consumers call. An interruption may come between any two steps. It has to become an answer: without one,
-# consumers take what lay in their own memory for a schema, for a batch, or for the end.
-
-
 def _get_schema(address: int, schema: int) -> int:
-    cleared = 0
-    try:
-        ctypes.memset(schema, 0, _SCHEMA.size)
-        cleared = schema
-        return _stream_at(address).put_schema(schema)
-    except BaseException as error:
-        return _withdrawn(cleared, _SCHEMA, error)
+    return _answer(address, schema, _SCHEMA, _Stream.put_schema)
 
 
 def _get_next(address: int, array: int) -> int:
-    cleared = 0
-    try:
-        ctypes.memset(array, 0, _ARRAY.size)
-        cleared = array
+    failed = _answer(address, array, _ARRAY, _Stream.put_next)
+    if ENDS_STREAMS:
         stream = _stream_at(address)
-        failed = stream.put_next(array)
-        if ENDS_STREAMS and stream.over:
+        if stream.over:
             stream.close()
             _release_early(address)
-        return failed
+    return failed
+
+
+def _answer(address: int, out: int, layout: Struct, put: Callable[[_Stream, int], None]) -> int:
+    """Have a stream put something into memory that is empty at first; returns an error number.
+
+    No exception can pass through C: an interruption, or a system exit, is one for the consumer, too. It may come
+    between any two steps, and has to become an answer: without one consumers take what lies in their own memory for it.
+    """
+    cleared, stream = 0, None
+    try:
+        ctypes.memset(out, 0, layout.size)
+        cleared = out
+        stream = _stream_at(address)
+        _sweep()
+        put(stream, out)
+        return stream.failed
     except BaseException as error:
-        return _withdrawn(cleared, _ARRAY, error)
-
-
-def _withdrawn(address: int, layout: Struct, error: BaseException) -> int:
-    """The error number for an exception; what was written to *address* by then, if it is not 0, nobody will look at."""
-    if address:
-        _release(address, layout)
-    return _error_number(error)
+        if cleared:
+            _release(cleared, layout)  # what was put there nobody looks at now
+        if stream is not None:
+            stream.fail(error)
+        return _error_number(error)
 
 
 def _release_early(address: int) -> None:
