@@ -23,6 +23,7 @@ import vxlanpkt
 from vxlanpkt import CaptureError, kernel
 from vxlanpkt.capture import arrow
 from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
+from vxlanpkt.capture.frames import as_arrow, as_polars
 from vxlanpkt.kernel import address_of
 
 DATA = Path(__file__).parent.parent / "data"
@@ -429,11 +430,11 @@ class Interrupted(BaseException):
 
 
 def interrupted(whole: Callable[..., Any], error: BaseException) -> Callable[..., Any]:
-    """The function with an exception behind its first call."""
+    """The function with an exception behind its first call, or for `_answer`, which has an answer then, before that."""
     errors = [error]
 
     def call(*arguments: Any) -> Any:
-        done = whole(*arguments)
+        done = None if errors and whole is arrow._answer else whole(*arguments)
         if errors:
             raise errors.pop()
         return done
@@ -464,6 +465,27 @@ def test_interrupted_while_a_schema_is_made(step: str, monkeypatch: pytest.Monke
         assert stream.get_schema(ctypes.addressof(stream), ctypes.addressof(schema)) == errno.EINTR
     assert not schema.release
     release(stream)
+
+
+@pytest.mark.parametrize("step", ["_answer", "_stream_at", "_put_array"])
+@pytest.mark.parametrize("convert", [as_arrow, as_polars])
+def test_interrupted_while_it_is_converted(
+    convert: Callable[[ArrowTable], Any], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever converts a table here gets the exception itself, in place of the consumer's error about it."""
+    whole = getattr(arrow, step)
+    for error in (KeyboardInterrupt(), CaptureError("cut", offset=1), Interrupted()):
+        monkeypatch.setattr(arrow, step, interrupted(whole, error))
+        with pytest.raises(type(error)) as caught:
+            convert(ArrowTable(NUMBERS, [numbers(1)]))
+        assert caught.value is error
+    assert arrow._watch.errors is None
+
+
+def test_other_errors_of_consumers() -> None:
+    """They are their own."""
+    with pytest.raises(TypeError):
+        arrow.made_of(ArrowTable(NUMBERS, []), len)  # type: ignore[arg-type]
 
 
 def test_no_error_yet() -> None:

@@ -17,7 +17,17 @@ import pytest
 
 import vxlanpkt
 from vxlanpkt import CaptureError, DecapPolicy, FieldError, Tunnel
-from vxlanpkt.capture import CaptureTable, Interface, PartialResultError, PcapWriter, Record, export_file, exports, scan
+from vxlanpkt.capture import (
+    CaptureTable,
+    Interface,
+    PartialResultError,
+    PcapWriter,
+    Record,
+    columns,
+    export_file,
+    exports,
+    scan,
+)
 
 from .builders import CAPTURES, enhanced, interface, option, pcap_header, pcap_record, section
 
@@ -111,7 +121,7 @@ class Interrupted(CaptureError):
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv"])
-@pytest.mark.parametrize("where", ["write", "progress"])
+@pytest.mark.parametrize("where", ["write", "progress", "fill"])
 def test_interrupted_while_it_is_written(
     where: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,17 +130,19 @@ def test_interrupted_while_it_is_written(
     target = tmp_path / f"out.{suffix}"
     target.write_bytes(b"before")
     calls = 0
-    write = exports._Output.write
+    whole: Any = exports._Output.write if where == "write" else columns._Filler.fill
 
     def interrupted(*call: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise Interrupted("interrupted", offset=None)
-        return write(*call) if where == "write" else None
+        return None if where == "progress" else whole(*call)
 
     if where == "write":
         monkeypatch.setattr(exports._Output, "write", interrupted)
+    if where == "fill":
+        monkeypatch.setattr(columns._Filler, "fill", interrupted)
     with pytest.raises(Interrupted) as caught:
         export_file(
             io.BytesIO(pcap_header() + pcap_record(bytes(60)) * 20_000), target,

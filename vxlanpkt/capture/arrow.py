@@ -22,11 +22,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import count
 from struct import Struct, calcsize
 from sys import getrefcount
-from threading import Lock
-from typing import Any, NamedTuple
+from threading import Lock, local
+from typing import Any, NamedTuple, TypeVar
 
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel import ENDS_STREAMS, RELEASES, callback, take_released
+
+_T = TypeVar("_T")
 
 _ARRAY, _SCHEMA, _STREAM = Struct("qqqqqPPPPP"), Struct("PPPqqPPPP"), Struct("PPPPP")
 _POINTER = calcsize("P")
@@ -259,6 +261,7 @@ class _Stream:
 
     def fail(self, error: BaseException) -> None:
         """Answer with this from now on."""
+        _note(error)
         self.failed = _error_number(error)
         self.over = True
         self.error = ctypes.create_string_buffer(str(error).encode() or type(error).__name__.encode())
@@ -268,6 +271,35 @@ class _Stream:
         batches, self._batches, self._open = self._batches, None, None
         if isinstance(batches, Generator):
             batches.close()
+
+
+class _Watch(local):
+    """The exceptions that streams of this thread end with, if somebody wants them."""
+
+    errors: list[BaseException] | None = None
+
+
+_watch = _Watch()
+
+
+def _note(error: BaseException) -> None:
+    if _watch.errors is not None:
+        _watch.errors.append(error)
+
+
+def made_of(table: ArrowTable, consumer: Callable[[ArrowTable], _T]) -> _T:
+    """What a consumer makes of a table. Raises the exception that ends a stream of it, not the consumer's for that."""
+    errors: list[BaseException] = []
+    outer, _watch.errors = _watch.errors, errors
+    try:
+        return consumer(table)
+    except Exception:
+        if not errors:
+            raise
+    finally:
+        _watch.errors = outer
+    # Here, as no exception is under way: see kernel/releases.py.
+    raise errors[0]
 
 
 def _error_number(error: BaseException) -> int:
@@ -317,7 +349,9 @@ def _answer(address: int, out: int, layout: Struct, put: Callable[[_Stream, int]
     except BaseException as error:
         if cleared:
             _release(cleared, layout)  # what was put there nobody looks at now
-        if stream is not None:
+        if stream is None:
+            _note(error)
+        else:
             stream.fail(error)
         return _error_number(error)
 
@@ -361,7 +395,7 @@ def _forever(made: Any) -> None:
 
 def _callback(result: str, arguments: int, function: Callable[..., int], failed: int) -> int:
     """The address of a C function that calls *function*, and returns *failed* if that is interrupted on its way."""
-    address, made = callback(result, arguments, function, failed)
+    address, made = callback(result, arguments, function, failed, _note)
     _forever(made)
     return address
 

@@ -69,7 +69,8 @@ def _write_pieces(
 ) -> tuple[int, CaptureError | None]:
     """Write all rows up to the fault; one in the file's header is raised, as there is nothing that could be done.
 
-    So is what the writing raises, or `progress`, whatever it is: what has been written by then may be no whole file.
+    So is any exception but the reader's, also if it is a CaptureError, as that of an interruption may be: what has been
+    written by then may be no whole file.
     """
     written = 0
     pieces = _Pieces(table)
@@ -80,9 +81,17 @@ def _write_pieces(
             written += rows.num_rows
             if progress is not None:
                 progress(capture.consumed, capture.size)
-        if pieces.fault is not None and capture.container is None:
+        if pieces.fault is not None and not _is_read(capture):
             raise pieces.fault
     return written, pieces.fault
+
+
+def _is_read(capture: Capture) -> bool:
+    """Whether the reading got to an end behind the header, so that a fault is one of the file."""
+    try:
+        return capture.container is not None and capture.stats is not None
+    except CaptureError:
+        return False
 
 
 class _Pieces:

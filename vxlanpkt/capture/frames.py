@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.capture.arrow import ArrowTable
+from vxlanpkt.capture.arrow import ArrowTable, made_of
 from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ def library(name: str) -> Any:
 
 def as_arrow(table: ArrowTable) -> pyarrow.Table:
     """All of a table in pyarrow."""
-    made: pyarrow.Table = library("pyarrow").table(table)
+    made: pyarrow.Table = made_of(table, library("pyarrow").table)
     return made
 
 
 def as_polars(table: ArrowTable) -> polars.DataFrame:
     """All of a table in polars."""
-    made: polars.DataFrame = library("polars").DataFrame(table)
+    made: polars.DataFrame = made_of(table, library("polars").DataFrame)
     return made
 
 

@@ -712,11 +712,17 @@ def take_released(releases: int) -> Iterator[int]:
         yield number
 
 
-def callback(result: str, arguments: int, function: Callable[..., int], failed: int) -> tuple[int, Any]:
+def callback(
+    result: str, arguments: int, function: Callable[..., int], failed: int, note: Callable[[BaseException], None]
+) -> tuple[int, Any]:
     """The address of a C function that calls *function* with so many pointers, as numbers; and what has to be kept.
 
-    result  "int" or "uintptr_t"
-    failed  what it returns if an exception is raised, be it before the first step of *function*
+    result        "int" or "uintptr_t"
+    failed, note  what it returns if an exception is raised, be it before the first step of *function*, and who is told
     """
-    made = ffi.callback(f"{result}({', '.join(['uintptr_t'] * arguments)})", function, error=failed)
+
+    def noted(_kind: object, error: BaseException, _traceback: object) -> None:
+        note(error)
+
+    made = ffi.callback(f"{result}({', '.join(['uintptr_t'] * arguments)})", function, error=failed, onerror=noted)
     return int(ffi.cast("uintptr_t", made)), made
