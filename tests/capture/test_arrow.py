@@ -434,7 +434,7 @@ def interrupted(whole: Callable[..., Any], error: BaseException) -> Callable[...
     errors = [error]
 
     def call(*arguments: Any) -> Any:
-        done = None if errors and whole is arrow._answer else whole(*arguments)
+        done = None if errors and whole.__name__ == "_answer" else whole(*arguments)
         if errors:
             raise errors.pop()
         return done
