@@ -65,11 +65,13 @@ BUILD = frozenset(("_build",))
 # What wings may import although it is no public name: (core module, name).
 EXCEPTIONS = frozenset((
     # What makes columns of captures, and lets go of them: too much for Python to do row by row.
+    ("kernel", "add_name"),
     ("kernel", "address_of"),
     ("kernel", "address_room"),
     ("kernel", "address_text"),
     ("kernel", "names"),
     ("kernel", "names_room"),
+    ("kernel", "hold_names"),
     ("kernel", "derived"),
     ("kernel", "known"),
     ("kernel", "mac_bytes"),
@@ -78,7 +80,9 @@ EXCEPTIONS = frozenset((
     ("kernel", "numbers"),
     ("kernel", "pick"),
     ("kernel", "view"),
-    ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"),
+    ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"), ("kernel", "callback"),
+    ("bulk.checks", "written"),  # what a kernel answers
+    ("filters", "require_filter"), ("filters", "selected"),  # what is the same for all that take a filter
     ("kernel.contract", "DECAP_COLUMNS"), ("kernel.contract", "DECAP_LAYOUT"), ("kernel.contract", "WIDTHS"),
     ("kernel.contract", "Address"), ("kernel.contract", "Derived"), ("kernel.contract", "Known"),
     ("kernel.contract", "MAC"),

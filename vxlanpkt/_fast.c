@@ -150,15 +150,16 @@ int64_t vxlanpkt_select(const struct vxlanpkt_frames *frames, uint32_t kind, uin
 /* -- columns of captures */
 
 int64_t vxlanpkt_known(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,
-                       const int64_t *times, uint64_t time_count, uint32_t link, uint32_t unread, uint8_t *out,
+                       const int64_t *times, const uint32_t *links, uint64_t count, uint32_t unread, uint8_t *out,
                        uint64_t room)
 {
     uint64_t rows = frames->rows;
-    if (overlap(out, room, columns, size) || shares_memory(out, room, frames) || overlap(out, room, times, 8 * time_count))
+    if (overlap(out, room, columns, size) || shares_memory(out, room, frames) || overlap(out, room, times, 8 * count)
+        || overlap(out, room, links, 4 * count))
         return VXLANPKT_OVERLAP;
-    if (size / FULL_ROW < rows || time_count < rows || room / 8 / KNOWN_COUNT < 1 + (rows + 63) / 64)
+    if (size / FULL_ROW < rows || count < rows || room / 8 / KNOWN_COUNT < 1 + (rows + 63) / 64)
         return VXLANPKT_NO_SPACE;
-    put_known(columns, frames, times, link, unread, out);
+    put_known(columns, frames, times, links, unread, out);
     return 0;
 }
 
@@ -186,7 +187,7 @@ int64_t vxlanpkt_address_text(const uint8_t *columns, uint64_t size, uint64_t ro
         return VXLANPKT_OVERLAP;
     if (size / FULL_ROW < rows || rows > MOST_TEXTS || room < address_room(columns, rows, which))
         return VXLANPKT_NO_SPACE;
-    return put_address_text(columns, rows, which, out);
+    return put_address_text(columns, rows, which, out, room);
 }
 
 int64_t vxlanpkt_mac_text(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t which,
@@ -225,10 +226,10 @@ uint64_t vxlanpkt_names_room(const uint32_t *items, uint64_t rows, const int32_t
     return 4 * (rows + 1) + (rows + 7) / 8 + names_room(items, rows, lengths, count);
 }
 
-int64_t vxlanpkt_names(const uint32_t *items, uint64_t rows, const int32_t *starts, const int32_t *lengths,
+int64_t vxlanpkt_names(const uint32_t *items, uint64_t rows, const uint64_t *starts, const int32_t *lengths,
                        uint64_t count, const uint8_t *text, uint64_t size, uint8_t *out, uint64_t room)
 {
-    if (overlap(out, room, items, 4 * rows) || overlap(out, room, starts, 4 * count)
+    if (overlap(out, room, items, 4 * rows) || overlap(out, room, starts, 8 * count)
         || overlap(out, room, lengths, 4 * count) || overlap(out, room, text, size))
         return VXLANPKT_OVERLAP;
     if (rows > MOST_TEXTS || room < 4 * (rows + 1) + (rows + 7) / 8)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
 from vxlanpkt.batch import as_buffer
+from vxlanpkt.bulk.checks import written
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.contract import ADDRESS, OVERLAP, WIDTHS, Counted, Layout
 from vxlanpkt.kernel.contract import NO_GROUP as NO_GROUP
@@ -149,7 +150,7 @@ class Groups:
             column = _column(name, view, code, rows).cast("B")
             _put_together(keys, self._key_size, self._offsets()[name], column, WIDTHS[code])
         out = kernel.new_buffer(4 * rows)
-        kernel.find_groups(self._table, keys, out)
+        written(kernel.find_groups(self._table, keys, out))
         return kernel.view(out).cast("I")
 
 
@@ -161,7 +162,7 @@ def buckets(timestamps: memoryview, width: int) -> memoryview:
     if not len(column):
         return column
     out = kernel.new_buffer(8 * len(column))
-    kernel.bucket(column, width, out)
+    written(kernel.bucket(column, width, out))
     return kernel.view(out).cast("q")
 
 

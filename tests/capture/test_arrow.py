@@ -20,9 +20,10 @@ import pyarrow as pa
 import pytest
 
 import vxlanpkt
-from vxlanpkt import CaptureError
+from vxlanpkt import CaptureError, kernel
 from vxlanpkt.capture import arrow
-from vxlanpkt.capture.arrow import Batch, Column, Field, Table
+from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
+from vxlanpkt.capture.frames import as_arrow, as_polars
 from vxlanpkt.kernel import address_of
 
 DATA = Path(__file__).parent.parent / "data"
@@ -114,21 +115,21 @@ def nothing_is_kept() -> Iterator[None]:
     assert not arrow._capsules
 
 
-def numbers(*values: int) -> Batch:
+def numbers(*values: int) -> ArrowBatch:
     """A batch of one column."""
     buffer = bytearray(b"".join(value.to_bytes(4, sys.byteorder) for value in values))
-    return Batch(len(values), [Column(len(values), 0, (0, address_of(buffer)))], buffer)
+    return ArrowBatch(len(values), [ArrowColumn(len(values), 0, (0, address_of(buffer)))], buffer)
 
 
-def words() -> Batch:
+def words() -> ArrowBatch:
     """A batch of a column with a dictionary."""
     codes, text = bytearray((0, 1, 0)), bytearray(b"onetwo")
     offsets = bytearray(b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 3, 6)))
-    values = Column(2, 0, (0, address_of(offsets), address_of(text)))
-    return Batch(3, [Column(3, 0, (0, address_of(codes)), values)], (codes, offsets, text))
+    values = ArrowColumn(2, 0, (0, address_of(offsets), address_of(text)))
+    return ArrowBatch(3, [ArrowColumn(3, 0, (0, address_of(codes)), values)], (codes, offsets, text))
 
 
-NUMBERS, WORDS = [Field("n", "I")], [Field("w", "C", "u")]
+NUMBERS, WORDS = [ArrowField("n", "I")], [ArrowField("w", "C", "u")]
 
 
 def items(array: Any) -> list[int]:
@@ -141,7 +142,7 @@ def items(array: Any) -> list[int]:
 
 def test_schema() -> None:
     """Names, formats, flags and dictionaries; every structure has a release of its own."""
-    schema = moved(pointer_in(Table([*NUMBERS, *WORDS], []).__arrow_c_schema__(), b"arrow_schema"), Schema)
+    schema = moved(pointer_in(ArrowTable([*NUMBERS, *WORDS], []).__arrow_c_schema__(), b"arrow_schema"), Schema)
     assert (schema.format, schema.n_children, schema.flags) == (b"+s", 2, 0)
     children = [schema.children[at].contents for at in range(2)]
     assert [(child.name, child.format, child.flags) for child in children] == [(b"n", b"I", 2), (b"w", b"C", 2)]
@@ -153,7 +154,7 @@ def test_schema() -> None:
 def test_arrays() -> None:
     """Rows, buffers and dictionaries; then an array that is released says that this was all."""
     batches = [words(), words()]
-    stream = taken(Table(WORDS, batches))
+    stream = taken(ArrowTable(WORDS, batches))
     for _ in batches:
         array = next_of(stream)
         assert (array.length, array.null_count, array.offset, array.n_buffers, array.n_children) == (3, 0, 0, 1, 1)
@@ -172,12 +173,12 @@ def test_arrays() -> None:
 
 def test_no_columns_and_no_rows() -> None:
     """A schema without columns, a batch without rows."""
-    stream = taken(Table([], [Batch(7, [], None)]))
+    stream = taken(ArrowTable([], [ArrowBatch(7, [], None)]))
     array = next_of(stream)
     assert (array.length, array.n_children) == (7, 0)
     release(array)
     release(stream)
-    assert pa.table(Table(NUMBERS, [numbers()])).num_rows == 0
+    assert pa.table(ArrowTable(NUMBERS, [numbers()])).num_rows == 0
 
 
 # -- who owns what, until when
@@ -186,7 +187,7 @@ def test_no_columns_and_no_rows() -> None:
 @pytest.mark.parametrize("order", ["array first", "stream first"])
 def test_an_array_outlives_its_stream(order: str) -> None:
     """And a stream its arrays."""
-    stream = taken(Table(NUMBERS, [numbers(1, 2), numbers(3)]))
+    stream = taken(ArrowTable(NUMBERS, [numbers(1, 2), numbers(3)]))
     array = next_of(stream)
     for structure in (array, stream) if order == "array first" else (stream, array):
         if structure is array:
@@ -197,7 +198,7 @@ def test_an_array_outlives_its_stream(order: str) -> None:
 
 def test_a_child_outlives_its_parent() -> None:
     """One that was taken elsewhere is still whole when the parent is released, with its dictionary."""
-    stream = taken(Table(WORDS, [words()]))
+    stream = taken(ArrowTable(WORDS, [words()]))
     array = next_of(stream)
     release(stream)
     child = moved(ctypes.addressof(array.children[0].contents), Array)
@@ -219,12 +220,12 @@ def test_memory_is_kept_as_long_as_it_is_held() -> None:
 
     alive = [True]
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         whole, kept = numbers(5), Kept()
         weakref.finalize(kept, alive.clear)
         yield whole._replace(kept=(whole.kept, kept))
 
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     array = next_of(stream)
     release(stream)
     settle()
@@ -238,14 +239,14 @@ def test_a_stream_that_is_given_up_closes_its_file() -> None:
     """Half-way, by its release."""
     closed = []
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         try:
             yield numbers(1)
             yield numbers(2)
         finally:
             closed.append(True)
 
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     release(next_of(stream))
     assert not closed
     release(stream)
@@ -283,7 +284,7 @@ def test_capsules_that_nobody_takes_from() -> None:
 
 def test_a_capsule_that_is_read_in_place() -> None:
     """A consumer may use the structure where it is; what is left of it goes with the capsule."""
-    capsule = Table(NUMBERS, [numbers(1), numbers(2)]).__arrow_c_stream__()
+    capsule = ArrowTable(NUMBERS, [numbers(1), numbers(2)]).__arrow_c_stream__()
     stream = Stream.from_address(pointer_in(capsule, b"arrow_array_stream"))
     array = next_of(stream)
     assert items(array.children[0].contents) == [1]
@@ -311,6 +312,7 @@ def test_tables_live_on() -> None:
 
 def test_released_in_other_threads() -> None:
     """Several at once, and none of them the thread that made it."""
+    before = len(arrow._kept) - len(arrow._ended)
     for _ in range(20):
         tables = [vxlanpkt.open(CAPTURE).to_arrow() for _ in range(4)]
         threads = [threading.Thread(target=tables.pop) for _ in range(4)]
@@ -318,6 +320,28 @@ def test_released_in_other_threads() -> None:
             thread.start()
         for thread in threads:
             thread.join()
+        assert not tables
+        settle()
+        assert len(arrow._kept) - len(arrow._ended) == before
+
+
+def test_released_while_it_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the last look of whoever is at it: the one who asks then is not needed, and not forgotten either."""
+    array = next_of(stream := taken(ArrowTable(NUMBERS, [numbers(1)])))
+    release(stream)
+    settle()
+    kept, take = len(arrow._kept), kernel.take_released
+
+    def taken_and_more(releases: int) -> Iterator[int]:
+        found = list(take(releases))
+        if not found and array.release:
+            release(array)
+            arrow._sweep()
+        return iter(found)
+
+    monkeypatch.setattr(arrow, "take_released", taken_and_more)
+    arrow._sweep()
+    assert len(arrow._kept) == kept - 1
 
 
 def test_duckdb_on_its_threads() -> None:
@@ -387,11 +411,11 @@ def test_faults(name: str) -> None:
     """After the batches before it: an error number, and the exception's text; again when asked again."""
     fault, number = FAULTS[name]
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         yield numbers(1)
         raise fault
 
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     release(next_of(stream))
     array = Array()
     for _ in range(2):
@@ -401,9 +425,72 @@ def test_faults(name: str) -> None:
     release(stream)
 
 
+class Interrupted(BaseException):
+    """What a signal handler raises."""
+
+
+def interrupted(whole: Callable[..., Any], error: BaseException) -> Callable[..., Any]:
+    """The function with an exception behind its first call, or for `_answer`, which has an answer then, before that."""
+    errors = [error]
+
+    def call(*arguments: Any) -> Any:
+        done = None if errors and whole.__name__ == "_answer" else whole(*arguments)
+        if errors:
+            raise errors.pop()
+        return done
+
+    return call
+
+
+# Each is called on the way of a call, before its work, in the middle, and when it is done but for the answer.
+@pytest.mark.parametrize("step", ["_sweep", "_stream_at", "_put_array", "_write"])
+def test_interrupted_anywhere(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception between any two steps of a call: an error number, and nothing where the batch was to be."""
+    stream = taken(ArrowTable(NUMBERS, [numbers(1), numbers(2)]))
+    array = Array(length=77, release=Array._fields_[8][1](lambda _: None))
+    with monkeypatch.context() as patched:
+        patched.setattr(arrow, step, interrupted(getattr(arrow, step), Interrupted()))
+        assert stream.get_next(ctypes.addressof(stream), ctypes.addressof(array)) == errno.EINVAL
+    assert not array.release
+    release(stream)
+
+
+@pytest.mark.parametrize("step", ["_stream_at", "_put_schema"])
+def test_interrupted_while_a_schema_is_made(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of a schema."""
+    stream = taken(ArrowTable(WORDS, [words()]))
+    schema = Schema(release=Schema._fields_[7][1](lambda _: None))
+    with monkeypatch.context() as patched:
+        patched.setattr(arrow, step, interrupted(getattr(arrow, step), KeyboardInterrupt()))
+        assert stream.get_schema(ctypes.addressof(stream), ctypes.addressof(schema)) == errno.EINTR
+    assert not schema.release
+    release(stream)
+
+
+@pytest.mark.parametrize("step", ["_answer", "_stream_at", "_put_array"])
+@pytest.mark.parametrize("convert", [as_arrow, as_polars])
+def test_interrupted_while_it_is_converted(
+    convert: Callable[[ArrowTable], Any], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever converts a table here gets the exception itself, in place of the consumer's error about it."""
+    whole = getattr(arrow, step)
+    for error in (KeyboardInterrupt(), CaptureError("cut", offset=1), Interrupted()):
+        monkeypatch.setattr(arrow, step, interrupted(whole, error))
+        with pytest.raises(type(error)) as caught:
+            convert(ArrowTable(NUMBERS, [numbers(1)]))
+        assert caught.value is error
+    assert arrow._watch.errors is None
+
+
+def test_other_errors_of_consumers() -> None:
+    """They are their own."""
+    with pytest.raises(TypeError):
+        arrow.made_of(ArrowTable(NUMBERS, []), len)  # type: ignore[arg-type]
+
+
 def test_no_error_yet() -> None:
     """There is no text then."""
-    stream = taken(Table(NUMBERS, [numbers(1)]))
+    stream = taken(ArrowTable(NUMBERS, [numbers(1)]))
     assert stream.get_last_error(ctypes.addressof(stream)) is None
     release(stream)
 
@@ -427,13 +514,13 @@ def test_a_schema_asked_for() -> None:
 def test_memory_of_a_stream_is_bounded() -> None:
     """Batches that were released are let go of while the stream goes on."""
 
-    def batches() -> Iterator[Batch]:
+    def batches() -> Iterator[ArrowBatch]:
         for _ in range(50):
             yield numbers(*range(100))
             assert len(arrow._kept) - before <= 3
 
     before = len(arrow._kept)
-    stream = taken(Table(NUMBERS, batches))
+    stream = taken(ArrowTable(NUMBERS, batches))
     while (array := next_of(stream)).release:
         release(array)
     release(stream)

@@ -41,7 +41,7 @@ from vxlanpkt import (
     dissect,
 )
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.capture import COLUMNS, Capture, Interface, PcapngWriter, PcapWriter
+from vxlanpkt.capture import COLUMNS, Capture, Interface, PcapngWriter, PcapWriter, columns
 from vxlanpkt.capture.links import start_of
 
 from .builders import CAPTURES, block, enhanced, interface, option, pcap_header, pcap_record, section, simple
@@ -515,8 +515,10 @@ def test_a_filter_of_the_library() -> None:
         found = rows_of(cap, filter=chosen)
         assert found == [row for row in rows_of(cap) if row["inner_dst_port"] == 8000 and row["inner_protocol"] == 6]
         assert found
-        with pytest.raises(FieldError, match="no method select"):
+        with pytest.raises(FieldError, match=r"Filter\('tcp'\) is one"):
             cap.table(filter="tcp")  # type: ignore[arg-type]
+        with pytest.raises(FieldError, match="no method select"):
+            cap.table(filter=7)  # type: ignore[arg-type]
 
 
 class Short:
@@ -530,6 +532,17 @@ def test_a_filter_of_other_rows() -> None:
     """A mask has a byte for each row, or is refused."""
     with opened(PATHS[0]) as cap, pytest.raises(FieldError, match="a byte for each row"):
         cap.to_arrow(filter=Short())
+
+
+@pytest.mark.parametrize(
+    "name", ["known", "derived", "address_text", "mac_text", "mac_bytes", "names", "numbers", "pick"]
+)
+def test_a_kernel_that_refuses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it did not write is not handed out."""
+    monkeypatch.setattr(columns, name, lambda *_: -1)
+    addresses: Any = "binary" if name == "mac_bytes" else "text"
+    with opened(CAPTURES / "gbp_v4.pcap") as cap, pytest.raises(FieldError, match="changed while they were read"):
+        cap.to_arrow(addresses=addresses, filter=EveryThird())
 
 
 def test_a_filter_and_a_vni() -> None:

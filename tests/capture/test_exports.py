@@ -17,9 +17,19 @@ import pytest
 
 import vxlanpkt
 from vxlanpkt import CaptureError, DecapPolicy, FieldError, Tunnel
-from vxlanpkt.capture import CaptureTable, Interface, PartialResultError, PcapWriter, Record, export_file, exports, scan
+from vxlanpkt.capture import (
+    CaptureTable,
+    Interface,
+    PartialResultError,
+    PcapWriter,
+    Record,
+    columns,
+    export_file,
+    exports,
+    scan,
+)
 
-from .builders import CAPTURES, enhanced, interface, option, pcap_header, section
+from .builders import CAPTURES, enhanced, interface, option, pcap_header, pcap_record, section
 
 CUT = CAPTURES / "basic_v4_4789.cut_mid_record.pcap"
 SOUND = sorted(path.with_suffix("") for path in CAPTURES.glob("*.pcap*.jsonl") if "cut_mid" not in path.name)
@@ -76,19 +86,19 @@ def test_options_are_those_of_a_table(tmp_path: Path) -> None:
 
 def test_groups_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are written in groups, each of its own interfaces, so that memory stays bounded."""
-    monkeypatch.setattr(exports, "_GROUP_ROWS", 10)
+    monkeypatch.setattr(exports, "_GROUP_ROWS", 1000)
     source = section() + interface(1, option(2, b"eth0"))
     for number in range(8):
         source += interface(1, option(2, f"eth{number + 1}".encode()))
-        source += enhanced(bytes(60), index=number + 1) * 7
+        source += enhanced(bytes(60), index=number + 1) * 700
     reports: list[tuple[int, int | None]] = []
     for suffix in ("parquet", "arrow", "csv"):
         target = tmp_path / f"out.{suffix}"
         export_file(io.BytesIO(source), target, progress=lambda *done: reports.append(done))
         rows = pl.read_csv(target) if suffix == "csv" else pl.from_arrow(table_in(target))
         assert isinstance(rows, pl.DataFrame)
-        assert rows["interface_name"].to_list() == [f"eth{number + 1}" for number in range(8) for _ in range(7)]
-        assert rows["record"].to_list() == list(range(1, 57))
+        assert rows["interface_name"].to_list() == [f"eth{number + 1}" for number in range(8) for _ in range(700)]
+        assert rows["record"].to_list() == list(range(1, 5601))
     assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups > 2
     assert len(reports) > 6
 
@@ -103,6 +113,43 @@ def test_a_broken_source(suffix: str, tmp_path: Path) -> None:
     assert (result.written, result.stats.records, result.files) == (134, 134, (str(target),))
     rows = pl.read_csv(target).height if suffix == "csv" else table_in(target).num_rows
     assert rows == 134
+    assert [found.name for found in tmp_path.iterdir()] == [target.name]
+
+
+class Interrupted(CaptureError):
+    """What a signal handler may raise, anywhere."""
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv"])
+@pytest.mark.parametrize("where", ["write", "progress", "fill"])
+def test_interrupted_while_it_is_written(
+    where: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No fault of the source, even if it is a CaptureError: the file is not whole, and what was there stays."""
+    monkeypatch.setattr(exports, "_GROUP_ROWS", 1000)
+    target = tmp_path / f"out.{suffix}"
+    target.write_bytes(b"before")
+    calls = 0
+    whole: Any = exports._Output.write if where == "write" else columns._Filler.fill
+
+    def interrupted(*call: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise Interrupted("interrupted", offset=None)
+        return None if where == "progress" else whole(*call)
+
+    if where == "write":
+        monkeypatch.setattr(exports._Output, "write", interrupted)
+    if where == "fill":
+        monkeypatch.setattr(columns._Filler, "fill", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        export_file(
+            io.BytesIO(pcap_header() + pcap_record(bytes(60)) * 20_000), target,
+            progress=interrupted if where == "progress" else None,
+        )  # fmt: skip
+    assert not isinstance(caught.value, PartialResultError)
+    assert target.read_bytes() == b"before"
     assert [found.name for found in tmp_path.iterdir()] == [target.name]
 
 

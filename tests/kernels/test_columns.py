@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from array import array
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import pairwise
@@ -34,6 +35,8 @@ from vxlanpkt.kernel import c
 law = settings(suppress_health_check=list(HealthCheck))
 BOTH = (python, c)
 KINDS = st.sampled_from((Kind.ETHERNET, Kind.ETHERNET, Kind.RAW, Kind.LINUX_SLL2, Kind.NOTHING))
+ANY_OF_BOTH: tuple[Any, ...] = BOTH
+LINKS = st.sampled_from((0, 4, 14, 20, 0xFFFFFFFF))
 TIMES = st.one_of(st.just(-(1 << 63)), st.integers(-(1 << 63), (1 << 63) - 1))
 MAC_ROW = 4 + 17
 
@@ -79,27 +82,26 @@ def frames_of(result: Result) -> Any:
 
 @law
 @given(
-    batch=batches(outside=True), policy=policies(), kind=KINDS, link=st.sampled_from((0, 4, 14, 20, 0xFFFFFFFF)),
-    unread=st.booleans(), data=st.data(),
+    batch=batches(outside=True), policy=policies(), kind=KINDS, unread=st.booleans(), data=st.data()
 )  # fmt: skip
-def test_known(
-    batch: FrameBatch, policy: DecapPolicy, kind: Kind, link: int, unread: bool, data: st.DataObject
-) -> None:
+def test_known(batch: FrameBatch, policy: DecapPolicy, kind: Kind, unread: bool, data: st.DataObject) -> None:
     """Every bitmap and every count of nulls."""
     results = of_both(batch, policy, kind)
     rows = len(batch)
     drawn = memoryview(array("q", data.draw(st.lists(TIMES, min_size=rows, max_size=rows))))
+    links = memoryview(array("I", data.draw(st.lists(LINKS, min_size=rows, max_size=rows))))
     stride = (rows + 63) // 64 * 8
     size = len(Known) * (8 + stride)
-    done, out = agreed(results, size, "known", columns_of, frames_of, drawn, link, unread)
+    done, out = agreed(results, size, "known", columns_of, frames_of, drawn, links, unread)
     assert done == 0
     nulls = memoryview(out)[: 8 * len(Known)].cast("q")
     for what in Known:
         bitmap = out[8 * len(Known) + what * stride :][:stride]
         assert nulls[what] == rows - int.from_bytes(bitmap, "little").bit_count()
-    assert agreed(results, size - 1, "known", columns_of, frames_of, drawn, link, unread)[0] == NO_SPACE
+    assert agreed(results, size - 1, "known", columns_of, frames_of, drawn, links, unread)[0] == NO_SPACE
     if rows:
-        assert agreed(results, size, "known", columns_of, frames_of, drawn[:-1], link, unread)[0] == NO_SPACE
+        assert agreed(results, size, "known", columns_of, frames_of, drawn[:-1], links, unread)[0] == NO_SPACE
+        assert agreed(results, size, "known", columns_of, frames_of, drawn, links[:-1], unread)[0] == NO_SPACE
 
 
 @law
@@ -189,13 +191,15 @@ def test_longest_addresses(kernel: Any) -> None:
 def test_names(items: list[int], table: list[bytes | None]) -> None:
     """Names of interfaces; one without a name, or beyond the table, has none."""
     column = memoryview(array("I", items))
-    room = python.names_room(column, table)
-    assert c.names_room(column, table) == room
     made = []
-    for kernel in BOTH:
+    for kernel in ANY_OF_BOTH:
+        held = kernel.hold_names()
+        for name in table:
+            kernel.add_name(held, name)
+        room = kernel.names_room(column, held)
         out = kernel.new_buffer(room)
-        made.append((kernel.names(column, table, out), bytes(kernel.view(out))))
-        assert kernel.names(column, table, kernel.new_buffer(room - 1)) == NO_SPACE
+        made.append((kernel.names(column, held, out), bytes(kernel.view(out))))
+        assert kernel.names(column, held, kernel.new_buffer(room - 1)) == NO_SPACE
     assert made[0] == made[1]
     found = [table[item] if item < len(table) else None for item in items]
     assert made[0][0] == found.count(None)
@@ -245,7 +249,10 @@ def test_c_refuses_memory_that_is_shared() -> None:
     assert c.address_text(result.columns, 3, Address.INNER_SRC, result.columns) == OVERLAP
     assert c.mac_text(result.columns, result.frames, MAC.SRC, result.columns) == OVERLAP
     assert c.mac_bytes(result.columns, result.frames, MAC.SRC, result.columns) == OVERLAP
-    assert c.known(result.columns, result.frames, memoryview(array("q", [1] * 3)), 14, False, result.columns) == OVERLAP
+    times, links = memoryview(array("q", [1] * 3)), memoryview(array("I", [14] * 3))
+    assert c.known(result.columns, result.frames, times, links, False, result.columns) == OVERLAP
+    of_links = c.view(result.columns)[:12].cast("I")
+    assert c.known(c.new_buffer(3 * DECAP_LAYOUT.row_size), result.frames, times, of_links, False, result.columns) < 0
     assert bytes(c.view(result.columns)) == before
 
 
@@ -259,7 +266,42 @@ def test_columns_that_are_too_few(kernel: Any) -> None:
     assert kernel.address_room(short, 3, Address.INNER_SRC) == 0
     assert kernel.mac_text(short, result.frames, MAC.SRC, out) == NO_SPACE
     assert kernel.mac_bytes(short, result.frames, MAC.SRC, out) == NO_SPACE
-    assert kernel.known(short, result.frames, memoryview(array("q", [1] * 3)), 14, False, out) == NO_SPACE
+    times, links = memoryview(array("q", [1] * 3)), memoryview(array("I", [14] * 3))
+    assert kernel.known(short, result.frames, times, links, False, out) == NO_SPACE
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+def test_families_that_change_meanwhile(kernel: Any) -> None:
+    """Another thread writes to the column that the room was reckoned by: nothing is written beyond its end."""
+    rows = 1 << 14
+    columns = kernel.new_buffer(rows * DECAP_LAYOUT.row_size)
+    view = kernel.view(columns)
+    view[:] = b"\xff" * len(view)
+    families = DECAP_LAYOUT.column("inner_family", rows, view)
+    none, longest, over = bytes(rows), b"\x06" * rows, threading.Event()
+
+    def change() -> None:
+        while not over.is_set():
+            families[:] = none
+            families[:] = longest
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(200 if kernel is c else 3):
+            room = kernel.address_room(columns, rows, Address.INNER_SRC)
+            out = kernel.new_buffer(room)
+            length = kernel.address_text(columns, rows, Address.INNER_SRC, out)
+            assert length == NO_SPACE or 4 * (rows + 1) + length <= room == len(out)
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+def test_families_that_are_none(kernel: Any) -> None:
+    """Whatever else stands in the column is no address."""
+    assert texts(kernel, [(5, b"\xff" * 16), (4, MAPPED + b"\1\2\3\4"), (255, bytes(16))]) == ["", "1.2.3.4", ""]
 
 
 def test_mac_text_is_that_of_the_library() -> None:

@@ -21,6 +21,24 @@ SWEEP = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 CALL_SOON = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
+@BOTH
+def test_callbacks(kernel: Any) -> None:
+    """Functions in C that call Python: pointers come as numbers, an exception becomes the answer for it."""
+
+    def add(one: int, other: int) -> int:
+        if other == 7:
+            raise KeyboardInterrupt
+        return one + other
+
+    for result, kind in (("int", ctypes.c_int), ("uintptr_t", ctypes.c_size_t)):
+        told: list[BaseException] = []
+        address, kept = kernel.callback(result, 2, add, 5, told.append)
+        call = ctypes.CFUNCTYPE(kind, ctypes.c_void_p, ctypes.c_void_p)(address)
+        assert (call(None, 3), call(40, 2), call(1, 7)) == (3, 42, 5)
+        assert kept is not None
+        assert [type(error) for error in told] == [KeyboardInterrupt]
+
+
 class Memory:
     """Structures, and what lets go of them; `asked` is how often somebody asked for a sweep."""
 

@@ -26,3 +26,14 @@ def not_a_batch(value: object) -> FieldError:
 def refused(name: str, value: object, expected: str) -> FieldError:
     """The error for an argument that cannot be."""
     return FieldError(f"{name}: {value!r} is not {expected}", layer="batch", field=name, value=value, bits=None)
+
+
+def written(answer: int) -> int:
+    """What a kernel returned that was to fill new memory. FieldError if it did not: what is there then may be anything.
+
+    That takes columns that do not fit each other, or that somebody writes to while they are read.
+    """
+    if answer < 0:
+        message = f"batch: its columns do not fit each other, or were changed while they were read (kernel: {answer})"
+        raise FieldError(message, layer="batch", field="batch", value=answer, bits=None)
+    return answer

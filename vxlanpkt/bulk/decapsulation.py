@@ -7,7 +7,7 @@ from typing import Literal
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch, FrameBatch
-from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused
+from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused, written
 from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.policy import DecapPolicy
@@ -50,7 +50,7 @@ def decap_batch(
         _check_brief(columns, policy)
     if out is None:
         buffer = kernel.new_buffer(rows * (_BRIEF_ROW if brief else _FULL_ROW))
-        kernel.decap(batch.held, kind, policy.held_rules, brief, buffer)
+        written(kernel.decap(batch.held, kind, policy.held_rules, brief, buffer))
         return DecapBatch(rows, brief, buffer, batch, policy, start)
     if type(out) is not DecapBatch or out._rows != rows or out._brief != brief:
         raise refused("out", described(out), f"a DecapBatch of {rows} rows with {columns} columns")

@@ -22,11 +22,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import count
 from struct import Struct, calcsize
 from sys import getrefcount
-from threading import Lock
-from typing import Any, NamedTuple
+from threading import Lock, local
+from typing import Any, NamedTuple, TypeVar
 
 from vxlanpkt.errors import CaptureError
-from vxlanpkt.kernel import ENDS_STREAMS, RELEASES, take_released
+from vxlanpkt.kernel import ENDS_STREAMS, RELEASES, callback, take_released
+
+_T = TypeVar("_T")
 
 _ARRAY, _SCHEMA, _STREAM = Struct("qqqqqPPPPP"), Struct("PPPqqPPPP"), Struct("PPPPP")
 _POINTER = calcsize("P")
@@ -35,7 +37,7 @@ _STREAM_NAME, _SCHEMA_NAME = b"arrow_array_stream", b"arrow_schema"
 _SLOTS = 3  # buffers that an array can have here: validity, offsets or values, bytes
 
 
-class Field(NamedTuple):
+class ArrowField(NamedTuple):
     """A column's name, its format as the C interface writes it, and that of its dictionary's values if it has one."""
 
     name: str
@@ -43,7 +45,7 @@ class Field(NamedTuple):
     values: str | None = None
 
 
-class Column(NamedTuple):
+class ArrowColumn(NamedTuple):
     """A column of a batch: how many rows are null, and where its buffers lie (0: no such buffer).
 
     `values`: its dictionary.
@@ -52,21 +54,23 @@ class Column(NamedTuple):
     length: int
     nulls: int
     buffers: tuple[int, ...]
-    values: Column | None = None
+    values: ArrowColumn | None = None
 
 
-class Batch(NamedTuple):
+class ArrowBatch(NamedTuple):
     """A record batch, with all that its buffers belong to."""
 
     rows: int
-    columns: Sequence[Column]
+    columns: Sequence[ArrowColumn]
     kept: Any
 
 
-class Table:
+class ArrowTable:
     """Fields, and batches, or what makes them anew for each stream; anything that reads Arrow streams takes it."""
 
-    def __init__(self, fields: Sequence[Field], batches: Callable[[], Iterable[Batch]] | Sequence[Batch]) -> None:
+    def __init__(
+        self, fields: Sequence[ArrowField], batches: Callable[[], Iterable[ArrowBatch]] | Sequence[ArrowBatch]
+    ) -> None:
         self.fields = tuple(fields)
         self._batches = batches if callable(batches) else lambda: batches
 
@@ -87,6 +91,8 @@ _numbers = count(1)
 _kept: dict[int, Any] = {}
 """What belongs to each export: alive until all structures of it are released, if it takes until the process ends."""
 _sweeping = Lock()
+_asked: list[None] = []
+"""Not empty if somebody wants to have swept what the one who is at it may have passed already."""
 
 
 def _new_export(left: int, *kept: Any) -> int:
@@ -106,33 +112,45 @@ def _kept_for(export: int) -> Any:
 
 def _sweep(_: int | None = None) -> int:
     """Let go of what was released, and of streams in capsules that nobody else holds any more."""
-    if not _sweeping.acquire(blocking=False):
-        return 0  # whoever is at it does this, too
-    try:
-        _release_capsules()
-        while numbers := list(take_released(_RELEASES_AT)):
-            for number in numbers:
-                for kept in _kept.pop(number):
-                    if isinstance(kept, _Stream):
-                        kept.close()
-    finally:
-        _sweeping.release()
+    _asked.append(None)
+    # Whoever is at it looks again behind its last look: what was released in between would be forgotten.
+    while _asked and _sweeping.acquire(blocking=False):
+        try:
+            _asked.clear()
+            _release_capsules()
+            _let_go()
+        finally:
+            _sweeping.release()
     return 0
+
+
+def _let_go() -> None:
+    """Let go of what belongs to exports that are released."""
+    while numbers := list(take_released(_RELEASES_AT)):
+        for number in numbers:
+            for kept in _kept.pop(number):
+                if isinstance(kept, _Stream):
+                    kept.close()
 
 
 def _release_capsules() -> None:
     """Release the streams and schemas that nobody took out of their capsules before these were gone."""
     for held in [held for held in _capsules if getrefcount(held.capsule) <= _ONLY_OURS]:
         _capsules.remove(held)
-        *_, release, _private = held.layout.unpack_from(held.memory)
-        if release:
-            ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release)(ctypes.addressof(held.memory))
+        _release(ctypes.addressof(held.memory), held.layout)
+
+
+def _release(address: int, layout: Struct) -> None:
+    """Release the structure at *address*, if it is not."""
+    *_, release, _private = layout.unpack_from((ctypes.c_char * layout.size).from_address(address))
+    if release:
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release)(address)
 
 
 # -- schemas
 
 
-def _put_schema(address: int, fields: Sequence[Field]) -> None:
+def _put_schema(address: int, fields: Sequence[ArrowField]) -> None:
     """Write a struct type with *fields* to *address*."""
     texts: list[Any] = []
 
@@ -166,7 +184,7 @@ def _write(address: int, layout: Struct, *values: int) -> None:
 class _Layout:
     """Where in one block of memory the structures of a batch lie: columns, dictionaries, and what they point to."""
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[ArrowField]) -> None:
         self.columns = len(fields)
         self.structures = self.columns + sum(field.values is not None for field in fields)
         self.children = self.structures * _ARRAY.size
@@ -177,7 +195,7 @@ class _Layout:
         self.pack_buffers = Struct(f"{(self.structures + 1) * _SLOTS}P").pack_into
 
 
-def _put_array(address: int, layout: _Layout, batch: Batch) -> None:
+def _put_array(address: int, layout: _Layout, batch: ArrowBatch) -> None:
     """Write *batch* to *address*."""
     memory = ctypes.create_string_buffer(layout.size)
     base = ctypes.addressof(memory)
@@ -186,7 +204,7 @@ def _put_array(address: int, layout: _Layout, batch: Batch) -> None:
     dictionary = layout.columns
     buffers: list[int] = [0] * ((layout.structures + 1) * _SLOTS)
 
-    def put(slot: int, column: Column, values: int) -> None:
+    def put(slot: int, column: ArrowColumn, values: int) -> None:
         buffers[slot * _SLOTS : slot * _SLOTS + len(column.buffers)] = column.buffers
         at = base + layout.buffers + slot * _SLOTS * _POINTER
         _ARRAY.pack_into(
@@ -216,49 +234,72 @@ def _put_array(address: int, layout: _Layout, batch: Batch) -> None:
 class _Stream:
     """One pass: batches are made as they are asked for, and an exception becomes an error number and a text."""
 
-    def __init__(self, fields: Sequence[Field], batches: Callable[[], Iterable[Batch]]) -> None:
-        self.fields = fields
+    def __init__(self, fields: Sequence[ArrowField], batches: Callable[[], Iterable[ArrowBatch]]) -> None:
         self.error: Any = None
+        self.failed = 0
         self.over = False
+        self._fields = fields
         self._layout = _Layout(fields)
-        self._open: Callable[[], Iterable[Batch]] | None = batches
-        self._batches: Iterator[Batch] | None = None
-        self._failed = 0
+        self._open: Callable[[], Iterable[ArrowBatch]] | None = batches
+        self._batches: Iterator[ArrowBatch] | None = None
 
-    def put_schema(self, address: int) -> int:
-        """Write the schema to *address*; returns an error number, as the interface has it."""
-        return self._done(lambda: _put_schema(address, self.fields))
+    def put_schema(self, address: int) -> None:
+        """Write the schema to *address*."""
+        _put_schema(address, self._fields)
 
-    def put_next(self, address: int) -> int:
-        """Write the next batch to *address*, or one that is released at the end; returns an error number."""
-        return self._failed or self._done(lambda: self._put_next(address))
-
-    def _put_next(self, address: int) -> None:
+    def put_next(self, address: int) -> None:
+        """Write the next batch to *address*, or nothing at the end, nor behind a fault."""
+        if self.failed:
+            return
         if self._batches is None and self._open is not None:
             self._batches, self._open = iter(self._open()), None
         batch = None if self._batches is None else next(self._batches, None)
         if batch is None:
             self.over = True
-            ctypes.memset(address, 0, _ARRAY.size)
         else:
             _put_array(address, self._layout, batch)
 
-    def _done(self, action: Callable[[], None]) -> int:
-        try:
-            action()
-        except BaseException as error:
-            # No exception can pass through C: also an interruption, or a system exit, is one for the consumer.
-            self.error = ctypes.create_string_buffer(str(error).encode() or type(error).__name__.encode())
-            self._failed = _error_number(error)
-            self.over = True
-            return self._failed
-        return 0
+    def fail(self, error: BaseException) -> None:
+        """Answer with this from now on."""
+        _note(error)
+        self.failed = _error_number(error)
+        self.over = True
+        self.error = ctypes.create_string_buffer(str(error).encode() or type(error).__name__.encode())
 
     def close(self) -> None:
         """End the pass; one that is given up half-way closes its file."""
         batches, self._batches, self._open = self._batches, None, None
         if isinstance(batches, Generator):
             batches.close()
+
+
+class _Watch(local):
+    """The exceptions that streams of this thread end with, if somebody wants them."""
+
+    errors: list[BaseException] | None = None
+
+
+_watch = _Watch()
+
+
+def _note(error: BaseException) -> None:
+    if _watch.errors is not None:
+        _watch.errors.append(error)
+
+
+def made_of(table: ArrowTable, consumer: Callable[[ArrowTable], _T]) -> _T:
+    """What a consumer makes of a table. Raises the exception that ends a stream of it, not the consumer's for that."""
+    errors: list[BaseException] = []
+    outer, _watch.errors = _watch.errors, errors
+    try:
+        return consumer(table)
+    except Exception:
+        if not errors:
+            raise
+    finally:
+        _watch.errors = outer
+    # Here, as no exception is under way: see kernel/releases.py.
+    raise errors[0]
 
 
 def _error_number(error: BaseException) -> int:
@@ -278,25 +319,57 @@ def _stream_at(address: int) -> _Stream:
 
 
 def _get_schema(address: int, schema: int) -> int:
-    return _stream_at(address).put_schema(schema)
+    return _answer(address, schema, _SCHEMA, _Stream.put_schema)
 
 
 def _get_next(address: int, array: int) -> int:
-    _sweep()
-    stream = _stream_at(address)
-    failed = stream.put_next(array)
-    if ENDS_STREAMS and stream.over:
-        stream.close()
-        *functions, release, export = _STREAM.unpack_from((ctypes.c_char * _STREAM.size).from_address(address))
-        _write(address, _STREAM, *functions, 0, export)
-        if release:
-            _end(export)
+    failed = _answer(address, array, _ARRAY, _Stream.put_next)
+    if ENDS_STREAMS:
+        stream = _stream_at(address)
+        if stream.over:
+            stream.close()
+            _release_early(address)
     return failed
 
 
-def _get_last_error(address: int) -> int | None:
-    error = _stream_at(address).error
-    return None if error is None else ctypes.addressof(error)
+def _answer(address: int, out: int, layout: Struct, put: Callable[[_Stream, int], None]) -> int:
+    """Have a stream put something into memory that is empty at first; returns an error number.
+
+    No exception can pass through C: an interruption, or a system exit, is one for the consumer, too. It may come
+    between any two steps, and has to become an answer: without one consumers take what lies in their own memory for it.
+    """
+    cleared, stream = 0, None
+    try:
+        ctypes.memset(out, 0, layout.size)
+        cleared = out
+        stream = _stream_at(address)
+        _sweep()
+        put(stream, out)
+        return stream.failed
+    except BaseException as error:
+        if cleared:
+            _release(cleared, layout)  # what was put there nobody looks at now
+        if stream is None:
+            _note(error)
+        else:
+            stream.fail(error)
+        return _error_number(error)
+
+
+def _release_early(address: int) -> None:
+    """Release a stream before its consumer does."""
+    *functions, release, export = _STREAM.unpack_from((ctypes.c_char * _STREAM.size).from_address(address))
+    _write(address, _STREAM, *functions, 0, export)
+    if release:
+        _end(export)
+
+
+def _get_last_error(address: int) -> int:
+    try:
+        error = _stream_at(address).error
+        return 0 if error is None else ctypes.addressof(error)
+    except BaseException:
+        return 0
 
 
 _ended: list[int] = []
@@ -315,29 +388,31 @@ def _end(export: int) -> None:
 # -- what consumers call, and what the kernel writes to: these are there as long as the process is
 
 
-def _forever(made: Any) -> int:
-    """The address of something that nothing ever frees."""
+def _forever(made: Any) -> None:
+    """Have nothing ever free *made*."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
-    return ctypes.cast(made, ctypes.c_void_p).value or 0
 
 
-def _callback(result: Any, function: Callable[..., Any], arguments: int) -> int:
-    """The address of a C function that calls *function* with so many pointers."""
-    return _forever(ctypes.CFUNCTYPE(result, *(ctypes.c_void_p,) * arguments)(function))
+def _callback(result: str, arguments: int, function: Callable[..., int], failed: int) -> int:
+    """The address of a C function that calls *function*, and returns *failed* if that is interrupted on its way."""
+    address, made = callback(result, arguments, function, failed, _note)
+    _forever(made)
+    return address
 
 
-ctypes.pythonapi.Py_IncRef(ctypes.py_object(_kept))
+_forever(_kept)
 _releases = ctypes.create_string_buffer(_RELEASES.size)
-_RELEASES_AT = _forever(_releases)
+_forever(_releases)
+_RELEASES_AT = ctypes.addressof(_releases)
 _CALLBACKS = (
-    _callback(ctypes.c_int, _get_schema, 2),
-    _callback(ctypes.c_int, _get_next, 2),
-    _callback(ctypes.c_void_p, _get_last_error, 1),
+    _callback("int", 2, _get_schema, errno.EINTR),
+    _callback("int", 2, _get_next, errno.EINTR),
+    _callback("uintptr_t", 1, _get_last_error, 0),
     _RELEASE_STREAM,
 )
 _RELEASES.pack_into(
     _releases, 0, 0, ctypes.cast(ctypes.pythonapi.Py_AddPendingCall, ctypes.c_void_p).value,
-    _callback(ctypes.c_int, _sweep, 1),
+    _callback("int", 1, _sweep, 0),
 )  # fmt: skip
 
 
@@ -371,7 +446,7 @@ def _stream_capsule(stream: _Stream) -> object:
     return _capsule(memory, _STREAM_NAME, _STREAM)
 
 
-def _schema_capsule(fields: Sequence[Field]) -> object:
+def _schema_capsule(fields: Sequence[ArrowField]) -> object:
     memory = ctypes.create_string_buffer(_SCHEMA.size)
     _put_schema(ctypes.addressof(memory), fields)
     return _capsule(memory, _SCHEMA_NAME, _SCHEMA)

@@ -26,6 +26,7 @@ class RecordBatch(Sequence[Record]):
     interfaces       of the capture so far
     data             the bytes that the records lie in
     big_endian       the byte order of the numbers in them
+    more             whether what follows was read already, so that the next batch can be had without waiting
     frames           FrameBatch: the frames without their frame check sequences, and their lengths on the wire
 
     and a column for each fact, a row for each record:
@@ -54,6 +55,7 @@ class RecordBatch(Sequence[Record]):
         "first",
         "interfaces",
         "link_type",
+        "more",
     )
 
     offset: memoryview
@@ -77,12 +79,14 @@ class RecordBatch(Sequence[Record]):
         interfaces: Sequence[Interface],
         first: int,
         big_endian: bool,
+        more: bool = False,
     ) -> None:
         """*buffer* is what a kernel wrote: columns, which may have room for more rows than there are."""
         self._buffer = buffer
         self._rows = rows
         self.data = data
         self.big_endian = big_endian
+        self.more = more
         self._frames: FrameBatch | None = None
         self.link_type = link_type
         self.interfaces = interfaces
@@ -108,7 +112,7 @@ class RecordBatch(Sequence[Record]):
         """The first *rows* of them, over the same columns."""
         count = max(min(rows, self._rows), 0)
         return RecordBatch(
-            self._buffer, count, self.link_type, self.data, self.interfaces, self.first, self.big_endian
+            self._buffer, count, self.link_type, self.data, self.interfaces, self.first, self.big_endian, self.more
         )  # fmt: skip
 
     def __len__(self) -> int:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch, FrameBatch
-from vxlanpkt.capture.arrow import Batch, Field, Table
-from vxlanpkt.capture.arrow import Column as Filled
+from vxlanpkt.bulk.checks import written
+from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
 from vxlanpkt.capture.frames import as_pandas, joined_arrow, joined_polars
 from vxlanpkt.errors import CaptureError, FieldError, Reason
 from vxlanpkt.kernel import (
+    add_name,
     address_of,
     address_room,
     address_text,
     derived,
+    hold_names,
     known,
     mac_bytes,
     mac_text,
@@ -35,22 +38,14 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
-    from typing_extensions import Buffer
 
     from vxlanpkt.capture.reader import Capture, CaptureBatch
     from vxlanpkt.capture.records import Interface
+    from vxlanpkt.filters import RowFilter
 
 Names: TypeAlias = Literal["vxlanpkt", "tshark", "zeek", "ecs"]
 Addresses: TypeAlias = Literal["text", "binary"]
 Source: TypeAlias = "str | Derived | Address | MAC"
-
-
-class Selection(Protocol):
-    """What chooses rows: a `Filter`, or anything with this method."""
-
-    def select(self, batch: DecapBatch, /) -> Buffer:
-        """A byte for each row, 0 where it is left out."""
-        ...
 
 
 class CaptureColumn(NamedTuple):
@@ -146,7 +141,7 @@ COLUMNS: Sequence[CaptureColumn] = tuple(CaptureColumn(*column) for column in (
     ("inner_protocol", _U8, "inner_protocol", Known.INNER_IP, "inner.ip.proto", "ip_proto", "network.iana_number",
      "number of the protocol in IP"),
     ("inner_src_port", _U16, "inner_src_port", Known.INNER_PORTS, "inner.srcport", "id.orig_p", "source.port",
-     "TCP, UDP or SCTP source port; null where both are 0, too"),
+     "TCP or UDP source port; null where both are 0, too"),
     ("inner_dst_port", _U16, "inner_dst_port", Known.INNER_PORTS, "inner.dstport", "id.resp_p", "destination.port",
      "the destination's"),
     ("inner_tcp_flags", _U16, "inner_tcp_flags", Known.INNER_TCP, "inner.tcp.flags", "tcp_flags",
@@ -163,7 +158,9 @@ _LINK_SIZES: Mapping[LinkType | None, int] = {
     None: 0xFFFFFFFF,  # no frame is as long as a header that nobody knows
 }  # fmt: skip
 MAC_TEXT = 17  # bytes of a MAC address as text
-_PIECE_ROWS = 65_536
+_PIECE_ROWS, _PIECE_BYTES = 65_536, 1 << 27
+_NAMES_BYTES = 1 << 24
+"""The most that names of interfaces take in a batch: one may be a thousand times as long as its packets."""
 
 
 class TableOptions(TypedDict, total=False):
@@ -173,11 +170,11 @@ class TableOptions(TypedDict, total=False):
     names: Names
     policy: DecapPolicy | None
     vni: int | Iterable[int] | None
-    filter: Selection | None
+    filter: RowFilter | None
     addresses: Addresses
 
 
-class CaptureTable(Table):
+class CaptureTable(ArrowTable):
     """A capture as a table: whatever reads Arrow streams takes it, as often as the capture can be read.
 
     Made by `Capture.table`. `column_names`: those of its columns.
@@ -191,14 +188,16 @@ class CaptureTable(Table):
         names: Names = "vxlanpkt",
         policy: DecapPolicy | None = None,
         vni: int | Iterable[int] | None = None,
-        filter: Selection | None = None,
+        filter: RowFilter | None = None,
         addresses: Addresses = "text",
     ) -> None:
         """The arguments are those of `Capture.table`."""
         _require("names", names, _NAMES)
         _require("addresses", addresses, _ADDRESSES)
-        if filter is not None and not hasattr(filter, "select"):
-            raise _refused("filter", filter, "a filter: it has no method select")
+        if filter is not None:
+            from vxlanpkt.filters import require_filter  # which not every table needs
+
+            require_filter(filter)
         self._capture = capture
         self._names: Names = names
         self._chosen = _chosen_columns(columns, names)
@@ -206,6 +205,7 @@ class CaptureTable(Table):
         self._vni = vni if vni is None or isinstance(vni, int) else tuple(vni)
         self._filter = filter
         self._binary = addresses == "binary"
+        self._names_interfaces = any(column.source == "interface_name" for column in self._chosen)
         super().__init__([_field(column, names, self._binary) for column in self._chosen], self._filled)
 
     @property
@@ -235,42 +235,59 @@ class CaptureTable(Table):
         """
         return as_pandas(self.to_arrow())
 
-    def _all_pieces(self) -> Iterator[Table]:
+    def _all_pieces(self) -> Iterator[ArrowTable]:
         """No rows, so that there is a table whatever there is; then all."""
-        yield Table(self.fields, ())
+        yield ArrowTable(self.fields, ())
         yield from self.pieces(_PIECE_ROWS)
 
-    def pieces(self, rows: int = 1) -> Iterator[Table]:
+    def pieces(self, rows: int = 1) -> Iterator[ArrowTable]:
         """The table cut into tables of at least so many rows, the last one of what is left; one pass.
 
+        A piece of fewer rows ends where these take more than 128 MiB of memory.
         A fault of the file is raised after everything before it was handed out.
         """
-        batches: list[Batch] = []
+        batches: list[ArrowBatch] = []
+        count = size = 0
         fault = None
         try:
             for batch in self._filled():
                 batches.append(batch)
-                if sum(batch.rows for batch in batches) >= rows:
-                    yield Table(self.fields, batches)
+                count += batch.rows
+                size += sum(map(len, batch.kept))
+                if count >= rows or size >= _PIECE_BYTES:
+                    yield ArrowTable(self.fields, batches)
                     batches = []
+                    count = size = 0
         except CaptureError as error:
             fault = error
         if batches:
-            yield Table(self.fields, batches)
+            yield ArrowTable(self.fields, batches)
         if fault is not None:
             raise fault
 
-    def _filled(self) -> Iterator[Batch]:
+    def _filled(self) -> Iterator[ArrowBatch]:
         interfaces = _InterfaceNames()
+        unread = (self._capture.policy if self._policy is None else self._policy).gpe == "linux"
+        for rows in _gathered(self._wanted()):
+            for part in interfaces.cut(rows) if self._names_interfaces else (rows,):
+                filler = _Filler(part, interfaces, self._binary, unread)
+                yield ArrowBatch(part.count, [filler.fill(column) for column in self._chosen], filler.kept)
+
+    def _wanted(self) -> Iterator[_Rows]:
         for batch in self._capture.decap_batches(self._policy, self._vni):
-            rows = _Rows(batch, self._mask(batch.result))
+            rows, mask = _rows_of(batch), self._mask(batch.result)
+            if mask is not None:
+                rows = rows.chosen(mask)
             if rows.count:
-                filler = _Filler(rows, interfaces, self._binary)
-                yield Batch(rows.count, [filler.fill(column) for column in self._chosen], filler.kept)
+                yield rows
 
     def _mask(self, result: DecapBatch) -> memoryview | None:
         """Which rows are wanted, or None for all of them."""
-        chosen = None if self._filter is None else self._selected(self._filter, result)
+        chosen = None
+        if self._filter is not None:
+            from vxlanpkt.filters import selected
+
+            chosen = selected(self._filter, result)
         if self._vni is None:
             return chosen
         accepted = bytes(result.status).translate(_IS_ZERO)
@@ -278,14 +295,6 @@ class CaptureTable(Table):
             return memoryview(accepted)
         both = int.from_bytes(accepted, "big") & int.from_bytes(bytes(chosen).translate(_IS_SET), "big")
         return memoryview(both.to_bytes(len(accepted), "big"))
-
-    @staticmethod
-    def _selected(chosen: Selection, result: DecapBatch) -> memoryview:
-        """What a filter says of each row."""
-        mask = memoryview(chosen.select(result))
-        if mask.itemsize != 1 or len(mask) != len(result):
-            raise _refused("filter", f"a mask of {mask.nbytes} bytes", f"one of {len(result)}, a byte for each row")
-        return mask
 
 
 _IS_ZERO = bytes((1,)) + bytes(255)
@@ -315,75 +324,179 @@ def name_in(column: CaptureColumn, names: Names) -> str:
     return name
 
 
-def _field(column: CaptureColumn, names: Names, binary: bool) -> Field:
+def _field(column: CaptureColumn, names: Names, binary: bool) -> ArrowField:
     of_bytes = _BINARY_FORMATS.get(type(column.source)) if binary else None
     values = _TEXT if column.source == "status" else None
-    return Field(name_in(column, names), of_bytes or column.format, values)
+    return ArrowField(name_in(column, names), of_bytes or column.format, values)
 
 
+@dataclass(frozen=True)
 class _Rows:
-    """The rows of a batch that are wanted: what their columns are made of."""
+    """Rows that are wanted, and what their columns are made of.
 
-    def __init__(self, batch: CaptureBatch, mask: memoryview | None) -> None:
-        records, result = batch.records, batch.result
-        self.count = len(records)
-        self.link_type = records.link_type
-        self.interfaces = records.interfaces
-        self.link = _LINK_SIZES.get(batch.start, 0)
-        self.unread = result.policy.gpe == "linux"
-        self.first: int = records.first + 1
-        self._records = records
-        self._result = result
-        self._mask = None if mask is None or not bytes(mask).count(0) else mask
-        self.held, self.frames = result.held, records.frames
-        if self._mask is not None:
-            self._pick(self._mask)
+    held        the buffer of the result's columns
+    frames      what they lie in
+    columns     of the records: those of `_RECORD_CODES`
+    interfaces  of the capture so far
+    more        whether the next ones can be had without waiting
+    """
 
-    def _pick(self, mask: memoryview) -> None:
-        """Leave out what is not wanted."""
-        self.count = len(mask) - bytes(mask).count(0)
-        held = new_buffer(self.count * DECAP_LAYOUT.row_size)
-        pick(view(self.held), _DECAP_WIDTHS, mask, held)
-        self.held = held
-        offsets, lengths = self.of_records("offset"), self.of_records("length")
-        self.frames = FrameBatch(self.frames.data, offsets, lengths)
+    count: int
+    held: Any
+    frames: FrameBatch
+    columns: Mapping[str, memoryview]
+    interfaces: Sequence[Interface]
+    more: bool
 
-    def of_records(self, name: str) -> memoryview:
-        """A column of the records."""
-        column: memoryview = getattr(self._records, name)
-        return column if self._mask is None else self._picked(column)
+    def chosen(self, mask: memoryview) -> _Rows:
+        """Those of them that a mask names."""
+        count = len(mask) - bytes(mask).count(0)
+        if count == self.count:
+            return self
+        held = new_buffer(count * DECAP_LAYOUT.row_size)
+        written(pick(view(self.held), _DECAP_WIDTHS, mask, held))
+        columns = _Made(lambda name: _picked(self.columns[name], mask, count))
+        return replace(self, count=count, held=held, frames=_frames(self.frames, columns), columns=columns)
 
-    def numbers(self) -> Any:
-        """The number of each record, and where it lies."""
-        out = new_buffer(8 * len(self._records))
-        numbers(self.first, len(self._records), out)
-        return out if self._mask is None else self._picked(view(out).cast("Q"))
-
-    def _picked(self, column: memoryview) -> memoryview:
-        assert self._mask is not None
-        out = new_buffer(column.itemsize * self.count)
-        pick(column, (column.itemsize,), self._mask, out)
-        return view(out).cast(column.format)  # type: ignore[call-overload, no-any-return]
+    def follows(self, few: _Few) -> bool:
+        """Whether these are few, too, and may be put behind others: they lie in the same memory."""
+        return self.count <= _FEW_ROWS and self.frames.data.obj is few.rows.frames.data.obj
 
 
-_DECAP_WIDTHS = tuple(WIDTHS[code] for code in DECAP_COLUMNS.values())
-_RECORD_SOURCES = {
-    "timestamp": "timestamp_ns", "frame_length": "frame_length", "capture_length": "length", "interface": "interface",
+def _rows_of(batch: CaptureBatch) -> _Rows:
+    """All rows of a batch."""
+    records = batch.records
+    columns = _Made(lambda name: _of_records(name, batch))
+    return _Rows(len(records), batch.result.held, records.frames, columns, records.interfaces, records.more)
+
+
+class _Made(dict[str, memoryview]):
+    """Columns that are made when they are asked for."""
+
+    def __init__(self, make: Callable[[str], memoryview]) -> None:
+        self._make = make
+
+    def __missing__(self, name: str) -> memoryview:
+        made = self[name] = self._make(name)
+        return made
+
+
+def _of_records(name: str, batch: CaptureBatch) -> memoryview:
+    records, rows = batch.records, len(batch.records)
+    if name == "record":
+        out = new_buffer(8 * rows)
+        written(numbers(records.first + 1, rows, out))
+        return view(out).cast("Q")
+    if name == "link_type":
+        return memoryview(struct.pack("=H", records.link_type) * rows).cast("H")
+    if name == "link":
+        return memoryview(struct.pack("=I", _LINK_SIZES.get(batch.start, 0)) * rows).cast("I")
+    column: memoryview = getattr(records, name)
+    return column
+
+
+def _picked(column: memoryview, mask: memoryview, count: int) -> memoryview:
+    out = new_buffer(column.itemsize * count)
+    written(pick(column, (column.itemsize,), mask, out))
+    return view(out).cast(column.format) if count else column[:0]  # type: ignore[call-overload]
+
+
+def _frames(frames: FrameBatch, columns: Mapping[str, memoryview]) -> FrameBatch:
+    """Others of the frames that lie in the same memory."""
+    return FrameBatch(frames.data, columns["offset"], columns["length"])
+
+
+_RECORD_CODES: Mapping[str, Literal["Q", "q", "I", "H"]] = {
+    "record": "Q", "timestamp_ns": "q", "frame_length": "I", "length": "I", "interface": "I", "offset": "Q",
+    "link_type": "H", "link": "I",
 }  # fmt: skip
+_RECORD_SOURCES = {
+    "record": "record", "timestamp": "timestamp_ns", "frame_length": "frame_length", "capture_length": "length",
+    "interface": "interface", "link_type": "link_type",
+}  # fmt: skip
+_DECAP_WIDTHS = tuple(WIDTHS[code] for code in DECAP_COLUMNS.values())
+_FEW_ROWS, _MOST_ROWS = 512, 4096
+
+
+class _Few:
+    """Rows of small batches, copied, to be one batch: as much memory and time a row as those of large ones take."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self.rows = rows
+        self.count = 0
+        self._results: list[tuple[int, bytes]] = []
+        self._columns: dict[str, list[bytes]] = {name: [] for name in _RECORD_CODES}
+        self.add(rows)
+
+    def add(self, rows: _Rows) -> None:
+        """Put more of them behind these."""
+        self.rows = rows
+        self.count += rows.count
+        self._results.append((rows.count, bytes(view(rows.held))))
+        for name, parts in self._columns.items():
+            parts.append(rows.columns[name].tobytes())
+
+    def joined(self) -> _Rows:
+        """All of them."""
+        if self.count == self.rows.count:
+            return self.rows
+        columns = {name: memoryview(b"".join(of)).cast(_RECORD_CODES[name]) for name, of in self._columns.items()}
+        frames = _frames(self.rows.frames, columns)
+        return replace(self.rows, count=self.count, held=self._result(), frames=frames, columns=columns)
+
+    def _result(self) -> Any:
+        held = new_buffer(self.count * DECAP_LAYOUT.row_size)
+        to = view(held)
+        before = 0
+        for width in _DECAP_WIDTHS:
+            parts = (result[before * rows : (before + width) * rows] for rows, result in self._results)
+            to[before * self.count : (before + width) * self.count] = b"".join(parts)
+            before += width
+        return held
+
+
+def _gathered(batches: Iterable[_Rows]) -> Iterator[_Rows]:
+    """Batches with as many rows as can be: a capture whose link types alternate has batches of one.
+
+    Nothing is held back while the next batch may be a long time coming, nor at a fault.
+    """
+    few: _Few | None = None
+    fault = None
+    try:
+        for rows in batches:
+            if few is not None and not (rows.follows(few) and few.count + rows.count <= _MOST_ROWS):
+                yield few.joined()
+                few = None
+            if few is not None:
+                few.add(rows)
+            elif rows.count <= _FEW_ROWS and rows.more:
+                few = _Few(rows)
+            else:
+                yield rows
+            if few is not None and not rows.more:
+                yield few.joined()
+                few = None
+    except CaptureError as error:
+        fault = error
+    if few is not None:
+        yield few.joined()
+    if fault is not None:
+        raise fault
 
 
 class _Filler:
     """Makes the columns of one batch. `kept`: the memory that they lie in, which is theirs alone."""
 
-    def __init__(self, rows: _Rows, interfaces: _InterfaceNames, binary: bool) -> None:
+    def __init__(self, rows: _Rows, interfaces: _InterfaceNames, binary: bool, unread: bool) -> None:
         self.kept: list[Any] = []
         self._rows = rows
         self._interfaces = interfaces
         self._binary = binary
+        self._unread = unread
         self._bitmaps = 0
         self._nulls: Sequence[int] = ()
 
-    def fill(self, column: CaptureColumn) -> Filled:
+    def fill(self, column: CaptureColumn) -> ArrowColumn:
         """One column."""
         rows, source = self._rows, column.source
         if source == "interface_name":
@@ -393,28 +506,23 @@ class _Filler:
             buffers = self._binary_of(source) if self._binary else self._text_of(source)
         elif isinstance(source, Derived):
             out = new_buffer(rows.count * (4 if column.format == _U32 else 2))
-            derived(rows.held, rows.frames.held, source, out)
+            written(derived(rows.held, rows.frames.held, source, out))
             buffers = (self._keep(out),)
         else:
             buffers = (self._keep(self._values(source)),)
         values = _REASONS if source == "status" else None
-        return Filled(rows.count, nulls, (bitmap, *buffers), values)
+        return ArrowColumn(rows.count, nulls, (bitmap, *buffers), values)
 
     def _keep(self, buffer: Any) -> int:
         """Where a buffer lies, which is kept."""
         self.kept.append(buffer)
         return address_of(buffer)
 
-    def _values(self, source: str) -> Any:
-        """The items of a column that is as the records or the result have it, but for numbers, in memory of its own."""
-        rows = self._rows
-        if source == "record":
-            return rows.numbers()
-        if source == "link_type":
-            return struct.pack("=H", rows.link_type) * rows.count
+    def _values(self, source: str) -> bytes:
+        """The items of a column that is as the records or the result have it, in memory of its own."""
         if source in _RECORD_SOURCES:
-            return rows.of_records(_RECORD_SOURCES[source]).tobytes()
-        return DECAP_LAYOUT.column(source, rows.count, view(rows.held)).tobytes()
+            return self._rows.columns[_RECORD_SOURCES[source]].tobytes()
+        return DECAP_LAYOUT.column(source, self._rows.count, view(self._rows.held)).tobytes()
 
     def _validity(self, what: Known | None) -> tuple[int, int]:
         """How many rows of a column are null, and where its bitmap is; none if no row is."""
@@ -424,8 +532,8 @@ class _Filler:
         stride = (rows.count + 63) // 64 * 8
         if not self._bitmaps:
             out = new_buffer(len(Known) * (8 + stride))
-            times = rows.of_records("timestamp_ns")
-            known(rows.held, rows.frames.held, times, rows.link, rows.unread, out)
+            times, links = rows.columns["timestamp_ns"], rows.columns["link"]
+            written(known(rows.held, rows.frames.held, times, links, self._unread, out))
             self._nulls = view(out)[: 8 * len(Known)].cast("q").tolist()
             self._bitmaps = self._keep(out) + 8 * len(Known)
         nulls = self._nulls[what]
@@ -436,10 +544,10 @@ class _Filler:
         offsets = 4 * (rows.count + 1)
         if isinstance(source, MAC):
             out = new_buffer(offsets + MAC_TEXT * rows.count)
-            mac_text(rows.held, rows.frames.held, source, out)
+            written(mac_text(rows.held, rows.frames.held, source, out))
         else:
             out = new_buffer(address_room(rows.held, rows.count, source))
-            address_text(rows.held, rows.count, source, out)
+            written(address_text(rows.held, rows.count, source, out))
         address = self._keep(out)
         return address, address + offsets
 
@@ -448,18 +556,18 @@ class _Filler:
         if isinstance(source, Address):
             return (self._keep(self._values(source.name.lower())),)
         out = new_buffer(6 * rows.count)
-        mac_bytes(rows.held, rows.frames.held, source, out)
+        written(mac_bytes(rows.held, rows.frames.held, source, out))
         return (self._keep(out),)
 
-    def _interface_names(self) -> Filled:
+    def _interface_names(self) -> ArrowColumn:
         rows = self._rows
         table = self._interfaces.known_by(rows.interfaces)
-        items = rows.of_records("interface")
+        items = rows.columns["interface"]
         out = new_buffer(names_room(items, table))
-        nulls = names(items, table, out)
+        nulls = written(names(items, table, out))
         address = self._keep(out)
         bitmap = address + 4 * (rows.count + 1)
-        return Filled(rows.count, nulls, (bitmap if nulls else 0, address, bitmap + (rows.count + 7) // 8))
+        return ArrowColumn(rows.count, nulls, (bitmap if nulls else 0, address, bitmap + (rows.count + 7) // 8))
 
 
 class _Words:
@@ -470,20 +578,33 @@ class _Words:
         ends = [0, *accumulate(map(len, encoded))]
         self._memory = struct.pack(f"={len(ends)}i", *ends), b"".join(encoded) or bytes(1)
         addresses = map(address_of, self._memory)
-        self.column = Filled(len(texts), 0, (0, *addresses))
+        self.column = ArrowColumn(len(texts), 0, (0, *addresses))
 
 
 class _InterfaceNames:
     """The name of each interface seen so far, in UTF-8."""
 
     def __init__(self) -> None:
-        self._table: list[bytes | None] = []
+        self._count = 0
+        self._table = hold_names()
 
-    def known_by(self, interfaces: Sequence[Interface]) -> Sequence[bytes | None]:
-        """The names of *interfaces*, of which there are more and more."""
-        for interface in interfaces[len(self._table) :]:
-            self._table.append(None if interface.name is None else interface.name.encode())
+    def known_by(self, interfaces: Sequence[Interface]) -> Any:
+        """The names of *interfaces*, of which there are more and more, as the kernel holds them."""
+        for interface in interfaces[self._count :]:
+            add_name(self._table, None if interface.name is None else interface.name.encode())
+            self._count += 1
         return self._table
+
+    def cut(self, rows: _Rows) -> Iterator[_Rows]:
+        """The rows, in halves of halves where their names take too much room."""
+        room = names_room(rows.columns["interface"], self.known_by(rows.interfaces))
+        if room <= _NAMES_BYTES or rows.count == 1:
+            yield rows
+            return
+        half = rows.count // 2
+        for first, end in ((0, half), (half, rows.count)):
+            mask = bytes(first) + b"\1" * (end - first) + bytes(rows.count - end)
+            yield from self.cut(rows.chosen(memoryview(mask)))
 
 
 _REASON_WORDS = _Words(tuple(reason.name for reason in sorted(Reason)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from vxlanpkt.capture.arrow import Table
+from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.frames import as_arrow, library
 from vxlanpkt.capture.jobs import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.outputs import path_of, split_suffixes
@@ -67,27 +67,54 @@ def export_file(
 def _write_pieces(
     sink: Sink, chosen: ExportFormat, capture: Capture, table: CaptureTable, progress: Progress | None
 ) -> tuple[int, CaptureError | None]:
-    """Write all rows up to the fault; one in the file's header is raised, as there is nothing that could be done."""
+    """Write all rows up to the fault; one in the file's header is raised, as there is nothing that could be done.
+
+    So is any exception but the reader's, also if it is a CaptureError, as that of an interruption may be: what has been
+    written by then may be no whole file.
+    """
     written = 0
-    fault = None
+    pieces = _Pieces(table)
     with _writer(chosen, sink, table) as writer:
+        for piece in pieces:
+            rows = _storable(as_arrow(piece), chosen)
+            writer.write_table(rows)
+            written += rows.num_rows
+            if progress is not None:
+                progress(capture.consumed, capture.size)
+        if pieces.fault is not None and not _is_read(capture):
+            raise pieces.fault
+    return written, pieces.fault
+
+
+def _is_read(capture: Capture) -> bool:
+    """Whether the reading got to an end behind the header, so that a fault is one of the file."""
+    try:
+        return capture.container is not None and capture.stats is not None
+    except CaptureError:
+        return False
+
+
+class _Pieces:
+    """The pieces of a table up to the `fault`."""
+
+    def __init__(self, table: CaptureTable) -> None:
+        self.fault: CaptureError | None = None
+        self._pieces = table.pieces(_GROUP_ROWS)
+
+    def __iter__(self) -> Iterator[ArrowTable]:
+        return self
+
+    def __next__(self) -> ArrowTable:
         try:
-            for piece in table.pieces(_GROUP_ROWS):
-                rows = _storable(as_arrow(piece), chosen)
-                writer.write_table(rows)
-                written += rows.num_rows
-                if progress is not None:
-                    progress(capture.consumed, capture.size)
+            return next(self._pieces)
         except CaptureError as error:
-            if capture.container is None:
-                raise
-            fault = error
-    return written, fault
+            self.fault = error
+        raise StopIteration
 
 
 def _writer(chosen: ExportFormat, sink: Sink, table: CaptureTable) -> Any:
     """What writes tables in a format to *sink*."""
-    schema = _storable(as_arrow(Table(table.fields, ())), chosen).schema
+    schema = _storable(as_arrow(ArrowTable(table.fields, ())), chosen).schema
     file = library("pyarrow").PythonFile(_Output(sink), mode="w")
     if chosen == "parquet":
         return library("pyarrow.parquet").ParquetWriter(file, schema, **_encodings(schema))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.capture.arrow import Table
+from vxlanpkt.capture.arrow import ArrowTable, made_of
 from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -24,31 +24,31 @@ def library(name: str) -> Any:
         raise ImportError(message, name=error.name) from error
 
 
-def as_arrow(table: Table) -> pyarrow.Table:
+def as_arrow(table: ArrowTable) -> pyarrow.Table:
     """All of a table in pyarrow."""
-    made: pyarrow.Table = library("pyarrow").table(table)
+    made: pyarrow.Table = made_of(table, library("pyarrow").table)
     return made
 
 
-def as_polars(table: Table) -> polars.DataFrame:
+def as_polars(table: ArrowTable) -> polars.DataFrame:
     """All of a table in polars."""
-    made: polars.DataFrame = library("polars").DataFrame(table)
+    made: polars.DataFrame = made_of(table, library("polars").DataFrame)
     return made
 
 
-def joined_arrow(pieces: Iterable[Table]) -> pyarrow.Table:
+def joined_arrow(pieces: Iterable[ArrowTable]) -> pyarrow.Table:
     """Tables behind each other in pyarrow, of which there is one at least."""
     made: pyarrow.Table = library("pyarrow").concat_tables(_each(as_arrow, pieces))
     return made
 
 
-def joined_polars(pieces: Iterable[Table]) -> polars.DataFrame:
+def joined_polars(pieces: Iterable[ArrowTable]) -> polars.DataFrame:
     """Tables behind each other in polars, of which there is one at least."""
     made: polars.DataFrame = library("polars").concat(_each(as_polars, pieces), rechunk=False)
     return made
 
 
-def _each(convert: Callable[[Table], Any], pieces: Iterable[Table]) -> list[Any]:
+def _each(convert: Callable[[ArrowTable], Any], pieces: Iterable[ArrowTable]) -> list[Any]:
     """All pieces, converted; at a fault they are let go of before it is raised, while no exception is under way."""
     made: list[Any] = []
     fault = None

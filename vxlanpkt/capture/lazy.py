@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from vxlanpkt.capture.arrow import Table
+from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.frames import as_polars, library
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.sources import File
@@ -48,6 +48,6 @@ def scan(
                 return
 
     frame: polars.LazyFrame = library("polars.io.plugins").register_io_source(
-        pieces, schema=as_polars(Table(table.fields, ())).schema
+        pieces, schema=as_polars(ArrowTable(table.fields, ())).schema
     )
     return frame

@@ -53,14 +53,9 @@ class Stretches:
             found = read_records(source.buffer, source.begin, source.end, self._held, out)
             if found.rows:
                 yield RecordBatch(
-                    out,
-                    found.rows,
-                    found.link_type,
-                    source.view.toreadonly(),
-                    interfaces,
-                    self._first,
-                    self._big_endian,
-                )
+                    out, found.rows, found.link_type, source.view.toreadonly(), interfaces, self._first,
+                    self._big_endian, found.stop != Stop.CUT,
+                )  # fmt: skip
                 self._first += found.rows
             source.move_to(found.position)
             self.stop, self.needed = Stop(found.stop), found.needed

@@ -76,8 +76,8 @@ INLINE void put_bits(uint8_t *to, uint64_t bits)
 }
 
 /* For each thing that can be known, how many rows do not know it; then for each a bitmap of those that do. */
-static void put_known(const uint8_t *columns, const struct vxlanpkt_frames *frames, const int64_t *times, uint32_t link,
-                      bool unread, uint8_t *out)
+static void put_known(const uint8_t *columns, const struct vxlanpkt_frames *frames, const int64_t *times,
+                      const uint32_t *links, bool unread, uint8_t *out)
 {
     const uint64_t rows = frames->rows, stride = (rows + 63) / 64 * 8;
     const struct columns of = columns_of(columns, rows);
@@ -88,7 +88,7 @@ static void put_known(const uint8_t *columns, const struct vxlanpkt_frames *fram
         uint32_t words[64], all = UINT32_MAX, any = 0;
         for (uint64_t at = 0; at < count; at++) {
             uint64_t row = first + at;
-            bool linked = ((const volatile item32 *)frames->lengths)[row] >= link
+            bool linked = ((const volatile item32 *)frames->lengths)[row] >= ((const item32 *)links)[row]
                           && of.status[row] != REASON_ROW_OUT_OF_RANGE;
             words[at] = known_of(&of, row, (int64_t)((const item64 *)times)[row], linked, unread);
             all &= words[at];
@@ -255,18 +255,25 @@ static uint64_t address_room(const uint8_t *columns, uint64_t rows, uint32_t whi
     return 4 * (rows + 1) + IPV4_TEXT * of_ipv4 + IPV6_TEXT * of_ipv6;
 }
 
-static int64_t put_address_text(const uint8_t *columns, uint64_t rows, uint32_t which, uint8_t *out)
+/* A column of addresses as text; returns how many bytes. Somebody else may write to the families meanwhile, so that they
+ * are others than those that the room was reckoned by. */
+static int64_t put_address_text(const uint8_t *columns, uint64_t rows, uint32_t which, uint8_t *out, uint64_t room)
 {
     const struct columns of = columns_of(columns, rows);
     const uint8_t *addresses = addresses_in(&of, which), *families = families_in(&of, which);
     struct text text = text_in(out, rows);
     struct octets octets;
     fill_octets(&octets);
+    room -= 4 * (rows + 1);
     for (uint64_t row = 0; row < rows; row++) {
+        uint8_t family = ((const volatile uint8_t *)families)[row];
+        uint32_t most = (uint32_t)(family == 4 ? IPV4_TEXT : family == 6 ? IPV6_TEXT : 0);
         put_offset(&text, row);
-        if (families[row] == 4)
+        if (room - text.length < most)
+            return VXLANPKT_NO_SPACE;
+        if (family == 4)
             text.length += put_ipv4(text.bytes + text.length, addresses + 16 * row + 12, &octets);
-        else if (families[row] == 6)
+        else if (family == 6)
             text.length += put_ipv6(text.bytes + text.length, addresses + 16 * row, &octets);
     }
     put_offset(&text, rows);
@@ -333,7 +340,7 @@ static uint64_t names_room(const uint32_t *items, uint64_t rows, const int32_t *
 
 /* The name that each item has, out of a table of places in `from`: a bitmap of the rows that have one, and their text;
  * returns how many have none. */
-static int64_t put_names(const uint32_t *items, uint64_t rows, const int32_t *starts, const int32_t *lengths,
+static int64_t put_names(const uint32_t *items, uint64_t rows, const uint64_t *starts, const int32_t *lengths,
                          uint64_t count, const uint8_t *from, uint64_t size, uint8_t *out, uint64_t room)
 {
     uint8_t *bitmap = out + 4 * (rows + 1);
@@ -349,7 +356,7 @@ static int64_t put_names(const uint32_t *items, uint64_t rows, const int32_t *st
         nulls += !found;
         if (!found)
             continue;
-        uint64_t start = (uint32_t)starts[item], length = (uint32_t)lengths[item];
+        uint64_t start = starts[item], length = (uint32_t)lengths[item];
         if (start > size || length > size - start || length > smaller(room, INT32_MAX) - text.length)
             return VXLANPKT_NO_SPACE;
         memcpy(text.bytes + text.length, from + start, length);

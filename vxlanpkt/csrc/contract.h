@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
  * has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xC6D6602B
+#define VXLANPKT_CONTRACT 0xF7BCEDC5
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -681,7 +681,7 @@ int64_t vxlanpkt_refresh_macs(struct vxlanpkt_map *map, const struct vxlanpkt_ma
 /* Columns of captures, made of those of a decapsulated batch, which lie in `columns`: see kernel/columns.py. These
  * return 0 or the bytes of a text, or why nothing was written. */
 int64_t vxlanpkt_known(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,
-                       const int64_t *times, uint64_t time_count, uint32_t link, uint32_t unread, uint8_t *out,
+                       const int64_t *times, const uint32_t *links, uint64_t count, uint32_t unread, uint8_t *out,
                        uint64_t room);
 int64_t vxlanpkt_derived(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames, uint32_t what,
                          uint8_t *out, uint64_t room);
@@ -694,7 +694,7 @@ int64_t vxlanpkt_mac_bytes(const uint8_t *columns, uint64_t size, const struct v
                            uint8_t *out, uint64_t room);
 int64_t vxlanpkt_numbers(uint64_t first, uint64_t rows, uint8_t *out, uint64_t room);
 uint64_t vxlanpkt_names_room(const uint32_t *items, uint64_t rows, const int32_t *lengths, uint64_t count);
-int64_t vxlanpkt_names(const uint32_t *items, uint64_t rows, const int32_t *starts, const int32_t *lengths,
+int64_t vxlanpkt_names(const uint32_t *items, uint64_t rows, const uint64_t *starts, const int32_t *lengths,
                        uint64_t count, const uint8_t *text, uint64_t size, uint8_t *out, uint64_t room);
 int64_t vxlanpkt_pick(const uint8_t *columns, uint64_t size, uint64_t rows, const uint32_t *widths, uint64_t count,
                       const uint8_t *mask, uint8_t *out, uint64_t room);

@@ -6,10 +6,10 @@ What is held is a `Held`: a pointer to a struct of csrc/contract.h, and all that
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import accumulate
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -122,7 +122,7 @@ def hold_frames(
     return Held(frames, kept)
 
 
-def _pointer(kind: str, view: memoryview) -> Any:
+def _pointer(kind: str, view: Any) -> Any:
     """Where the bytes of *view* are, which has to be kept.
 
     They are not kept by cffi: CPython before 3.12.7 crashes when it collects a memory view that somebody has taken
@@ -734,12 +734,12 @@ def _column(view: memoryview, width: int) -> Held:
 # -- columns of captures
 
 
-def known(columns: Any, frames: Held, times: Any, link: int, unread: bool, out: Any) -> int:
+def known(columns: Any, frames: Held, times: memoryview, links: memoryview, unread: bool, out: Any) -> int:
     """For each `Known`, how many rows do not know it, in 64 bits; then for each a bitmap of those that do."""
-    pointer, count = _pointer("int64_t *", times), times.nbytes // 8
     return lib.vxlanpkt_known(  # type: ignore[no-any-return]
-        columns, len(columns), frames[0], pointer, count, link, unread, out, len(out)
-    )
+        columns, len(columns), frames[0], _pointer("int64_t *", times), _pointer("uint32_t *", links),
+        min(times.nbytes // 8, links.nbytes // 4), unread, out, len(out),
+    )  # fmt: skip
 
 
 def derived(columns: Any, frames: Held, what: int, out: Any) -> int:
@@ -774,26 +774,41 @@ def numbers(first: int, rows: int, out: Any) -> int:
     return lib.vxlanpkt_numbers(first, rows, out, len(out))  # type: ignore[no-any-return]
 
 
-def names(items: memoryview, table: Sequence[bytes | None], out: Any) -> int:
+class _Names(NamedTuple):
+    """Names behind each other: where each begins, and how long it is, -1 for none."""
+
+    starts: array[int]
+    lengths: array[int]
+    text: bytearray
+
+
+def hold_names() -> _Names:
+    """A table of names, of which there are more and more."""
+    return _Names(array("Q"), array("i"), bytearray())
+
+
+def add_name(table: _Names, name: bytes | None) -> None:
+    """Add a name, or the knowledge that there is none."""
+    table.starts.append(len(table.text))
+    table.lengths.append(-1 if name is None else len(name))
+    table.text.extend(name or b"")
+
+
+def names(items: memoryview, table: _Names, out: Any) -> int:
     """The name that each item has in *table* as text with a bitmap; returns for how many it has none."""
-    starts, lengths, text = _names_table(table)
+    starts, lengths, text = table
     return lib.vxlanpkt_names(  # type: ignore[no-any-return]
-        _pointer("uint32_t *", items), items.nbytes // 4, starts, lengths, len(table), text, len(text), out, len(out)
-    )
+        _pointer("uint32_t *", items), items.nbytes // 4, _pointer("uint64_t *", starts),
+        _pointer("int32_t *", lengths), len(lengths), _pointer("uint8_t *", text), len(text), out, len(out),
+    )  # fmt: skip
 
 
-def names_room(items: memoryview, table: Sequence[bytes | None]) -> int:
+def names_room(items: memoryview, table: _Names) -> int:
     """The bytes that these names take."""
-    _, lengths, _ = _names_table(table)
-    rows = items.nbytes // 4
-    return lib.vxlanpkt_names_room(_pointer("uint32_t *", items), rows, lengths, len(table))  # type: ignore[no-any-return]
-
-
-def _names_table(table: Sequence[bytes | None]) -> tuple[Any, Any, bytes]:
-    lengths = [-1 if name is None else len(name) for name in table]
-    ends = accumulate((max(length, 0) for length in lengths), initial=0)
-    starts = [start for start, _ in zip(ends, lengths, strict=False)]
-    return ffi.new("int32_t[]", starts), ffi.new("int32_t[]", lengths), b"".join(name or b"" for name in table)
+    lengths = _pointer("int32_t *", table.lengths)
+    return lib.vxlanpkt_names_room(  # type: ignore[no-any-return]
+        _pointer("uint32_t *", items), items.nbytes // 4, lengths, len(table.lengths)
+    )
 
 
 def pick(columns: memoryview, widths: Sequence[int], mask: memoryview, out: Any) -> int:
@@ -820,3 +835,19 @@ def take_released(releases: int) -> Iterator[int]:
         number = export.number
         export = export.next
         yield number
+
+
+def callback(
+    result: str, arguments: int, function: Callable[..., int], failed: int, note: Callable[[BaseException], None]
+) -> tuple[int, Any]:
+    """The address of a C function that calls *function* with so many pointers, as numbers; and what has to be kept.
+
+    result        "int" or "uintptr_t"
+    failed, note  what it returns if an exception is raised, be it before the first step of *function*, and who is told
+    """
+
+    def noted(_kind: object, error: BaseException, _traceback: object) -> None:
+        note(error)
+
+    made = ffi.callback(f"{result}({', '.join(['uintptr_t'] * arguments)})", function, error=failed, onerror=noted)
+    return int(ffi.cast("uintptr_t", made)), made

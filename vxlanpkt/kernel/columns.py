@@ -58,18 +58,20 @@ class _Columns:
         return column
 
 
-def known(columns: bytearray, frames: Frames, times: Sequence[int], link: int, unread: bool, out: bytearray) -> int:
+def known(
+    columns: bytearray, frames: Frames, times: Sequence[int], links: Sequence[int], unread: bool, out: bytearray
+) -> int:
     """For each `Known`, how many rows do not know it, in 64 bits; then for each a bitmap of those that do.
 
-    Bitmaps are padded to 8 bytes. *link*: how long the link layer's header is. *unread*: whether the policy passes
-    Ethernet frames on without looking into them.
+    Bitmaps are padded to 8 bytes. *links*: how long the link layer's header of each row is. *unread*: whether the
+    policy passes Ethernet frames on without looking into them.
     """
     rows = len(frames.offsets)
     stride = (rows + 63) // 64 * 8
-    if not _holds(columns, rows) or len(times) < rows or len(out) < len(Known) * (8 + stride):
+    if not _holds(columns, rows) or min(len(times), len(links)) < rows or len(out) < len(Known) * (8 + stride):
         return NO_SPACE
     of = _Columns(columns, rows)
-    words = [_known_of(of, row, times[row], frames.lengths[row] >= link, unread) for row in range(rows)]
+    words = [_known_of(of, row, times[row], frames.lengths[row] >= links[row], unread) for row in range(rows)]
     nulls = memoryview(out)[: 8 * len(Known)].cast("q")
     for what in Known:
         bits = [what in word for word in words]
@@ -159,12 +161,14 @@ def address_text(columns: bytearray, rows: int, which: Address, out: bytearray) 
         return NO_SPACE
     of = _Columns(columns, rows)
     raw, families = getattr(of, _ADDRESSES[which]), getattr(of, _FAMILIES[which])
-    texts = [_FORMS[families[row]](bytes(raw[16 * row : 16 * row + 16])) for row in range(rows)]
+    texts = [_FORMS.get(families[row], _no_text)(bytes(raw[16 * row : 16 * row + 16])) for row in range(rows)]
     return _put_text(texts, out)
 
 
 def _put_text(texts: Sequence[str], out: bytearray) -> int:
     text = "".join(texts).encode("ascii")
+    if len(out) < 4 * (len(texts) + 1) + len(text):
+        return NO_SPACE  # families changed since the room was reckoned
     offsets = memoryview(out)[: 4 * (len(texts) + 1)].cast("i")
     length = 0
     for row, one in enumerate(texts):
@@ -209,7 +213,11 @@ def _groups_text(groups: Iterable[int]) -> str:
     return ":".join(f"{group:x}" for group in groups)
 
 
-_FORMS: Mapping[int, Callable[[bytes], str]] = {0: lambda _: "", 4: ipv4_text, 6: ipv6_text}
+def _no_text(_: bytes) -> str:
+    return ""
+
+
+_FORMS: Mapping[int, Callable[[bytes], str]] = {4: ipv4_text, 6: ipv6_text}
 
 
 def mac_text(columns: bytearray, frames: Frames, which: MAC, out: bytearray) -> int:
@@ -250,6 +258,16 @@ def numbers(first: int, rows: int, out: bytearray) -> int:
         for row in range(rows):
             to[row] = (first + row) & 0xFFFFFFFFFFFFFFFF
     return 0
+
+
+def hold_names() -> list[bytes | None]:
+    """A table of names, of which there are more and more."""
+    return []
+
+
+def add_name(table: list[bytes | None], name: bytes | None) -> None:
+    """Add a name, or the knowledge that there is none."""
+    table.append(name)
 
 
 def names_room(items: Sequence[int], table: Sequence[bytes | None]) -> int:

@@ -19,9 +19,11 @@ from vxlanpkt.checksum import transport_checksum as transport_checksum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel import encapsulation, filtering, grouping, hashing, sightings, tables
 from vxlanpkt.kernel.altering import alter as alter
+from vxlanpkt.kernel.columns import add_name as add_name
 from vxlanpkt.kernel.columns import address_room as address_room
 from vxlanpkt.kernel.columns import address_text as address_text
 from vxlanpkt.kernel.columns import derived as derived
+from vxlanpkt.kernel.columns import hold_names as hold_names
 from vxlanpkt.kernel.columns import known as known
 from vxlanpkt.kernel.columns import mac_bytes as mac_bytes
 from vxlanpkt.kernel.columns import mac_text as mac_text
@@ -62,6 +64,7 @@ from vxlanpkt.kernel.decapsulation import decap_row
 from vxlanpkt.kernel.records import read_records as read_records
 from vxlanpkt.kernel.releases import ENDS_STREAMS as ENDS_STREAMS
 from vxlanpkt.kernel.releases import RELEASES as RELEASES
+from vxlanpkt.kernel.releases import callback as callback
 from vxlanpkt.kernel.releases import take_released as take_released
 from vxlanpkt.kernel.scanning import scan as scan
 from vxlanpkt.kernel.scanning import walk as walk

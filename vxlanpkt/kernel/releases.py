@@ -111,3 +111,26 @@ for _callback in _callbacks:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(_callback))
 RELEASES = tuple(ctypes.cast(callback, ctypes.c_void_p).value or 0 for callback in _callbacks)
 """The addresses of the three, for arrays, schemas and streams, as functions in C."""
+
+_RESULTS = {"int": ctypes.c_int, "uintptr_t": ctypes.c_size_t}
+
+
+def callback(
+    result: str, arguments: int, function: Callable[..., int], failed: int, note: Callable[[BaseException], None]
+) -> tuple[int, Any]:
+    """The address of a C function that calls *function* with so many pointers, as numbers; and what has to be kept.
+
+    result        "int" or "uintptr_t"
+    failed, note  what it returns if an exception is raised, and who is told: but for one before the first step here,
+                  which only C can answer
+    """
+
+    def guarded(*addresses: int) -> int:
+        try:
+            return function(*addresses)
+        except BaseException as error:
+            note(error)
+            return failed
+
+    made = ctypes.CFUNCTYPE(_RESULTS[result], *(ctypes.c_size_t,) * arguments)(guarded)
+    return ctypes.cast(made, ctypes.c_void_p).value or 0, made
