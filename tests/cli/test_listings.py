@@ -161,7 +161,7 @@ def test_link_types_that_nobody_knows(verb: str, tmp_path: Path) -> None:
     """Why there is nothing."""
     unknown = tmp_path / "x.pcap"
     unknown.write_bytes(pcap_header(network=105) + pcap_record(bytes(60)))
-    assert run(verb, unknown).splitlines()[1:] == ["1 records are of link type 105, which is not understood"]
+    assert run(verb, unknown).splitlines()[1:] == ["1 record is of link type 105, which is not understood"]
     elsewhere = run(verb, DATA / "basic_v4_port_odd.pcap").splitlines()
     assert elsewhere[1:] == ["no record is accepted: vxlanpkt info says why"]
 

@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from vxlanpkt.analysis.cut_packets import Cut
-from vxlanpkt.analysis.words import iso_time
+from vxlanpkt.analysis.words import counted, iso_time
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.stats import CaptureStats
@@ -154,10 +154,11 @@ class Table(Collection[_T], Reversible[_T]):
         body = "".join(
             f"<tr>{''.join(f'<td>{escape(self._said(name, row))}</td>' for name in self.names)}</tr>" for row in shown
         )
-        which = f"the {len(shown)} with most bytes of {len(self):,} rows" if len(shown) < len(self) else (
-            f"{len(self):,} row{'' if len(self) == 1 else 's'}"
-        )  # fmt: skip
-        told = f"<p>{which}; {self.packets:,} packets of {self.stats.records:,} records</p>"
+        which = f"the {len(shown)} with most bytes of " if len(shown) < len(self) else ""
+        told = (
+            f"<p>{which}{counted(len(self), 'row')}; {counted(self.packets, 'packet')} of "
+            f"{counted(self.stats.records, 'record')}</p>"
+        )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{told}"
 
     def __repr__(self) -> str:

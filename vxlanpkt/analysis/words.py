@@ -18,6 +18,11 @@ _PROTOCOLS = {int(protocol): protocol.name for protocol in IPProtocol}
 _ETHERTYPES = {int(ethertype): ethertype.name for ethertype in EtherType} | {IEEE_802_3: "802.3"}
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """1 flow, 2 flows."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def ip_protocol_name(number: int) -> str:
     """What IP carries."""
     return _PROTOCOLS.get(number) or f"IP protocol {number}"

@@ -40,7 +40,7 @@ _SPARED = ("flags back", "TCP flags", "first", "duration")
 @policy_options
 @filter_option
 @click.option("--bidirectional", is_flag=True,
-              help="Both directions of a flow in one row, from the sender of its first packet there.")  # fmt: skip
+              help="Both directions in one row, from the sender of a flow's first packet in the file.")  # fmt: skip
 @listing_options
 def flow_listing(
     source: str,
@@ -72,7 +72,7 @@ def flow_listing(
     else:
         nested = nested_packets(table, accepted.ports)
         hint = [nested_hint(nested, source, ports)] if nested else []
-        _print(shown, summary("flows", table, vnis, chosen), *remarks(table, shown), *_unread(table), *hint)
+        _print(shown, summary("flow", table, vnis, chosen), *remarks(table, shown), *_unread(table), *hint)
     if fault is not None:
         raise fault
 

@@ -11,6 +11,7 @@ import click
 import vxlanpkt
 from vxlanpkt.analysis.cut_packets import CutCounter
 from vxlanpkt.analysis.nested import NestedCounter
+from vxlanpkt.analysis.words import counted
 from vxlanpkt.capture import CaptureBatch, CaptureStats
 from vxlanpkt.capture.verdicts import PORTS_ASKED, udp_ports
 from vxlanpkt.cli.nested_hint import nested_hint
@@ -102,7 +103,7 @@ def info(
     else:
         print_stats(stats, vnis=vnis, listed=listed)
         left = len(stats.vnis) - len(listed)
-        more = [f"{left:,} more VNIs are not shown: --top"] if left else []
+        more = [f"{counted(left, 'more VNI is', 'more VNIs are')} not shown: --top"] if left else []
         for line in (*more, *noticed.lines(source, ports)):
             click.echo(line)
     if fault is not None:

@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from vxlanpkt.analysis.tables import Table
+from vxlanpkt.analysis.words import counted
 from vxlanpkt.capture import CaptureStats
 from vxlanpkt.cli.output import PlainConsole, choice, not_understood, of_records, print_json
 from vxlanpkt.errors import CaptureError, Reason
@@ -94,7 +95,8 @@ def print_rows(
 
 def summary(what: str, table: Table[Any], vnis: Sequence[int], chosen: Filter | None) -> str:
     """How many rows of how many packets, what was chosen, and out of how many records."""
-    return f"{len(table):,} {what} of {table.packets:,} packets{choice(vnis, chosen)}; {of_records(table.stats, vnis)}"
+    rows, packets = counted(len(table), what), counted(table.packets, "packet")
+    return f"{rows} of {packets}{choice(vnis, chosen)}; {of_records(table.stats, vnis)}"
 
 
 def remarks(table: Table[Any], shown: Table[Any]) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from vxlanpkt.analysis.words import counted
+
 
 def nested_hint(packets: int, source: str, ports: Sequence[int]) -> str:
     """How to look into tunnels that are inside of tunnels."""
     same = "".join(f" --port {port}" for port in ports)
     return (
-        f"{packets:,} packets hold a datagram to a VXLAN port, another tunnel: "
+        f"{counted(packets, 'packet holds', 'packets hold')} a datagram to a VXLAN port, another tunnel: "
         f"vxlanpkt decap -r {shlex.quote(source)}{same} -w - | vxlanpkt flows -r -{same}"
     )

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from vxlanpkt.analysis.words import counted
 from vxlanpkt.assigned import UDPPort
 from vxlanpkt.capture import CaptureStats, Record
 from vxlanpkt.errors import REASONS, Reason
@@ -84,7 +85,7 @@ def choice(vnis: Sequence[int], chosen: Filter | None) -> str:
 def not_understood(stats: CaptureStats) -> list[str]:
     """Which link types nothing is known of."""
     return [
-        f"{count:,} records are of link type {number}, which is not understood"
+        f"{counted(count, 'record is', 'records are')} of link type {number}, which is not understood"
         for number, count in sorted(stats.unsupported_link_types.items())
     ]
 

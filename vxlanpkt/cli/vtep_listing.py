@@ -65,7 +65,7 @@ def vtep_listing(
     else:
         print_rows(
             _COLUMNS, _SIDES, list(map(_cells, shown)), _SPARED,
-            summary("pairs", table, vnis, chosen), *remarks(table, shown),
+            summary("pair", table, vnis, chosen), *remarks(table, shown),
         )  # fmt: skip
     if fault is not None:
         raise fault

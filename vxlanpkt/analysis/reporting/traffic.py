@@ -10,7 +10,6 @@ from vxlanpkt.analysis.reporting.charts import chart, legend, name_of, small_cha
 from vxlanpkt.analysis.reporting.pieces import Cell, Piece, Row, details, how, join, nothing, table, tag
 from vxlanpkt.analysis.reporting.wording import (
     count_cell,
-    counted,
     duration,
     listed,
     moment,
@@ -23,7 +22,7 @@ from vxlanpkt.analysis.reporting.wording import (
     tcp_flags,
 )
 from vxlanpkt.analysis.vtep_tables import VTEP
-from vxlanpkt.analysis.words import ends, protocol
+from vxlanpkt.analysis.words import counted, ends, protocol
 
 _MOST_VNIS, _MOST_PAIRS, _MOST_IN_MATRIX = 1000, 200, 16
 _SHADES, _SHADES_PER_TEN = 7, 2

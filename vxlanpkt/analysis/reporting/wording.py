@@ -17,11 +17,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """1 flow, 2 flows."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def size(octets: float, unit: str = "B") -> str:
     """3 digits and a unit of a thousand."""
     if octets < 1000:
