@@ -85,6 +85,7 @@ def read_inner(data: bytes, missing: int, link_type: LinkType | None) -> tuple[A
         at, ethertype = 14, unpack_from("!H", data, 12)[0]
         while ethertype in (0x8100, 0x88A8) and len(data) - at >= 4:
             at, ethertype = at + 4, unpack_from("!H", data, at + 2)[0]
+        ethertype = ethertype if ethertype >= 0x600 else bool(ethertype)  # a length: they are all one
     elif link_type is not None:
         ethertype = 0x0800 if data[0] >> 4 == 4 else 0x86DD
     packet = data[at:]
@@ -129,7 +130,7 @@ def read_ipv6(packet: bytes, missing: int) -> tuple[str, str, int, bytes | None]
 
 
 def flows_by_hand(found: list[Inner]) -> list[dict[str, Any]]:
-    """Flows as a dictionary counts them, in the order in which they began."""
+    """Flows as a dictionary counts them, in the order of the file."""
     groups: dict[tuple[Any, ...], list[Inner]] = {}
     for one in found:
         groups.setdefault(one.flow, []).append(one)

@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -71,7 +72,7 @@ def capture_of(*wires: bytes, start: int = 0) -> io.BytesIO:
 
 @pytest.mark.parametrize("name", CAPTURES)
 def test_as_a_dictionary_counts_them(name: str) -> None:
-    """Every flow of every capture, in the order in which they began, with all that is counted."""
+    """Every flow of every capture, in the order of the file, with all that is counted."""
     assert read(name).to_dicts() == flows_by_hand(list(packets(name)))
 
 
@@ -219,6 +220,81 @@ def test_what_is_not_ip() -> None:
     assert rows == [(0x0806, 2, None, 0, 0), (0x88B5, 1, None, 0, 0), (0x0800, 1, None, 0, 0)]
 
 
+def test_lengths_are_no_ethertypes() -> None:
+    """Frames of IEEE 802.3 are one flow a VNI, whatever their lengths; a length of 0 is what it was."""
+    frames = [ETHERNET.replace(ethertype=kind) for kind in (38, 0x5FF, 0x600, 0, 0x0100, 1)]
+    wires = [Tunnel(vni, **ENDS).encap(Packet(frame, payload=bytes(46)).build()) for frame in frames for vni in (3, 4)]
+    for both in (False, True):
+        rows = [(flow.vni, flow.ethertype, flow.packets) for flow in flows(capture_of(*wires), bidirectional=both)]
+        assert rows == [(3, 1, 4), (4, 1, 4), (3, 0x600, 1), (4, 0x600, 1), (3, 0, 1), (4, 0, 1)]
+
+
+@given(ethertypes=st.lists(st.sampled_from((0, 1, 38, 0xFF, 0x100, 0x5FF, 0x600, 0x0800, 0x88B5, 0xFFFF)), max_size=70))
+def test_any_mixture_of_lengths(ethertypes: list[int]) -> None:
+    """Each number becomes what it becomes alone."""
+    frames = [ETHERNET.replace(ethertype=kind) for kind in ethertypes]
+    wires = [Tunnel(3, **ENDS).encap(Packet(frame, payload=bytes(46)).build()) for frame in frames]
+    wanted = Counter(1 if 0 < kind < 0x600 else kind for kind in ethertypes)
+    assert {flow.ethertype: flow.packets for flow in flows(capture_of(*wires))} == wanted
+
+
+def test_times_out_of_order() -> None:
+    """Rows, and who is on the left, are as the file has them; the times are the earliest and the latest."""
+    there, back = segment(7, "10.0.0.1", "10.0.0.2", (5, 80)), segment(7, "10.0.0.2", "10.0.0.1", (80, 5))
+    other = segment(7, "10.0.0.3", "10.0.0.2", (5, 80))
+    out = io.BytesIO()
+    writer = PcapWriter(out, Interface())
+    for at, wire in ((9, there), (3, back), (1, other), (6, there)):
+        writer.write(Record(at * SECOND, wire, len(wire)))
+    out.seek(0)
+    table = flows(out, bidirectional=True)
+    rows = [(str(flow.src), flow.first_ns, flow.last_ns, flow.first_record) for flow in table]
+    assert rows == [("10.0.0.1", 3 * SECOND, 9 * SECOND, 1), ("10.0.0.3", SECOND, SECOND, 3)]
+    assert [str(flow.src) for flow in table.top(2, by="first")] == ["10.0.0.3", "10.0.0.1"]
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_cut(name: str) -> None:
+    """Packets of which the capture has a part, and those of them whose addresses or ports are beyond it."""
+    cut = headers = 0
+    with vxlanpkt.open(DATA / name, policy=policy_of(name)) as capture:
+        try:
+            for got in capture.decap():
+                if len(got.inner) < got.inner_original_length:
+                    cut += 1
+                    start, whole = got.link_type or vxlanpkt.LinkType.ETHERNET, got.inner_original_length
+                    headers += without_headers(vxlanpkt.dissect(got.inner, start=start, original_length=whole))
+        except CaptureError:
+            pass
+    assert read(name).cut == (cut, headers)
+    assert (name == "snap96.pcap") is (cut > 0)
+
+
+def without_headers(found: vxlanpkt.Dissection) -> bool:
+    """Whether a dissection ends before there are ports, or addresses."""
+    layers = [layer.NAME for layer in found.layers]
+    if "IPv4" not in layers and "IPv6" not in layers:
+        ethertype = layers[0] == "Ethernet" and getattr(found.layers[-1], "ethertype", None)
+        return ethertype in (0x0800, 0x86DD)
+    return found.error is not None and found.error.layer in ("TCP", "UDP") and len(found.payload) < 4
+
+
+def test_what_is_cut() -> None:
+    """Addresses, ports, a fragment behind the first, which has none, and what is not IP; by a filter too."""
+    udp = Packet(ETHERNET, IPv4("10.0.0.1", "10.0.0.2"), UDP(5, 53), payload=bytes(100)).build()
+    later = Packet(ETHERNET, IPv4("10.0.0.1", "10.0.0.2", fragment_offset=9, protocol=17), payload=bytes(100)).build()
+    arp = Packet(ETHERNET.replace(ethertype=0x0806), payload=bytes(100)).build()
+    out = io.BytesIO()
+    writer = PcapWriter(out, Interface())
+    for inner, kept in ((udp, 20), (udp, 36), (udp, 42), (udp, 142), (later, 60), (arp, 20), (udp, 14)):
+        wire = Tunnel(3, **ENDS).encap(inner)
+        writer.write(Record(0, wire[: 50 + kept], len(wire)))
+    for chosen, wanted in ((None, (6, 3)), (Ports(53), (1, 0)), (Ports(0), (5, 3))):
+        out.seek(0)
+        table = flows(out, filter=chosen)
+        assert table.cut == table[:1].cut == wanted
+
+
 def test_without_timestamps() -> None:
     """Simple packet blocks have no times: nor has the flow, and it comes last where the earliest comes first."""
     out = io.BytesIO()
@@ -294,7 +370,7 @@ def test_progress() -> None:
 
 
 def test_top() -> None:
-    """Most bytes, most packets, or the earliest; equals stay in the order in which they began."""
+    """Most bytes, most packets, or the earliest; equals stay in the order of the file."""
     table = read("basic_v4_4789.pcap")
     rows = list(table)
     assert list(table.top(5)) == sorted(rows, key=lambda flow: -flow.bytes)[:5]
@@ -308,7 +384,7 @@ def test_top() -> None:
     assert caught.value.field == "by"
 
 
-def test_a_table_is_a_sequence() -> None:
+def test_a_table_is_like_a_sequence() -> None:
     """Length, items from either end, slices that are tables, and columns that agree with the rows."""
     table = read("flannel_v4.pcap", bidirectional=True)
     rows = list(table)
@@ -322,6 +398,8 @@ def test_a_table_is_a_sequence() -> None:
         "first_ns": "q", "last_ns": "q", "first_record": "Q", "tcp_flags": "H", "reverse_packets": "Q",
         "reverse_bytes": "Q", "reverse_tcp_flags": "H",
     }  # fmt: skip
+    no_row: Any = "a row"
+    assert rows[1] in table and no_row not in table and list(reversed(table)) == rows[::-1]
     with pytest.raises(IndexError):
         table[len(table)]
     assert json.loads(json.dumps(table.to_dicts())) == table.to_dicts()
@@ -329,11 +407,16 @@ def test_a_table_is_a_sequence() -> None:
 
 
 def test_html() -> None:
-    """A notebook gets the first rows, and is told how many more there are."""
-    wires = [segment(7, "10.0.0.1", "10.0.0.2", (port, 9)) for port in range(1, 26)]
+    """A notebook gets the rows with most bytes, in words, and is told how many there are."""
+    wires = [segment(7, "10.0.0.1", "10.0.0.2", (port, 9), 0x12, port) for port in range(1, 26)]
     text = flows(capture_of(*wires))._repr_html_()
-    assert text.count("<tr>") == 21 and "and 5 more" in text
+    assert text.count("<tr>") == 21 and "the 20 with most bytes of 25 rows; 25 packets of 25 records" in text
     assert "<td>10.0.0.1</td>" in text and "<th>src_port</th>" in text
+    assert text.index("<td>25</td>") < text.index("<td>24</td>") and "<td>5</td>" not in text
+    assert "<td>TCP</td><td>IPV4</td>" in text and "<td>SA</td>" in text and "<td>1970-01-01T00:00:24.000000Z" in text
+    small = read("flannel_v4.pcap", bidirectional=True)
+    assert "5 rows; 78 packets of 91 records" in small._repr_html_()
+    assert "<td></td><td>ARP</td>" in read("bum_headend_v4.pcapng")._repr_html_()
     nothing = flows(capture_of())
     assert nothing._repr_html_().count("<tr>") == 1 and len(nothing) == 0 and nothing.to_dicts() == []
 

@@ -38,7 +38,7 @@ def capture_of(*tunnels: Tunnel) -> io.BytesIO:
 
 @pytest.mark.parametrize("name", CAPTURES)
 def test_as_a_dictionary_counts_them(name: str) -> None:
-    """Every pair of every capture, in the order in which they were seen."""
+    """Every pair of every capture, in the order of the file."""
     assert read(name).to_dicts() == vteps_by_hand(list(packets(name)))
 
 

@@ -144,7 +144,7 @@ def test_unsupported_link_types_are_counted() -> None:
     assert capture.stats.unsupported_link_types == {105: 3}
     assert capture.stats.as_dict() == {
         "records": 5, "vxlan": 2, "vnis": {"5000": {"packets": 2, "inner_bytes": 120}},
-        "reasons": {"OK": 2, "NOT_VXLAN": 3},
+        "reasons": {"OK": 2, "NOT_VXLAN": 3}, "unsupported_link_types": {"105": 3},
     }  # fmt: skip
     json.dumps(capture.stats.as_dict())
 

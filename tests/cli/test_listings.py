@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import vxlanpkt
+from tests.capture.builders import pcap_header, pcap_record
 
 DATA = Path(__file__).parent.parent / "data"
 FLANNEL, CUT = DATA / "flannel_v4.pcap", DATA / "basic_v4_4789.cut_mid_record.pcap"
@@ -44,7 +46,8 @@ def test_json(verb: str) -> None:
     assert found[verb] == json.loads(json.dumps(table.top(len(table)).to_dicts()))
     assert found["error"] is None
     assert {name: found[name] for name in table.stats.as_dict()} == table.stats.as_dict()
-    assert len(json.loads(run(verb, "-r", FLANNEL, "--json", "--top", "2"))[verb]) == 2
+    few = json.loads(run(verb, "-r", FLANNEL, "--json", "--top", "2"))
+    assert (len(few[verb]), few["rows"]) == (2, len(table))
 
 
 @every_verb
@@ -73,7 +76,7 @@ def test_table_of_flows() -> None:
         "1 10.244.2.5:8000 10.244.1.5:58988 TCP 31 37.4 kB 0.056 s 2026-11-23T15:47:10.118546Z FSPA"
     )
     assert lines[2].split()[:4] == ["1", "10.244.3.5", "10.244.1.5", "ICMP"]
-    assert lines[3:] == ["9 flows; 78 of 91 records are VXLAN", "7 more are not shown: --top"]
+    assert lines[3:] == ["9 flows of 78 packets; 78 of 91 records accepted", "7 more are not shown: --top"]
     assert len({line.index("10.244.1.5") for line in lines[1:3]}) == 1
 
 
@@ -81,7 +84,10 @@ def test_both_directions() -> None:
     """A row for both, and a column for each."""
     lines = run("flows", "-r", FLANNEL, "--bidirectional", "--sort", "packets").splitlines()
     assert lines[1].split()[:6] == ["1", "10.244.1.5:58988", "10.244.2.5:8000", "TCP", "23", "31"]
-    assert lines[-1] == "5 flows; 78 of 91 records are VXLAN"
+    assert re.split("  +", lines[0])[4:] == [
+        "packets", "packets back", "bytes", "bytes back", "duration", "first", "TCP flags", "flags back",
+    ]  # fmt: skip
+    assert lines[-1] == "5 flows of 78 packets; 78 of 91 records accepted"
     assert "[fd42::1]:" in run("flows", "-r", DATA / "basic_v6_4789.pcap", "--bidirectional")
 
 
@@ -106,7 +112,7 @@ def test_vnis() -> None:
     """The VNIs between two endpoints; and only one of them."""
     text = run("vteps", "-r", FLANNEL)
     assert text.splitlines()[1].split()[:8] == ["172.31.0.2", "172.31.0.1", "36", "39.7", "kB", "37.9", "kB", "1"]
-    assert text.splitlines()[-1] == "4 pairs; 78 of 91 records are VXLAN"
+    assert text.splitlines()[-1] == "4 pairs of 78 packets; 78 of 91 records accepted"
     for verb in VERBS:
         assert run(verb, "-r", FLANNEL, "--vni", "2").splitlines()[0].startswith("0 ")
 
@@ -120,6 +126,57 @@ def test_a_broken_file(verb: str, how: tuple[str, ...]) -> None:
     if how == ("--json",):
         found = json.loads(text)
         assert "62492" in found["error"] and found["vxlan"] == sum(row["packets"] for row in found[verb]) == 128
+
+
+@every_verb
+def test_two_formats(verb: str) -> None:
+    """Refused before anything is read."""
+    command = [sys.executable, "-m", "vxlanpkt.cli", verb, "no such file", "--json", "--csv"]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2 and b"two ways" in done.stderr and b"No such file" not in done.stderr
+
+
+@every_verb
+@pytest.mark.parametrize("number", ["42", "0x2a"])
+def test_what_was_chosen(verb: str, number: str) -> None:
+    """The summary says how many packets the rows are of, what was chosen, and out of how many records."""
+    text = run(verb, "-r", DATA / "basic_v4_4789.pcap", "--vni", number, "--filter", "icmp")
+    assert text.splitlines()[-1].partition(" of ")[2] == "13 packets, of VNI 42 and 'icmp'; 129 of 135 records accepted"
+    others = run(verb, "-r", DATA / "basic_v4_4789.pcap", "--vni", "5", "--vni", "7").splitlines()
+    assert len(others) == 1
+    assert others[0].endswith(" of 0 packets, of VNI 5, 7; 0 of 135 records accepted, 129 of other VNIs")
+
+
+@every_verb
+def test_cut_captures(verb: str) -> None:
+    """How many packets are there in part; of flows also how many lack addresses or ports for it."""
+    text = run(verb, "-r", DATA / "snap96.pcap")
+    assert "the capture cut 74 of these packets: bytes are those on the wire" in text
+    assert ("20 of them are cut within the inner headers" in text) is (verb == "flows")
+    assert "cut" not in run(verb, "-r", FLANNEL)
+
+
+@every_verb
+def test_link_types_that_nobody_knows(verb: str, tmp_path: Path) -> None:
+    """Why there is nothing."""
+    unknown = tmp_path / "x.pcap"
+    unknown.write_bytes(pcap_header(network=105) + pcap_record(bytes(60)))
+    assert run(verb, unknown).splitlines()[1:] == ["1 record is of link type 105, which is not understood"]
+    elsewhere = run(verb, DATA / "basic_v4_port_odd.pcap").splitlines()
+    assert elsewhere[1:] == ["no record is accepted: vxlanpkt info says why"]
+
+
+def test_tunnels_in_tunnels() -> None:
+    """A line says how to look into them, and what it says can be done."""
+    source = DATA / "nested_v4.pcap"
+    for both in ((), ("--bidirectional",)):
+        hint = run("flows", source, "--port", "4789", *both).splitlines()[-1]
+        assert hint.startswith("50 packets hold a datagram to a VXLAN port")
+    first, second = hint.partition(": ")[2].replace("vxlanpkt ", f"{sys.executable} -m vxlanpkt.cli ").split(" | ")
+    inner = subprocess.run(["bash", "-c", first], capture_output=True, check=True).stdout
+    done = subprocess.run(["bash", "-c", second], input=inner, capture_output=True, check=True).stdout.decode()
+    assert "7 flows of 50 packets; 50 of 54 records accepted" in done
+    assert "tunnel" not in run("flows", FLANNEL)
 
 
 @every_verb
@@ -149,9 +206,10 @@ def test_sizes(count: int, text: str) -> None:
 
 def test_times() -> None:
     """In UTC, rounded down; what no calendar has is seconds."""
-    from vxlanpkt.cli.listings import duration, time
+    from vxlanpkt.analysis.words import iso_time
+    from vxlanpkt.cli.listings import duration
 
-    assert time(1_700_000_000_123_456_789) == "2023-11-14T22:13:20.123456Z"
-    assert time(-1) == "1969-12-31T23:59:59.999999Z"
-    assert time(10**21) == "1000000000000.000000" and time(None) == ""
+    assert iso_time(1_700_000_000_123_456_789) == "2023-11-14T22:13:20.123456Z"
+    assert iso_time(-1) == "1969-12-31T23:59:59.999999Z"
+    assert iso_time(10**21) == "1000000000000.000000" and iso_time(None) == ""
     assert duration(1_234_567_000_000) == "1,234.567 s" and duration(None) == ""

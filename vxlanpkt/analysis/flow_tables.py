@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from vxlanpkt.analysis.cut_packets import Cut, CutCounter
+from vxlanpkt.analysis.masks import both, either, mask, opposite, table_of, zeros
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, time_or_none
+from vxlanpkt.analysis.words import IEEE_802_3, ethertype_name, initials, ip_protocol_name
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.reader import Capture, CaptureBatch
@@ -21,8 +26,6 @@ from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-
     from typing_extensions import Buffer
 
     from vxlanpkt.capture.jobs import Progress
@@ -31,6 +34,8 @@ _KEY = {
     "src": ADDRESS, "dst": ADDRESS, "vni": "I", "src_port": "H", "dst_port": "H", "ethertype": "H", "family": "B",
     "protocol": "B",
 }  # fmt: skip
+_LOW = int(sys.byteorder == "big")  # where the low byte of a number of 16 bits lies
+_BELOW_ETHERTYPES = table_of(lambda high: high < 0x06)
 _OTHER_WAY = {"src": "dst", "dst": "src", "src_port": "dst_port", "dst_port": "src_port"}
 
 
@@ -41,7 +46,8 @@ class Flow:
     vni, src, dst       the VXLAN network identifier and the inner addresses; no addresses where it is not IP
     src_port, dst_port  of TCP and UDP; 0 for others, and for fragments but the first
     protocol            of IP; 0 where it is not IP
-    ethertype           behind inner VLAN tags; 0 for what is neither Ethernet nor IP (GPE)
+    ethertype           behind inner VLAN tags; 1 where it is a length, as in IEEE 802.3 frames; 0 for what is neither
+                        Ethernet nor IP (GPE)
     packets, bytes      how many, and the lengths of the inner frames on the wire
     first_ns, last_ns   the earliest and the latest time, nanoseconds since 1970-01-01 UTC; None without timestamps
     first_record        the number of the record in which it was met first, counted from 1
@@ -73,7 +79,7 @@ class Flow:
 
 
 class FlowTable(Table[Flow]):
-    """Flows in the order in which they began; `table[0]` is a `Flow`. Not made by hand.
+    """Flows in the order of the file, by the first packet of each; `table[0]` is a `Flow`. Not made by hand.
 
     `columns` are named as the fields of `Flow`; a time that is not there is `NO_TIMESTAMP`, the smallest number.
     """
@@ -86,6 +92,13 @@ class FlowTable(Table[Flow]):
     def _row(self, values: dict[str, Any]) -> Flow:
         values["first_ns"], values["last_ns"] = time_or_none(values["first_ns"]), time_or_none(values["last_ns"])
         return Flow(**values)
+
+    def _said(self, name: str, row: Flow) -> str:
+        if name == "protocol":
+            return "" if row.src is None else ip_protocol_name(row.protocol)
+        if name == "ethertype":
+            return ethertype_name(row.ethertype)
+        return initials(getattr(row, name)) if name.endswith("tcp_flags") else super()._said(name, row)
 
     def _orders(self) -> Mapping[str, Callable[[int], Any]]:
         columns = self.columns
@@ -113,10 +126,11 @@ def flows(
     ports, policy  as in `open`; a capture's own by default
     vni            only this VNI, or these
     filter         only packets that this `Filter` matches
-    bidirectional  put both directions of a flow in one row; `src` is who sent first
+    bidirectional  put both directions of a flow in one row; `src` is who sent the packet that comes first in the file
     progress       called with the bytes of the input taken, and its size if that is known
 
-    What is not IP is counted by its VNI and EtherType. Raises PartialTableError if the source breaks off.
+    What is not IP is counted by its VNI and EtherType, and frames of IEEE 802.3, which have none, by their VNI alone.
+    Raises PartialTableError if the source breaks off.
     """
     made = Pass(source, ports, policy, vni, filter, progress)
     counter = FlowCounter()
@@ -126,11 +140,12 @@ def flows(
 
 
 class FlowCounter:
-    """Counts flows batch by batch; with a *limit* no more than so many, those that begin first."""
+    """Counts flows batch by batch; with a *limit* no more than so many, those that come first in the file."""
 
     def __init__(self, limit: int | None = None) -> None:
         # Inner packets are made by tenants, who could choose those that a known hash is slow with.
         self._groups = Groups(_KEY, seed=os.urandom(SEED_SIZE), limit=limit)
+        self._cut = CutCounter()
 
     @property
     def left_out(self) -> int:
@@ -144,21 +159,39 @@ class FlowCounter:
             len(result), _key_of(batch), lengths=result.inner_original_length, timestamps=records.timestamp_ns,
             flags=result.inner_tcp_flags, selected=selected, status=result.status, number=records.first + 1,
         )  # fmt: skip
+        self._cut.add(result, selected)
 
     def table(self, stats: CaptureStats, bidirectional: bool = False) -> FlowTable:
         """What was counted so far."""
-        return _table(self._groups, stats, bidirectional)
+        return _table(self._groups, stats, self._cut.cut, bidirectional)
 
 
 def _key_of(batch: CaptureBatch) -> list[memoryview]:
     result = batch.result
     return [
         result.inner_src.raw, result.inner_dst.raw, result.vni, result.inner_src_port, result.inner_dst_port,
-        result.inner_ethertype, result.inner_family, result.inner_protocol,
+        _ethertypes(result.inner_ethertype), result.inner_family, result.inner_protocol,
     ]  # fmt: skip
 
 
-def _table(groups: Groups, stats: CaptureStats, bidirectional: bool) -> FlowTable:
+def _ethertypes(column: memoryview) -> memoryview:
+    """A column of EtherTypes with one number for all lengths: frames of IEEE 802.3 have one instead."""
+    high = column.tobytes()[1 - _LOW :: 2]
+    lengths = mask(memoryview(high), _BELOW_ETHERTYPES)
+    if 1 not in lengths:
+        return column
+    lengths = both(lengths, opposite(zeros(column)))
+    kept = opposite(lengths).translate(_ALL_BITS)
+    out = bytearray(column.tobytes())
+    out[_LOW::2] = either(both(bytes(out[_LOW::2]), kept), lengths.translate(_AS_802_3))
+    out[1 - _LOW :: 2] = both(high, kept)
+    return memoryview(out).cast("H")
+
+
+_ALL_BITS, _AS_802_3 = bytes((0, 0xFF)) + bytes(254), bytes((0, IEEE_802_3)) + bytes(254)
+
+
+def _table(groups: Groups, stats: CaptureStats, cut: Cut, bidirectional: bool) -> FlowTable:
     found = groups.columns()
     columns: dict[str, Column] = {
         "vni": found["vni"],
@@ -175,12 +208,15 @@ def _table(groups: Groups, stats: CaptureStats, bidirectional: bool) -> FlowTabl
         "first_record": found["first_number"],
         "tcp_flags": as_uint16(found["flags"]),
     }
-    table = FlowTable(columns, stats)
+    table = FlowTable(columns, stats, cut)
     return _merged(table, groups.find([found[_OTHER_WAY.get(name, name)] for name in _KEY])) if bidirectional else table
 
 
 def _merged(table: FlowTable, reverse: Sequence[int]) -> FlowTable:
-    """Both directions in one row, that of the one which came first. *reverse*: which row is the other direction."""
+    """Both directions in one row, that of the one which comes first in the file.
+
+    *reverse*: which row is the other direction.
+    """
     kept = [row for row, other in enumerate(reverse) if row <= other]
     merged = table._chosen(kept)
     others = [None if reverse[row] in (row, NO_GROUP) else reverse[row] for row in kept]

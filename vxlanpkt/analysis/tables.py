@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Reversible, Sequence
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
+from vxlanpkt.analysis.cut_packets import Cut
+from vxlanpkt.analysis.words import counted, iso_time
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import FieldError
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
     from typing_extensions import Self
+
+    from vxlanpkt.capture.arrow import Table as ArrowTable
 
 _T = TypeVar("_T", covariant=True)
 Column = Sequence[Any]
@@ -21,18 +28,22 @@ Column = Sequence[Any]
 _SHOWN_ROWS = 20
 
 
-class Table(Sequence[_T]):
-    """Rows over columns. Not made by hand.
+class Table(Collection[_T], Reversible[_T]):
+    """Rows over columns, by their numbers as in a sequence. Not made by hand.
 
     stats    `CaptureStats` of the pass that filled it
     columns  the columns by name: memory views of numbers, `AddressColumn`s, or sequences of tuples
+    cut      how many of the packets the capture cut
+
+    It is no `collections.abc.Sequence`: what reads Arrow streams would take one for a list of objects.
     """
 
     ADDRESSES: ClassVar[tuple[str, ...]] = ("src", "dst")
 
-    def __init__(self, columns: Mapping[str, Column], stats: CaptureStats) -> None:
+    def __init__(self, columns: Mapping[str, Column], stats: CaptureStats, cut: Cut | None = None) -> None:
         self.columns = dict(columns)
         self.stats = stats
+        self.cut = Cut() if cut is None else cut
 
     def _row(self, values: dict[str, Any]) -> _T:
         """One row, from its items by the names of columns."""
@@ -58,6 +69,17 @@ class Table(Sequence[_T]):
     def __iter__(self) -> Iterator[_T]:
         return (self[index] for index in range(len(self)))
 
+    def __reversed__(self) -> Iterator[_T]:
+        return (self[index] for index in reversed(range(len(self))))
+
+    def __contains__(self, row: object) -> bool:
+        return any(row == other for other in self)
+
+    @property
+    def packets(self) -> int:
+        """How many packets its rows count, in either direction."""
+        return sum(sum(self.columns[name]) for name in ("packets", "reverse_packets") if name in self.columns)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the columns, which are those of a row's fields."""
@@ -73,7 +95,7 @@ class Table(Sequence[_T]):
 
     def _chosen(self, rows: Sequence[int]) -> Self:
         """A table of some of the rows."""
-        return type(self)({name: _taken(column, rows) for name, column in self.columns.items()}, self.stats)
+        return type(self)({name: _taken(column, rows) for name, column in self.columns.items()}, self.stats, self.cut)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """The rows as plain values, fit for JSON: addresses as text."""
@@ -85,19 +107,59 @@ class Table(Sequence[_T]):
             found[name] = None if found[name] is None else str(found[name])
         return found
 
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The rows as a PyCapsule, so that DuckDB, polars, pandas and pyarrow take a table as it is."""
+        return self._for_arrow().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema as a PyCapsule."""
+        return self._for_arrow().__arrow_c_schema__()
+
+    def _for_arrow(self) -> ArrowTable:
+        from vxlanpkt.analysis.arrow_tables import arrow_table  # which not everybody needs
+
+        return arrow_table(self.columns)
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The rows in pyarrow: addresses as text, times as such, lists of VNIs as text."""
+        from vxlanpkt.capture.frames import as_arrow
+
+        return as_arrow(self._for_arrow())
+
+    def to_polars(self) -> polars.DataFrame:
+        """The same in polars."""
+        from vxlanpkt.capture.frames import as_polars
+
+        return as_polars(self._for_arrow())
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The same in pandas, with its own types: integers, strings, times with a zone."""
+        from vxlanpkt.capture.frames import as_pandas
+
+        return as_pandas(self.to_arrow())
+
+    def _said(self, name: str, row: Any) -> str:
+        """A field of a row for people."""
+        value = getattr(row, name)
+        if name in ("first_ns", "last_ns"):
+            return iso_time(value)
+        return "" if value is None else ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
     def _repr_html_(self) -> str:
-        """The first rows as a table of HTML, for notebooks."""
+        """The rows as a table of HTML, for notebooks; if they are many, those with most bytes."""
         from html import escape  # which loads a table of all entities
 
-        def cell(value: Any) -> str:
-            text = "" if value is None else ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            return f"<td>{escape(text)}</td>"
-
-        rows = self[:_SHOWN_ROWS].to_dicts()
+        shown = self.top(_SHOWN_ROWS) if len(self) > _SHOWN_ROWS else self
         head = "".join(f"<th>{escape(name)}</th>" for name in self.names)
-        body = "".join(f"<tr>{''.join(map(cell, row.values()))}</tr>" for row in rows)
-        more = f"<p>and {len(self) - len(rows):,} more</p>" if len(self) > len(rows) else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(self._said(name, row))}</td>' for name in self.names)}</tr>" for row in shown
+        )
+        which = f"the {len(shown)} with most bytes of " if len(shown) < len(self) else ""
+        told = (
+            f"<p>{which}{counted(len(self), 'row')}; {counted(self.packets, 'packet')} of "
+            f"{counted(self.stats.records, 'record')}</p>"
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{told}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self)} rows, {self.stats.vxlan} of {self.stats.records} records>"

@@ -6,8 +6,10 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from vxlanpkt.analysis.cut_packets import Cut, CutCounter
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
@@ -21,8 +23,6 @@ from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-
     from typing_extensions import Buffer
 
     from vxlanpkt.capture.jobs import Progress
@@ -55,7 +55,7 @@ class VTEP:
 
 
 class VTEPTable(Table[VTEP]):
-    """Pairs of tunnel endpoints in the order in which they were seen; `table[0]` is a `VTEP`. Not made by hand.
+    """Pairs of tunnel endpoints in the order of the file; `table[0]` is a `VTEP`. Not made by hand.
 
     `columns` are named as the fields of `VTEP`; a time that is not there is `NO_TIMESTAMP`, the smallest number.
     """
@@ -98,6 +98,7 @@ class VTEPCounter:
 
     def __init__(self, limit: int | None = None) -> None:
         self._groups = Groups(_KEY, seed=os.urandom(SEED_SIZE), limit=limit)
+        self._cut = CutCounter()
 
     @property
     def left_out(self) -> int:
@@ -112,6 +113,7 @@ class VTEPCounter:
             lengths=result.inner_original_length, other_lengths=records.frame_length,
             timestamps=records.timestamp_ns, selected=selected, status=result.status, number=records.first + 1,
         )  # fmt: skip
+        self._cut.add(result, selected)
 
     def groups(self) -> dict[str, memoryview]:
         """The counts of each pair and VNI, as `Groups.columns` has them: keyed by src, dst, vni and family."""
@@ -119,7 +121,7 @@ class VTEPCounter:
 
     def table(self, stats: CaptureStats) -> VTEPTable:
         """What was counted so far."""
-        return _table(self._groups, stats)
+        return _table(self._groups, stats, self._cut.cut)
 
 
 class _Pair:
@@ -147,7 +149,7 @@ class _Pair:
         self.vnis.append(vni)
 
 
-def _table(groups: Groups, stats: CaptureStats) -> VTEPTable:
+def _table(groups: Groups, stats: CaptureStats, cut: Cut) -> VTEPTable:
     """A row for each pair, out of one for each VNI of a pair."""
     found = groups.columns()
     numbers = [found[name] for name in ("vni", "packets", "bytes", "other_bytes", "first", "last", "first_number")]
@@ -167,7 +169,7 @@ def _table(groups: Groups, stats: CaptureStats) -> VTEPTable:
         "first_ns": _numbers("q", (pair.first for pair in counts)),
         "last_ns": _numbers("q", (pair.last for pair in counts)),
         "first_record": _numbers("Q", (pair.first_number for pair in counts)),
-    }, stats)  # fmt: skip
+    }, stats, cut)  # fmt: skip
 
 
 def _numbers(code: str, values: Iterable[int]) -> memoryview:

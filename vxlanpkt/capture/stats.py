@@ -53,7 +53,7 @@ class CaptureStats:
             of_vni.inner_bytes += sum(lengths)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain values, fit for JSON: VNIs and reasons are keyed by their names."""
+        """The same as plain values, fit for JSON: VNIs, reasons and link types are keyed by their names."""
         return {
             "records": self.records,
             "vxlan": self.vxlan,
@@ -62,6 +62,9 @@ class CaptureStats:
                 for vni, of_vni in sorted(self.vnis.items())
             },
             "reasons": {reason.name: count for reason, count in sorted(self.reasons.items())},
+            "unsupported_link_types": {
+                str(number): count for number, count in sorted(self.unsupported_link_types.items())
+            },
         }
 
     def rows_of_html(self) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -21,7 +21,7 @@ from vxlanpkt.layers.udp import UDP
 from vxlanpkt.policy import DecapPolicy
 
 _FIRST_NUMBERS = 8
-_PORTS_ASKED = 4096  # of how many records that are no VXLAN the ports are looked at, as that takes its time
+PORTS_ASKED = 4096  # of how many records that are no VXLAN the ports are looked at, as that takes its time
 
 Statuses = tuple[int, ...]
 """What each policy says of a record, in their order: numbers of `Reason`."""
@@ -147,16 +147,11 @@ class VerdictCounts:
                 same = (number for number, other in enumerate(batch.statuses, batch.first) if other == statuses)
                 group.numbers += islice(same, _FIRST_NUMBERS - len(group.numbers))
         self.cut += _cut(batch)
-        if self.records <= _PORTS_ASKED and not self.any_vxlan:
+        if self.records <= PORTS_ASKED and not self.any_vxlan:
             self._count_ports(batch.records, batch.start)
 
     def _count_ports(self, records: RecordBatch, start: LinkType) -> None:
-        one = dict(islice(self.policies.items(), 1))
-        for record in records:
-            error = next(iter(explained(record, one, start).values())).error
-            port = udp_port(error)
-            if port is not None:
-                self.udp_ports[port] += 1
+        self.udp_ports.update(udp_ports(records, next(iter(self.policies.values())), start))
 
     @property
     def any_vxlan(self) -> bool:
@@ -195,6 +190,13 @@ def _cut(batch: JudgedBatch) -> int:
 def explained(record: Record, policies: Mapping[str, DecapPolicy], start: LinkType) -> Explanation:
     """What the policies say of one record, in full."""
     return explain(record.frame, policies, start=start, original_length=record.frame_length)
+
+
+def udp_ports(records: Iterable[Record], policy: DecapPolicy, start: LinkType) -> Counter[int]:
+    """The destination ports of UDP datagrams that are no VXLAN to *policy*; it takes its time."""
+    errors = (explained(record, {"": policy}, start)[""].error for record in records)
+    ports = (udp_port(error) for error in errors if error is not None and error.reason is Reason.NOT_VXLAN)
+    return Counter(port for port in ports if port is not None)
 
 
 def udp_port(error: ParseError | None) -> int | None:

@@ -15,6 +15,7 @@ import click
 import vxlanpkt
 from vxlanpkt.cli.decapsulate import decapsulate
 from vxlanpkt.cli.encapsulate import encapsulate
+from vxlanpkt.cli.errors_said import in_words_of
 from vxlanpkt.cli.explaining import explaining
 from vxlanpkt.cli.exporting import exporting
 from vxlanpkt.cli.flow_listing import flow_listing
@@ -36,9 +37,9 @@ class _Verbs(click.Group):
             with handled_signals():
                 return super().invoke(ctx)
         except FieldError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(self._said(ctx, error)) from error
         except CaptureError as error:
-            click.echo(f"vxlanpkt: {ctx.meta.get(SOURCE, 'input')}: {error}", err=True)
+            click.echo(f"vxlanpkt: {ctx.meta.get(SOURCE, 'input')}: {self._said(ctx, error)}", err=True)
             sys.exit(130 if isinstance(error.__cause__ or error, Interrupted) else 1)
         except BrokenPipeError:
             # Who read our output has seen enough; Python would complain again when it flushes.
@@ -47,6 +48,11 @@ class _Verbs(click.Group):
         except OSError as error:
             click.echo(f"vxlanpkt: {error.filename or 'I/O'}: {error.strerror or error}", err=True)
             sys.exit(2)
+
+    def _said(self, ctx: click.Context, error: Exception) -> str:
+        """An error in the words of the verb."""
+        verb = self.commands.get(ctx.invoked_subcommand or "")
+        return str(error) if verb is None else in_words_of(verb, str(error))
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

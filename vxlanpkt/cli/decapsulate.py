@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -52,6 +53,8 @@ def decapsulate(
 ) -> None:
     """Take the tunnels off: write the inner frames, with their times and interfaces."""
     refuse_same_file(source, target)
+    if split_by is not None and target == "-":
+        raise click.UsageError("--split-by: there is one standard output; -w has to name a file")
     levels: Any = int(depth) if depth.isdecimal() else depth
     fault = None
     with progress_bar("decapsulating") as report:
@@ -62,12 +65,14 @@ def decapsulate(
             )  # fmt: skip
         except PartialResultError as error:
             result, fault = error.result, error
-    print_result(result, target, as_json, fault)
+    print_result(result, target, as_json, fault, vnis)
     if fault is not None:
         raise fault
 
 
-def print_result(result: JobResult, target: str, as_json: bool, fault: PartialResultError | None) -> None:
+def print_result(
+    result: JobResult, target: str, as_json: bool, fault: PartialResultError | None, vnis: Sequence[int] = ()
+) -> None:
     """What a job did; on standard error where its output is on standard output."""
     to_stderr = target == "-"
     summary = f"{result.written:,} packets written to {', '.join(result.files) or 'standard output'}"
@@ -80,5 +85,5 @@ def print_result(result: JobResult, target: str, as_json: bool, fault: PartialRe
         }  # fmt: skip
         print_json(value, to_stderr=to_stderr)
         return
-    print_stats(result.stats, to_stderr=to_stderr)
+    print_stats(result.stats, vnis=vnis, to_stderr=to_stderr)
     click.echo(summary, err=to_stderr)

@@ -8,7 +8,7 @@ import click
 
 from vxlanpkt.capture import PartialResultError, encap_file
 from vxlanpkt.cli.decapsulate import print_result
-from vxlanpkt.cli.options import json_option, read_option, refuse_same_file, write_option
+from vxlanpkt.cli.options import VNINumber, json_option, read_option, refuse_same_file, write_option
 from vxlanpkt.cli.output import progress_bar
 from vxlanpkt.layers.vxlan import GroupPolicy
 from vxlanpkt.tunnel import Tunnel
@@ -34,7 +34,7 @@ class _NumberOr(click.ParamType[Any]):
 @click.command("encap")
 @read_option
 @write_option
-@click.option("--vni", type=int, required=True, metavar="N", help="VXLAN network identifier.")
+@click.option("--vni", type=VNINumber(), required=True, metavar="N", help="VXLAN network identifier.")
 @click.option("--src", required=True, metavar="IP", help="Outer source address.")
 @click.option("--dst", required=True, metavar="IP", help="Outer destination address.")
 @click.option("--src-mac", default="02:00:00:00:00:01", show_default=True, metavar="MAC", help="Outer source MAC.")

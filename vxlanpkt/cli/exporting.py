@@ -25,7 +25,7 @@ from vxlanpkt.filters import Filter
 @read_option
 @click.option(
     "-w", "target", metavar="FILE", required=True,
-    help="Table to write: .parquet, .arrow, .csv, .csv.gz; - is stdout. It appears when complete.",
+    help="Table to write: .parquet, .arrow, .feather, .csv, .csv.gz, .csv.zst; - is stdout. It appears when complete.",
 )  # fmt: skip
 @click.option(
     "--format", "written_as", type=click.Choice(["parquet", "arrow", "csv"]), help="If the name does not say it."

@@ -7,28 +7,30 @@ from typing import Any
 import click
 
 from vxlanpkt.analysis import Flow, FlowTable, PartialTableError, flows
-from vxlanpkt.assigned import EtherType, IPProtocol, TCPFlags
+from vxlanpkt.analysis.nested import nested_packets
+from vxlanpkt.analysis.words import ends, initials, iso_time, protocol
 from vxlanpkt.cli.listings import (
     duration,
-    left_out,
     listing_options,
     print_rows,
     print_rows_as_csv,
     print_rows_as_json,
+    refuse_two_formats,
+    remarks,
     shown_rows,
     size,
-    time,
+    summary,
 )
+from vxlanpkt.cli.nested_hint import nested_hint
 from vxlanpkt.cli.options import filter_option, policy_of, policy_options, port_option, read_option, vni_option
 from vxlanpkt.cli.output import progress_bar
 from vxlanpkt.filters import Filter
 
 _COLUMNS = ("VNI", "source", "destination", "protocol", "packets", "bytes", "duration", "first", "TCP flags")
-_BOTH_WAYS = ("VNI", "source", "destination", "protocol", "packets", "back", "bytes", "back", "duration", "first",
-              "TCP flags", "TCP flags")  # fmt: skip
+_BOTH_WAYS = ("VNI", "source", "destination", "protocol", "packets", "packets back", "bytes", "bytes back", "duration",
+              "first", "TCP flags", "flags back")  # fmt: skip
 _SIDES, _SIDES_BOTH_WAYS = "rlllrrrll", "rlllrrrrrlll"
-_SPARED = ("TCP flags", "first", "duration")
-_WITH_PORTS = (6, 17)
+_SPARED = ("flags back", "TCP flags", "first", "duration")
 
 
 @click.command("flows")
@@ -37,7 +39,8 @@ _WITH_PORTS = (6, 17)
 @vni_option
 @policy_options
 @filter_option
-@click.option("--bidirectional", is_flag=True, help="Both directions of a flow in one row, from who sent first.")
+@click.option("--bidirectional", is_flag=True,
+              help="Both directions in one row, from the sender of a flow's first packet in the file.")  # fmt: skip
 @listing_options
 def flow_listing(
     source: str,
@@ -52,66 +55,47 @@ def flow_listing(
     **policy: Any,
 ) -> None:
     """List the flows inside the tunnels, by VNI, addresses, protocol and ports."""
-    fault = None
+    refuse_two_formats(as_json, as_csv)
+    fault, accepted = None, policy_of(ports=ports, **policy)
     with progress_bar("counting") as report:
         try:
             table = flows(
-                source, policy=policy_of(ports=ports, **policy), vni=vnis or None, filter=chosen,
-                bidirectional=bidirectional, progress=report,
-            )  # fmt: skip
+                source, policy=accepted, vni=vnis or None, filter=chosen, bidirectional=bidirectional, progress=report
+            )
         except PartialTableError as error:
             table, fault = error.result, error
-    shown = shown_rows(table, count, by, as_json, as_csv)
+    shown = shown_rows(table, count, by, as_json or as_csv)
     if as_json:
-        print_rows_as_json("flows", shown, fault)
+        print_rows_as_json("flows", table, shown, fault)
     elif as_csv:
         print_rows_as_csv(shown)
     else:
-        _print(table, shown)
+        nested = nested_packets(table, accepted.ports)
+        hint = [nested_hint(nested, source, ports)] if nested else []
+        _print(shown, summary("flow", table, vnis, chosen), *remarks(table, shown), *_unread(table), *hint)
     if fault is not None:
         raise fault
 
 
-def _print(table: FlowTable, shown: FlowTable) -> None:
-    both = table.bidirectional
+def _print(shown: FlowTable, *notes: str) -> None:
+    both = shown.bidirectional
     print_rows(
         _BOTH_WAYS if both else _COLUMNS, _SIDES_BOTH_WAYS if both else _SIDES, [_cells(flow, both) for flow in shown],
-        _SPARED, f"{len(table):,} flows; {table.stats.vxlan:,} of {table.stats.records:,} records are VXLAN",
-        *left_out(table, shown),
+        _SPARED, *notes,
     )  # fmt: skip
 
 
+def _unread(table: FlowTable) -> list[str]:
+    """That the capture does not hold what some flows would be told by."""
+    count = table.cut.headers
+    return [f"{count:,} of them are cut within the inner headers: no addresses or no ports are known"] if count else []
+
+
 def _cells(flow: Flow, both: bool) -> list[str]:
-    ports = flow.protocol in _WITH_PORTS and (flow.src_port or flow.dst_port)
-    src, dst = (
-        _end(address, port if ports else None)
-        for address, port in ((flow.src, flow.src_port), (flow.dst, flow.dst_port))
-    )
-    back = (f"{flow.reverse_packets:,}", size(flow.reverse_bytes), _flags(flow.reverse_tcp_flags))
-    packets, octets, flags = f"{flow.packets:,}", size(flow.bytes), _flags(flow.tcp_flags)
-    times = duration(flow.duration_ns), time(flow.first_ns)
-    ends = [str(flow.vni), src, dst, _protocol(flow)]
+    back = (f"{flow.reverse_packets:,}", size(flow.reverse_bytes), initials(flow.reverse_tcp_flags))
+    packets, octets, flags = f"{flow.packets:,}", size(flow.bytes), initials(flow.tcp_flags)
+    times = duration(flow.duration_ns), iso_time(flow.first_ns)
+    who = [str(flow.vni), *ends(flow), protocol(flow)]
     if both:
-        return [*ends, packets, back[0], octets, back[1], *times, flags, back[2]]
-    return [*ends, packets, octets, *times, flags]
-
-
-def _end(address: object, port: int | None) -> str:
-    """An address, with its port as in a URL."""
-    if address is None:
-        return ""
-    text = str(address)
-    if port is None:
-        return text
-    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
-
-
-def _protocol(flow: Flow) -> str:
-    if flow.src is None:
-        return EtherType(flow.ethertype).name if flow.ethertype in {*EtherType} else f"0x{flow.ethertype:04x}"
-    return IPProtocol(flow.protocol).name if flow.protocol in {*IPProtocol} else str(flow.protocol)
-
-
-def _flags(flags: int) -> str:
-    """The initials of the flags, which are all different."""
-    return "".join((flag.name or "")[0] for flag in TCPFlags if flags & flag)
+        return [*who, packets, back[0], octets, back[1], *times, flags, back[2]]
+    return [*who, packets, octets, *times, flags]

@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 import vxlanpkt
+from vxlanpkt.analysis.cut_packets import CutCounter
+from vxlanpkt.analysis.nested import NestedCounter
+from vxlanpkt.analysis.words import counted
+from vxlanpkt.capture import CaptureBatch, CaptureStats
+from vxlanpkt.capture.verdicts import PORTS_ASKED, udp_ports
+from vxlanpkt.cli.nested_hint import nested_hint
 from vxlanpkt.cli.options import json_option, policy_of, policy_options, port_option, read_option, vni_option
-from vxlanpkt.cli.output import print_json, print_stats, progress_bar
-from vxlanpkt.errors import CaptureError
+from vxlanpkt.cli.output import ports_met, print_json, print_stats, progress_bar
+from vxlanpkt.errors import CaptureError, Reason
+from vxlanpkt.policy import DecapPolicy
+
+
+class _Noticed:
+    """What is worth knowing of a capture beside its counts."""
+
+    def __init__(self, policy: DecapPolicy) -> None:
+        self._policy = policy
+        self.cut = CutCounter()
+        self.nested = NestedCounter(policy.ports)
+        self._udp_ports: Counter[int] = Counter()
+        self._any = False
+
+    def add(self, batch: CaptureBatch) -> None:
+        """Look at a batch."""
+        self.cut.add(batch.result)
+        self.nested.add(batch.result)
+        self._any = self._any or not _ANY.isdisjoint(bytes(batch.result.status))
+        if not self._any and batch.start is not None and batch.records.first < PORTS_ASKED:
+            records = batch.records.upto(PORTS_ASKED - batch.records.first)
+            self._udp_ports += udp_ports(records, self._policy, batch.start)
+
+    @property
+    def udp_ports(self) -> Counter[int]:
+        """The UDP ports that were met, if nothing is accepted."""
+        return Counter() if self._any else self._udp_ports
+
+    def lines(self, source: str, ports: Sequence[int]) -> list[str]:
+        """The same for people."""
+        lines = []
+        if self.cut.cut.packets:
+            lines.append(
+                f"the capture cut {self.cut.cut.packets:,} of the accepted packets; vxlanpkt vteps counts the bytes"
+                " on the wire"
+            )
+        if self.nested.packets:
+            lines.append(nested_hint(self.nested.packets, source, ports))
+        if self.udp_ports:
+            lines.append(f"no record is accepted; {ports_met(self.udp_ports, bool(self._policy.gpe))}")
+        return lines
+
+
+# What is refused for its VNI alone is on a port that carries VXLAN.
+_ANY = frozenset((Reason.OK, Reason.VNI_REFUSED))
 
 
 @click.command()
@@ -17,13 +69,21 @@ from vxlanpkt.errors import CaptureError
 @port_option
 @vni_option
 @policy_options
+@click.option("--top", "count", type=click.IntRange(1), metavar="N", help="Only the first N VNIs.  [default: all]")
+@click.option("--sort", "by", type=click.Choice(["vni", "packets", "bytes"]), default="vni", show_default=True,
+              help="VNIs by their numbers, or those of most packets or captured bytes first.")  # fmt: skip
 @json_option
-def info(source: str, ports: tuple[int, ...], vnis: tuple[int, ...], as_json: bool, **policy: Any) -> None:
+def info(
+    source: str, ports: tuple[int, ...], vnis: tuple[int, ...], count: int | None, by: str, as_json: bool, **policy: Any
+) -> None:
     """Count what is in a capture: packets and bytes by VNI, and what is not VXLAN and why."""
     fault = None
-    with vxlanpkt.open(source, policy=policy_of(ports=ports, **policy)) as capture, progress_bar("reading") as report:
+    chosen = policy_of(ports=ports, **policy)
+    noticed = _Noticed(chosen)
+    with vxlanpkt.open(source, policy=chosen) as capture, progress_bar("reading") as report:
         try:
             for batch in capture.decap_batches(vni=vnis or None):
+                noticed.add(batch)
                 if report is not None and batch.records:
                     report(capture.consumed, capture.size)
         except CaptureError as error:
@@ -31,9 +91,27 @@ def info(source: str, ports: tuple[int, ...], vnis: tuple[int, ...], as_json: bo
                 raise
             fault = error
         stats = capture.stats
+    listed = _in_order(stats, by)[:count]
     if as_json:
-        print_json({**stats.as_dict(), "error": None if fault is None else str(fault)})
+        found = stats.as_dict()
+        print_json({
+            **found, "vnis": {str(vni): found["vnis"][str(vni)] for vni in listed}, "vni_count": len(stats.vnis),
+            "cut": noticed.cut.cut.packets, "nested": noticed.nested.packets,
+            "udp_ports": {str(port): met for port, met in noticed.udp_ports.most_common()},
+            "error": None if fault is None else str(fault),
+        })  # fmt: skip
     else:
-        print_stats(stats)
+        print_stats(stats, vnis=vnis, listed=listed)
+        left = len(stats.vnis) - len(listed)
+        more = [f"{counted(left, 'more VNI is', 'more VNIs are')} not shown: --top"] if left else []
+        for line in (*more, *noticed.lines(source, ports)):
+            click.echo(line)
     if fault is not None:
         raise fault
+
+
+def _in_order(stats: CaptureStats, by: str) -> list[int]:
+    """The VNIs in the order that is asked for."""
+    of = stats.vnis
+    keys = {"vni": lambda vni: vni, "packets": lambda vni: -of[vni].packets, "bytes": lambda vni: -of[vni].inner_bytes}
+    return sorted(sorted(of), key=keys[by])

@@ -6,15 +6,17 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 import click
 from rich.text import Text
 
 from vxlanpkt.analysis.tables import Table
-from vxlanpkt.cli.output import PlainConsole, print_json
-from vxlanpkt.errors import CaptureError
+from vxlanpkt.analysis.words import counted
+from vxlanpkt.capture import CaptureStats
+from vxlanpkt.cli.output import PlainConsole, choice, not_understood, of_records, print_json
+from vxlanpkt.errors import CaptureError, Reason
+from vxlanpkt.filters import Filter
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T", bound="Table[Any]")
@@ -39,16 +41,23 @@ def listing_options(command: _F) -> _F:
     return command
 
 
-def shown_rows(table: _T, count: int | None, by: str, as_json: bool, as_csv: bool) -> _T:
-    """The rows that are asked for, in their order."""
+def refuse_two_formats(as_json: bool, as_csv: bool) -> None:
+    """Refuse a call that asks for both, before anything is read."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv are two ways to print the same")
-    return table.top(count or (len(table) if as_json or as_csv else SHOWN_ROWS), by)
 
 
-def print_rows_as_json(name: str, table: Table[Any], fault: CaptureError | None) -> None:
-    """The rows, what the pass counted, and the fault of the file."""
-    print_json({**table.stats.as_dict(), name: table.to_dicts(), "error": None if fault is None else str(fault)})
+def shown_rows(table: _T, count: int | None, by: str, of_all: bool) -> _T:
+    """The rows that are asked for, in their order; *of_all*: all of them where nothing is said."""
+    return table.top(count or (len(table) if of_all else SHOWN_ROWS), by)
+
+
+def print_rows_as_json(name: str, table: Table[Any], shown: Table[Any], fault: CaptureError | None) -> None:
+    """The rows that are shown, how many there are, what the pass counted, and the fault of the file."""
+    print_json({
+        **table.stats.as_dict(), "rows": len(table), name: shown.to_dicts(),
+        "error": None if fault is None else str(fault),
+    })  # fmt: skip
 
 
 def print_rows_as_csv(table: Table[Any]) -> None:
@@ -84,9 +93,33 @@ def print_rows(
         click.echo(note)
 
 
-def left_out(table: Table[Any], shown: Table[Any]) -> tuple[str, ...]:
+def summary(what: str, table: Table[Any], vnis: Sequence[int], chosen: Filter | None) -> str:
+    """How many rows of how many packets, what was chosen, and out of how many records."""
+    rows, packets = counted(len(table), what), counted(table.packets, "packet")
+    return f"{rows} of {packets}{choice(vnis, chosen)}; {of_records(table.stats, vnis)}"
+
+
+def remarks(table: Table[Any], shown: Table[Any]) -> list[str]:
+    """What else there is to say of a table: rows that are not shown, packets that were cut, why there is nothing."""
+    lines = left_out(table, shown)
+    if table.cut.packets:
+        lines.append(f"the capture cut {table.cut.packets:,} of these packets: bytes are those on the wire")
+    return lines if len(table) else lines + _nothing(table.stats)
+
+
+def _nothing(stats: CaptureStats) -> list[str]:
+    """Why there is nothing, where no record is accepted."""
+    if stats.vxlan or Reason.VNI_REFUSED in stats.reasons:
+        return []
+    lines = not_understood(stats)
+    if stats.unsupported_link_types.total() < stats.records:
+        lines.append("no record is accepted: vxlanpkt info says why")
+    return lines
+
+
+def left_out(table: Table[Any], shown: Table[Any]) -> list[str]:
     """That there are more rows than are shown."""
-    return (f"{len(table) - len(shown):,} more are not shown: --top",) if len(shown) < len(table) else ()
+    return [f"{len(table) - len(shown):,} more are not shown: --top"] if len(shown) < len(table) else []
 
 
 def size(count: int) -> str:
@@ -100,15 +133,3 @@ def size(count: int) -> str:
 def duration(nanoseconds: int | None) -> str:
     """Seconds, down to milliseconds."""
     return "" if nanoseconds is None else f"{nanoseconds / 1e9:,.3f} s"
-
-
-def time(timestamp_ns: int | None) -> str:
-    """A time as ISO 8601 has it, in UTC, down to microseconds."""
-    if timestamp_ns is None:
-        return ""
-    seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
-    try:
-        moment = datetime.fromtimestamp(seconds, timezone.utc)
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds}.{nanoseconds // 1000:06}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000:06}Z"

@@ -41,28 +41,40 @@ POLICY_NAME = _PolicyName()
 _GPE_PORT = int(UDPPort.VXLAN_GPE)
 
 
-def _remember(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    """Keep the input's name where errors are reported."""
-    if value is not None:
-        ctx.meta[SOURCE] = value
-    return value
-
-
 def read_option(command: _F) -> _F:
-    """-r FILE: the capture to read."""
-    return _read_option(required=True)(command)
+    """-r FILE, or FILE alone: the capture to read."""
+    return _read_option(command, required=True)
 
 
 def perhaps_read_option(command: _F) -> _F:
-    """-r FILE, where there is another way to hand in frames."""
-    return _read_option(required=False)(command)
+    """The same, where there is another way to hand in frames."""
+    return _read_option(command, required=False)
 
 
-def _read_option(*, required: bool) -> Callable[[_F], _F]:
-    return click.option(
-        "-r", "source", metavar="FILE", required=required, callback=_remember,
-        help="Capture to read: pcap or pcapng, .gz, .zst; - is stdin.",
+def _read_option(command: _F, *, required: bool) -> _F:
+    def named(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+        """The capture, named in one of two ways; its name is kept where errors are reported."""
+        alone = ctx.meta.get(SOURCE)
+        if value is not None and alone is not None:
+            raise click.UsageError(f"one capture is read: it is -r {value} or {alone}")
+        source: str | None = alone if value is None else value
+        if source is None and required and not ctx.resilient_parsing:
+            raise click.UsageError("no capture is named: FILE, or -r FILE; - is stdin")
+        ctx.meta[SOURCE] = source
+        return source
+
+    option = click.option(
+        "-r", "source", metavar="FILE", callback=named,
+        help="Capture to read, as FILE alone: pcap or pcapng, .gz, .zst; - is stdin.",
     )  # fmt: skip
+    # Eager: it is there when the option is asked.
+    alone = click.argument("file", required=False, is_eager=True, expose_value=False, callback=_remember)
+    return alone(option(command))
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.meta[SOURCE] = value
 
 
 def write_option(command: _F) -> _F:
@@ -81,10 +93,26 @@ def port_option(command: _F) -> _F:
     )(command)  # fmt: skip
 
 
+class VNINumber(click.IntRange):
+    """A VNI, in decimal or, behind 0x, in hexadecimal."""
+
+    def __init__(self) -> None:
+        super().__init__(0, (1 << 24) - 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number that *value* is."""
+        if isinstance(value, str) and value.lower().startswith("0x"):
+            try:
+                value = int(value, 16)
+            except ValueError:
+                self.fail(f"{value!r} is not a hexadecimal number", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def vni_option(command: _F) -> _F:
     """--vni N, repeatable: only these."""
     return click.option(
-        "--vni", "vnis", type=click.IntRange(0, (1 << 24) - 1), multiple=True, metavar="N",
+        "--vni", "vnis", type=VNINumber(), multiple=True, metavar="N",
         help="Only this VNI, of the outermost tunnel (show: of any); may be repeated.",
     )(command)  # fmt: skip
 

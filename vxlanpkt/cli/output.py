@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -14,9 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from vxlanpkt.analysis.words import counted
+from vxlanpkt.assigned import UDPPort
 from vxlanpkt.capture import CaptureStats, Record
 from vxlanpkt.errors import REASONS, Reason
+from vxlanpkt.filters import Filter
 
+_GPE_PORT = int(UDPPort.VXLAN_GPE)
 Report = Callable[[int, "int | None"], None]
 
 
@@ -38,13 +43,19 @@ def as_line(value: Any) -> str:
     return json.dumps(value)
 
 
-def print_stats(stats: CaptureStats, *, to_stderr: bool = False) -> None:
-    """The VNIs with what was in them, and what became of every record."""
+def print_stats(
+    stats: CaptureStats, *, vnis: Sequence[int] = (), listed: Sequence[int] | None = None, to_stderr: bool = False
+) -> None:  # fmt: skip
+    """The VNIs with what was in them, and what became of every record.
+
+    *vnis*: those that were chosen; *listed*: those that the table has, in this order, if not all.
+    """
     console = PlainConsole(stderr=to_stderr, highlight=False)
-    vnis = Table("VNI", "packets", "inner bytes", title="VNIs", title_justify="left", title_style="bold")
-    _align_right(vnis, 0, 1, 2)
-    for vni, seen in sorted(stats.vnis.items()):
-        vnis.add_row(str(vni), f"{seen.packets:,}", f"{seen.inner_bytes:,}")
+    table = Table("VNI", "packets", "inner bytes captured", title="VNIs", title_justify="left", title_style="bold")
+    _align_right(table, 0, 1, 2)
+    for vni in sorted(stats.vnis) if listed is None else listed:
+        seen = stats.vnis[vni]
+        table.add_row(str(vni), f"{seen.packets:,}", f"{seen.inner_bytes:,}")
     reasons = Table("reason", "records", "meaning", title="Records", title_justify="left", title_style="bold")
     _align_right(reasons, 1)
     for reason, count in sorted(stats.reasons.items()):
@@ -52,15 +63,46 @@ def print_stats(stats: CaptureStats, *, to_stderr: bool = False) -> None:
     for link_type, count in sorted(stats.unsupported_link_types.items()):
         reasons.add_row("", f"{count:,}", f"of NOT_VXLAN: link type {link_type} is not understood", style="dim")
     if stats.vnis:
-        console.print(vnis)
+        console.print(table)
     console.print(reasons)
-    console.print(f"{stats.records:,} records, {stats.vxlan:,} VXLAN")
+    console.print(of_records(stats, vnis))
+
+
+def of_records(stats: CaptureStats, vnis: Sequence[int] = ()) -> str:
+    """How many records of how many were accepted, and how many were not for being of other VNIs than *vnis*."""
+    others = stats.reasons.get(Reason.VNI_REFUSED, 0) if vnis else 0
+    refused = f", {others:,} of other VNIs" if others else ""
+    return f"{stats.vxlan:,} of {stats.records:,} records accepted{refused}"
+
+
+def choice(vnis: Sequence[int], chosen: Filter | None) -> str:
+    """What was chosen, behind a comma; nothing where it is everything."""
+    parts = [f"VNI {', '.join(map(str, vnis))}"] if vnis else []
+    parts += [] if chosen is None else [f"'{chosen.text}'"]
+    return f", of {' and '.join(parts)}" if parts else ""
+
+
+def not_understood(stats: CaptureStats) -> list[str]:
+    """Which link types nothing is known of."""
+    return [
+        f"{counted(count, 'record is', 'records are')} of link type {number}, which is not understood"
+        for number, count in sorted(stats.unsupported_link_types.items())
+    ]
+
+
+def ports_met(udp_ports: Counter[int], gpe: bool) -> str:
+    """What to try where nothing is VXLAN: the ports that datagrams go to."""
+    ports = ", ".join(f"{port} ({count:,})" for port, count in udp_ports.most_common(3))
+    told = f"the commonest UDP destination ports are {ports}: if one carries it, --port N"
+    return f"{told}; {_GPE_PORT} is that of VXLAN-GPE: --gpe" if _GPE_PORT in udp_ports and not gpe else told
 
 
 def headline(number: int, record: Record) -> str:
     """The number, time and length of a record."""
-    cut = f" of {record.original_length}" if record.original_length != len(record.data) else ""
-    return f"#{number}  {_time(record.timestamp_ns)}  {len(record.data)}{cut} bytes"
+    captured, original = len(record.data), record.original_length
+    cut = f" of {original}" if original > captured else ""
+    odd = f", though the record says {original}" if original < captured else ""
+    return f"#{number}  {_time(record.timestamp_ns)}  {captured}{cut} bytes{odd}"
 
 
 def _time(timestamp_ns: int | None) -> str:

@@ -30,20 +30,26 @@ def show(
     shown = 0
     with vxlanpkt.open(source, ports=ports or None) as capture:
         for number, record in enumerate(capture, 1) if chosen is None else capture.matching(chosen):
-            start = start_of(record.link_type)
-            if start is None:
+            found = _dissected(record, ports)
+            if vnis and (found is None or not any(_vni(layer) in vnis for layer in found.layers)):
+                continue
+            if found is None:
                 click.echo(f"{headline(number, record)}: link type {record.link_type} is not understood\n", err=as_json)
-                continue
-            found = dissect(record.frame, start=start, ports=ports or None, original_length=record.frame_length)
-            if vnis and not any(_vni(layer) in vnis for layer in found.layers):
-                continue
-            if as_json:
+            elif as_json:
                 print_json(_as_dict(number, record, found))
             else:
                 click.echo(f"{headline(number, record)}\n{found}\n")
             shown += 1
             if shown == count:
                 break
+
+
+def _dissected(record: Record, ports: tuple[int, ...]) -> Dissection | None:
+    """The layers of a record; None where nothing is known of its link type."""
+    start = start_of(record.link_type)
+    if start is None:
+        return None
+    return dissect(record.frame, start=start, ports=ports or None, original_length=record.frame_length)
 
 
 def _vni(layer: Layer) -> int | None:

@@ -16,7 +16,7 @@ from rich.text import Text
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture import Record
 from vxlanpkt.capture.verdicts import VerdictCounts, VerdictGroup, udp_port
-from vxlanpkt.cli.output import PlainConsole, headline, meaning
+from vxlanpkt.cli.output import PlainConsole, headline, meaning, ports_met
 from vxlanpkt.errors import REASONS, Reason
 from vxlanpkt.explanation import REMEDIES, Change, Explanation, OfFrame, Verdict
 from vxlanpkt.policy import DecapPolicy
@@ -166,8 +166,8 @@ def print_totals(counts: VerdictCounts, hidden: int, agreed: int) -> None:
     if counts.cut:
         lines.append(f"{counts.cut:,} accepted though the capture cut them: their checksums cannot be verified")
     if counts.udp_ports and not counts.any_vxlan:
-        ports = ", ".join(f"{port} ({count:,})" for port, count in counts.udp_ports.most_common(3))
-        lines.append(f"no packet is VXLAN; the commonest UDP destination ports are {ports}: if one carries it, --port")
+        understood = any(policy.gpe for policy in counts.policies.values())
+        lines.append(f"no packet is VXLAN; {ports_met(counts.udp_ports, understood)}")
     lines += [
         f"{count:,} of link type {number}, which is not understood"
         for number, count in sorted(counts.unsupported_link_types.items())

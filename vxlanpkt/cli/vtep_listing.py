@@ -7,23 +7,25 @@ from typing import Any
 import click
 
 from vxlanpkt.analysis import VTEP, PartialTableError, vteps
+from vxlanpkt.analysis.words import iso_time
 from vxlanpkt.cli.listings import (
-    left_out,
     listing_options,
     print_rows,
     print_rows_as_csv,
     print_rows_as_json,
+    refuse_two_formats,
+    remarks,
     shown_rows,
     size,
-    time,
+    summary,
 )
 from vxlanpkt.cli.options import filter_option, policy_of, policy_options, port_option, read_option, vni_option
 from vxlanpkt.cli.output import progress_bar
 from vxlanpkt.filters import Filter
 
-_COLUMNS = ("source", "destination", "packets", "outer bytes", "inner bytes", "VNIs", "first", "last")
+_COLUMNS = ("source", "destination", "packets", "outer bytes sent", "inner bytes sent", "VNIs", "first", "last")
 _SIDES = "llrrrlll"
-_SPARED = ("last", "first", "inner bytes")
+_SPARED = ("last", "first", "inner bytes sent")
 _SHOWN_VNIS = 5
 
 
@@ -46,6 +48,7 @@ def vtep_listing(
     **policy: Any,
 ) -> None:
     """List the tunnel endpoints: a row for each source and destination on the underlay."""
+    refuse_two_formats(as_json, as_csv)
     fault = None
     with progress_bar("counting") as report:
         try:
@@ -54,16 +57,15 @@ def vtep_listing(
             )
         except PartialTableError as error:
             table, fault = error.result, error
-    shown = shown_rows(table, count, by, as_json, as_csv)
+    shown = shown_rows(table, count, by, as_json or as_csv)
     if as_json:
-        print_rows_as_json("vteps", shown, fault)
+        print_rows_as_json("vteps", table, shown, fault)
     elif as_csv:
         print_rows_as_csv(shown)
     else:
         print_rows(
             _COLUMNS, _SIDES, list(map(_cells, shown)), _SPARED,
-            f"{len(table):,} pairs; {table.stats.vxlan:,} of {table.stats.records:,} records are VXLAN",
-            *left_out(table, shown),
+            summary("pair", table, vnis, chosen), *remarks(table, shown),
         )  # fmt: skip
     if fault is not None:
         raise fault
@@ -74,5 +76,5 @@ def _cells(vtep: VTEP) -> list[str]:
     vnis = ", ".join(map(str, vtep.vnis[:_SHOWN_VNIS])) + (f" and {more:,} more" if more > 0 else "")
     return [
         str(vtep.src), str(vtep.dst), f"{vtep.packets:,}", size(vtep.outer_bytes), size(vtep.inner_bytes), vnis,
-        time(vtep.first_ns), time(vtep.last_ns),
+        iso_time(vtep.first_ns), iso_time(vtep.last_ns),
     ]  # fmt: skip

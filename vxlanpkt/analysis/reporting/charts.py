@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from vxlanpkt.analysis.findings import Series, Timeline
 from vxlanpkt.analysis.reporting.pieces import Piece, tag
-from vxlanpkt.analysis.reporting.wording import counted, moment, number, size, span
+from vxlanpkt.analysis.reporting.wording import moment, number, size, span
+from vxlanpkt.analysis.words import counted
 
 _WIDTH, _HEIGHT = 960, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 40, 12, 34

@@ -7,7 +7,6 @@ from vxlanpkt.analysis.reporting.pieces import Cell, Piece, Row, how, join, noth
 from vxlanpkt.analysis.reporting.traffic import flow_table
 from vxlanpkt.analysis.reporting.wording import (
     count_cell,
-    counted,
     examples,
     frame_numbers,
     number,
@@ -16,6 +15,7 @@ from vxlanpkt.analysis.reporting.wording import (
     size_cell,
     span,
 )
+from vxlanpkt.analysis.words import counted
 from vxlanpkt.errors import REASONS
 from vxlanpkt.explanation import REMEDIES, Change, OfFrame
 

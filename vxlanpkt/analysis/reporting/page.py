@@ -10,7 +10,8 @@ from vxlanpkt.analysis.reporting.pieces import Piece, join, section, tag, text
 from vxlanpkt.analysis.reporting.sizes import sizes
 from vxlanpkt.analysis.reporting.style import CONTENT_POLICY, SCRIPT, STYLE
 from vxlanpkt.analysis.reporting.traffic import endpoints, flows, vnis
-from vxlanpkt.analysis.reporting.wording import counted, duration, listed, moment, number, share, size
+from vxlanpkt.analysis.reporting.wording import duration, listed, moment, number, share, size
+from vxlanpkt.analysis.words import counted
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Findings], Piece]], ...] = (
     ("vnis", "Traffic by VNI", vnis),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from vxlanpkt.analysis.findings import Findings, Sizes, TooBigs
 from vxlanpkt.analysis.reporting.loss import left_out, pair_table
 from vxlanpkt.analysis.reporting.pieces import Cell, Piece, Row, how, join, nothing, table, tag
-from vxlanpkt.analysis.reporting.wording import count_cell, counted, examples, number, sentence, share
+from vxlanpkt.analysis.reporting.wording import count_cell, examples, number, sentence, share
+from vxlanpkt.analysis.words import counted
 
 _FROM = {
     "message": "the smallest that a message on the underlay reports",

@@ -10,13 +10,10 @@ from vxlanpkt.analysis.reporting.charts import chart, legend, name_of, small_cha
 from vxlanpkt.analysis.reporting.pieces import Cell, Piece, Row, details, how, join, nothing, table, tag
 from vxlanpkt.analysis.reporting.wording import (
     count_cell,
-    counted,
     duration,
-    ends,
     listed,
     moment,
     number,
-    protocol,
     share,
     since,
     size,
@@ -25,6 +22,7 @@ from vxlanpkt.analysis.reporting.wording import (
     tcp_flags,
 )
 from vxlanpkt.analysis.vtep_tables import VTEP
+from vxlanpkt.analysis.words import counted, ends, protocol
 
 _MOST_VNIS, _MOST_PAIRS, _MOST_IN_MATRIX = 1000, 200, 16
 _SHADES, _SHADES_PER_TEN = 7, 2
@@ -206,13 +204,13 @@ def flows(findings: Findings) -> Piece:
         told = f"The {len(found.top):,} with most bytes of {told}"
     parts = [flow_table(found.top, findings, told)]
     if found.left_out:
-        parts.append(tag("p", f"The table was full: {counted(found.left_out, 'packet')} of flows that began later are "
-                         "not in it. A large flow that began late may be missing here; --vni makes room."))  # fmt: skip
+        parts.append(tag("p", f"The table was full: {counted(found.left_out, 'packet')} of flows that come later "
+                         "in the file are not in it. A large one may be missing here; --vni makes room."))  # fmt: skip
     return join(*parts, how(
         "A flow is a VNI, two inner addresses, an IP protocol and its ports, in both directions, the sender of its "
-        "first packet on the left. The same addresses in two VNIs are two flows. What is not IP counts by its "
-        "EtherType; fragments behind the first have no ports, and count as a flow without. TCP flags are all that "
-        "were seen."
+        "first packet in the file on the left. The same addresses in two VNIs are two flows. What is not IP counts by "
+        "its EtherType, frames of IEEE 802.3 together; fragments behind the first have no ports, and count as a flow "
+        "without. TCP flags are all that were seen."
     ))  # fmt: skip
 
 

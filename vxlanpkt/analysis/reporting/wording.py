@@ -6,24 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 
 from vxlanpkt.analysis.findings import Numbers
-from vxlanpkt.analysis.flow_tables import Flow
 from vxlanpkt.analysis.reporting.pieces import Cell, Piece, join, tag
-from vxlanpkt.assigned import EtherType, IPProtocol, TCPFlags
+from vxlanpkt.assigned import TCPFlags
 
 _SECOND = 1_000_000_000
-_WITH_PORTS = (IPProtocol.TCP, IPProtocol.UDP)
-_PROTOCOLS = {int(protocol): protocol.name for protocol in IPProtocol}
-_ETHERTYPES = {int(ethertype): ethertype.name for ethertype in EtherType}
 
 
 def number(value: int) -> str:
     """1,234,567."""
     return f"{value:,}"
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """1 flow, 2 flows."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def size(octets: float, unit: str = "B") -> str:
@@ -98,29 +89,6 @@ def since(nanoseconds: int | None, begin: int | None) -> Cell:
     if nanoseconds is None or begin is None:
         return Cell("")
     return Cell(f"+{(nanoseconds - begin) / _SECOND:,.6f}", nanoseconds, moment(nanoseconds, 9))
-
-
-def end(address: object, port: int | None) -> str:
-    """An address, with its port as in a URL."""
-    if address is None:
-        return ""
-    told = str(address)
-    if port is None:
-        return told
-    return f"[{told}]:{port}" if ":" in told else f"{told}:{port}"
-
-
-def ends(flow: Flow) -> tuple[str, str]:
-    """Both ends of a flow."""
-    ports = flow.protocol in _WITH_PORTS and (flow.src_port or flow.dst_port)
-    return end(flow.src, flow.src_port if ports else None), end(flow.dst, flow.dst_port if ports else None)
-
-
-def protocol(flow: Flow) -> str:
-    """What a flow is of."""
-    if flow.src is None:
-        return _ETHERTYPES.get(flow.ethertype) or f"EtherType 0x{flow.ethertype:04x}"
-    return _PROTOCOLS.get(flow.protocol) or f"IP protocol {flow.protocol}"
 
 
 def tcp_flags(flags: int) -> str:

@@ -1,0 +1,89 @@
+"""How verbs are called: where the capture is named, numbers, and errors in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent.parent / "data"
+FLANNEL, GPE = DATA / "flannel_v4.pcap", DATA / "gpe_external_v4.pcap"
+VERBS = {
+    "info": (), "show": (), "explain": (), "flows": (), "vteps": (), "report": ("-w", "-"), "decap": ("-w", "-"),
+    "encap": ("-w", "-", "--vni", "7", "--src", "::1", "--dst", "::2"), "export": ("-w", "-", "--format", "csv"),
+}  # fmt: skip
+ENDS = ("--vni", "0x7", "--src", "192.0.2.1", "--dst", "192.0.2.2")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not in the root of the tree, where Python finds the package before the installed one, and no C kernel in it."""
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str | Path, status: int = 0, given: bytes = b"") -> tuple[bytes, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "vxlanpkt.cli", *map(str, arguments)], capture_output=True, timeout=60, check=False,
+        input=given,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    return done.stdout, done.stderr.decode()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_capture(verb: str) -> None:
+    """Alone, or behind -r, or a pipe: it is the same; twice or not at all is a wrong call."""
+    rest = VERBS[verb]
+    named, _ = run(verb, "-r", FLANNEL, *rest)
+    alone, _ = run(verb, FLANNEL, *rest)
+    piped, _ = run(verb, *rest, "-", given=FLANNEL.read_bytes())
+    if verb != "report":  # which says when it was made, and of what
+        assert named == alone == piped
+    assert named
+    assert "one capture is read" in run(verb, FLANNEL, "-r", FLANNEL, *rest, status=2)[1]
+    assert "-r FILE" in run(verb, *rest, status=2)[1]
+    assert "no such file" in run(verb, "no such file", *rest, status=2)[1]
+
+
+def test_numbers() -> None:
+    """A VNI may be hexadecimal."""
+    assert run("flows", FLANNEL, "--vni", "0x1") == run("flows", FLANNEL, "--vni", "1")
+    for wrong in ("0x", "0x1000000", "-1", "0xg", "one"):
+        assert "--vni" in run("flows", FLANNEL, "--vni", wrong, status=2)[1]
+    assert "--vni" in run("encap", FLANNEL, "-w", "x.pcap", *ENDS[2:], "--vni", "16777216", status=2)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "status"),
+    [
+        (("decap", GPE, "-w", "x.pcap", "--gpe"), "write pcapng, or choose --inner-link\n", 1),
+        (("decap", FLANNEL, "-w", "-", "--split-by", "vni"), "--split-by: there is one standard output", 2),
+        (("decap", FLANNEL, "-w", "x.pcap", "--depth", "0"), "Error: --depth: 0 is not", 2),
+        (
+            ("encap", FLANNEL, "-w", "x.pcap", *ENDS, "--dst", "::1"),
+            "Error: --dst: ::1 is not an IPv4 address, as src",
+            2,
+        ),
+        (("encap", FLANNEL, "-w", "x.pcap", *ENDS, "--src-mac", "3"), "Error: --src-mac: '3' is not", 2),
+        (("encap", FLANNEL, "-w", "x.pcap", *ENDS, "--port", "70000"), "Error: --port: 70000 is not", 2),
+        (("encap", FLANNEL, "-w", "x.pcap", *ENDS, "--vlan", "9999"), "Error: ", 2),
+        (("export", FLANNEL, "-w", "x.pcap"), "Error: --format: '.pcap' is not", 2),
+        (("export", FLANNEL, "-w", "x.csv", "--columns", "a"), "Error: --columns: 'a' is not a column", 2),
+    ],
+)
+def test_errors(arguments: tuple[str | Path, ...], said: str, status: int) -> None:
+    """No keyword of Python, and no object of it."""
+    told = run(*arguments, status=status)[1]
+    assert said in told
+    assert not re.search(r"\b(Tunnel|\w+Address|inner_link|split_by|src_mac|dst_port|Traceback)\b", told)
+    assert list(Path().iterdir()) == []
+
+
+def test_help_of_export() -> None:
+    """All formats that there are."""
+    told = run("export", "--help")[0].decode()
+    for suffix in (".parquet", ".arrow", ".feather", ".csv", ".csv.gz", ".csv.zst"):
+        assert suffix in told

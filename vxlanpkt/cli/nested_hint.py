@@ -1,0 +1,17 @@
+"""What verbs say of tunnels inside of tunnels."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from vxlanpkt.analysis.words import counted
+
+
+def nested_hint(packets: int, source: str, ports: Sequence[int]) -> str:
+    """How to look into tunnels that are inside of tunnels."""
+    same = "".join(f" --port {port}" for port in ports)
+    return (
+        f"{counted(packets, 'packet holds', 'packets hold')} a datagram to a VXLAN port, another tunnel: "
+        f"vxlanpkt decap -r {shlex.quote(source)}{same} -w - | vxlanpkt flows -r -{same}"
+    )
