@@ -9,8 +9,8 @@ import pytest
 
 from vxlanpkt import DecapPolicy, FieldError, Filter, FrameBatch, LinkType, Tunnel, decap_batch, kernel
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.filters import require_filter, selected
 from vxlanpkt.grouping import Groups, buckets
+from vxlanpkt.selection import require_filter, selected
 
 WIRE = Tunnel(vni=7, src="192.0.2.1", dst="192.0.2.2").encap(bytes(60))
 RESULT = decap_batch(FrameBatch.from_frames([WIRE, bytes(60), WIRE]), policy=DecapPolicy())

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from vxlanpkt.batch import AddressColumn
-from vxlanpkt.capture.arrow import Batch, Column, Field, Table
+from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.kernel import address_of, address_room, address_text, new_buffer, view
 from vxlanpkt.kernel.contract import DECAP_LAYOUT, Address
@@ -19,22 +19,22 @@ _PIECE_ROWS = 16_384  # so that what is made for one batch stays small
 _IS_SET = bytes((0,)) + bytes((1,)) * 255
 
 
-def arrow_table(columns: Mapping[str, Sequence[Any]]) -> Table:
+def arrow_table(columns: Mapping[str, Sequence[Any]]) -> ArrowTable:
     """A table of Arrow; numbers of 64 bits with a sign are times, tuples become text with spaces between the items."""
-    fields = [Field(name, _format(column)) for name, column in columns.items()]
-    return Table(fields, lambda: _batches(list(columns.values())))
+    fields = [ArrowField(name, _format(column)) for name, column in columns.items()]
+    return ArrowTable(fields, lambda: _batches(list(columns.values())))
 
 
 def _format(column: Sequence[Any]) -> str:
     return _FORMATS[column.format] if isinstance(column, memoryview) else _TEXT
 
 
-def _batches(columns: Sequence[Sequence[Any]]) -> Iterator[Batch]:
+def _batches(columns: Sequence[Sequence[Any]]) -> Iterator[ArrowBatch]:
     rows = len(columns[0])
     for first in range(0, rows, _PIECE_ROWS):
         end = min(first + _PIECE_ROWS, rows)
         filler = _Filler()
-        yield Batch(end - first, [filler.fill(column, first, end) for column in columns], filler.kept)
+        yield ArrowBatch(end - first, [filler.fill(column, first, end) for column in columns], filler.kept)
 
 
 class _Filler:
@@ -48,7 +48,7 @@ class _Filler:
         self.kept.append(buffer)
         return address_of(buffer)
 
-    def fill(self, column: Sequence[Any], first: int, end: int) -> Column:
+    def fill(self, column: Sequence[Any], first: int, end: int) -> ArrowColumn:
         """One column of some rows."""
         if isinstance(column, AddressColumn):
             return self._addresses(column.raw[16 * first : 16 * end], column.family[first:end])
@@ -58,12 +58,12 @@ class _Filler:
         known = bytes(map(NO_TIMESTAMP.__ne__, part)) if part.format == "q" else b""
         return self._column(len(part), known, self._keep(part.tobytes()))
 
-    def _column(self, rows: int, known: bytes, *buffers: int) -> Column:
+    def _column(self, rows: int, known: bytes, *buffers: int) -> ArrowColumn:
         """A column of rows that are null where *known* has a 0."""
         nulls = known.count(0)
-        return Column(rows, nulls, (self._keep(_bitmap(known)) if nulls else 0, *buffers))
+        return ArrowColumn(rows, nulls, (self._keep(_bitmap(known)) if nulls else 0, *buffers))
 
-    def _addresses(self, raw: memoryview, family: memoryview) -> Column:
+    def _addresses(self, raw: memoryview, family: memoryview) -> ArrowColumn:
         """Addresses as the kernel writes them, which takes them from a result of decapsulation."""
         rows = len(family)
         held = new_buffer(rows * DECAP_LAYOUT.row_size)
@@ -74,7 +74,7 @@ class _Filler:
         offsets = self._keep(out)
         return self._column(rows, bytes(family).translate(_IS_SET), offsets, offsets + 4 * (rows + 1))
 
-    def _texts(self, texts: Sequence[str]) -> Column:
+    def _texts(self, texts: Sequence[str]) -> ArrowColumn:
         ends = [0, *accumulate(map(len, texts))]
         offsets = self._keep(struct.pack(f"={len(ends)}i", *ends))
         return self._column(len(texts), b"", offsets, self._keep("".join(texts).encode("ascii") or bytes(1)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
     from typing_extensions import Self
 
-    from vxlanpkt.capture.arrow import Table as ArrowTable
+    from vxlanpkt.capture.arrow import ArrowTable
 
 _T = TypeVar("_T", covariant=True)
 Column = Sequence[Any]
