@@ -82,7 +82,6 @@ EXCEPTIONS = frozenset((
     ("kernel", "view"),
     ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"), ("kernel", "callback"),
     ("bulk.checks", "written"),  # what a kernel answers
-    ("filters", "require_filter"), ("filters", "selected"),  # what is the same for all that take a filter
     ("kernel.contract", "DECAP_COLUMNS"), ("kernel.contract", "DECAP_LAYOUT"), ("kernel.contract", "WIDTHS"),
     ("kernel.contract", "Address"), ("kernel.contract", "Derived"), ("kernel.contract", "Known"),
     ("kernel.contract", "MAC"),

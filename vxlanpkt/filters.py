@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
 from vxlanpkt.batch import DecapBatch
@@ -18,17 +18,7 @@ from vxlanpkt.programs import make_program
 from vxlanpkt.starts import Start, kind_of
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
     from vxlanpkt.decapsulation import Decapsulated
-
-
-class RowFilter(Protocol):
-    """What chooses rows: a `Filter`, or anything with this method."""
-
-    def select(self, batch: DecapBatch, /) -> Buffer:
-        """A uint8 for each row, 0 where it is left out."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -118,34 +108,6 @@ class Filter:
     def __invert__(self) -> Filter:
         """What this one does not match."""
         return Filter(f"not ({self.text})")
-
-
-def require_filter(chosen: object) -> None:
-    """Raise FieldError for what chooses no rows, such as the text of a filter."""
-    if not hasattr(chosen, "select"):
-        hint = f"Filter({chosen!r}) is one" if isinstance(chosen, str) else "it has no method select"
-        raise _refused(chosen, f"a filter: {hint}")
-
-
-def selected(chosen: RowFilter, batch: DecapBatch) -> memoryview:
-    """What a filter says of each row, in memory of its own, so that it stays as it was checked.
-
-    Raises `FieldError` for what chooses no rows, or says of other rows than those of *batch*.
-    """
-    require_filter(chosen)
-    answer = chosen.select(batch)
-    try:
-        mask = memoryview(answer)
-    except TypeError:
-        raise _refused(type(answer).__name__, f"a mask of {len(batch)} bytes: it has no buffer") from None
-    if mask.itemsize != 1 or mask.nbytes != len(batch):
-        items = f"a mask of {mask.nbytes // mask.itemsize} items of {mask.itemsize} bytes"
-        raise _refused(items, f"one of {len(batch)}, a byte for each row")
-    return memoryview(bytes(mask))
-
-
-def _refused(value: object, expected: str) -> FieldError:
-    return FieldError(f"filter: {value!r} is not {expected}", layer="Filter", field="filter", value=value, bits=None)
 
 
 def _kind(start: Start | None) -> int:

@@ -32,7 +32,11 @@ def selected(chosen: RowFilter, batch: DecapBatch) -> memoryview:
     Raises `FieldError` for what is no filter, and for one whose answer is of another shape.
     """
     require_filter(chosen)
-    found = memoryview(chosen.select(batch))
+    answer = chosen.select(batch)
+    try:
+        found = memoryview(answer)
+    except TypeError:
+        raise _refused(chosen, f"no filter: it chose by what has no buffer, {type(answer).__name__}") from None
     if found.itemsize != 1 or found.ndim != 1 or len(found) != len(batch):
         raise _refused(
             chosen, f"no filter of {len(batch)} rows: it chose from {found.nbytes} bytes in {len(found)} items"

@@ -33,6 +33,7 @@ from vxlanpkt.kernel import (
 )
 from vxlanpkt.kernel.contract import DECAP_COLUMNS, DECAP_LAYOUT, MAC, WIDTHS, Address, Derived, Known
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter, require_filter, selected
 
 if TYPE_CHECKING:
     import pandas
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from vxlanpkt.capture.reader import Capture, CaptureBatch
     from vxlanpkt.capture.records import Interface
-    from vxlanpkt.filters import RowFilter
 
 Names: TypeAlias = Literal["vxlanpkt", "tshark", "zeek", "ecs"]
 Addresses: TypeAlias = Literal["text", "binary"]
@@ -195,8 +195,6 @@ class CaptureTable(ArrowTable):
         _require("names", names, _NAMES)
         _require("addresses", addresses, _ADDRESSES)
         if filter is not None:
-            from vxlanpkt.filters import require_filter  # which not every table needs
-
             require_filter(filter)
         self._capture = capture
         self._names: Names = names
@@ -283,11 +281,7 @@ class CaptureTable(ArrowTable):
 
     def _mask(self, result: DecapBatch) -> memoryview | None:
         """Which rows are wanted, or None for all of them."""
-        chosen = None
-        if self._filter is not None:
-            from vxlanpkt.filters import selected
-
-            chosen = selected(self._filter, result)
+        chosen = None if self._filter is None else selected(self._filter, result)
         if self._vni is None:
             return chosen
         accepted = bytes(result.status).translate(_IS_ZERO)
