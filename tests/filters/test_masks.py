@@ -30,7 +30,8 @@ class Saying:
     ("answer", "found"),
     [
         (bytes(2), "2 bytes in 2 items"), (bytes(4), "4 bytes in 4 items"), (b"", "0 bytes in 0 items"),
-        (array("I", [1] * 3), "12 bytes in 3 items"), (array("H", [1]), "2 bytes in 1 items"), ([1, 0, 1], "no buffer, list"), (None, "no buffer, NoneType"),
+        (array("I", [1] * 3), "12 bytes in 3 items"), (array("H", [1]), "2 bytes in 1 items"),
+        ([1, 0, 1], "no buffer, list"), (None, "no buffer, NoneType"),
     ],
 )  # fmt: skip
 def test_wrong_masks(answer: Any, found: str) -> None:
