@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batch import DecapBatch, as_buffer
 from vxlanpkt.errors import FieldError
 
 if TYPE_CHECKING:
@@ -20,28 +20,29 @@ class RowFilter(Protocol):
 
 
 def require_filter(chosen: object) -> None:
-    """Raise FieldError for what chooses no rows, such as the text of a filter."""
+    """Raise `FieldError` for what is no filter."""
     if not hasattr(chosen, "select"):
-        hint = f"Filter({chosen!r}) is one" if isinstance(chosen, str) else "it has no method select"
-        raise _refused(chosen, f"a filter: {hint}")
+        hint = f"; Filter({chosen!r}) is one" if isinstance(chosen, str) else ""
+        raise _refused(chosen, f"no filter: it has no method select{hint}")
 
 
 def selected(chosen: RowFilter, batch: DecapBatch) -> memoryview:
-    """What a filter says of each row, in memory of its own, so that it stays as it was checked.
+    """A byte for each row of *batch*, 0 where it is left out: a copy, which nobody changes.
 
-    Raises `FieldError` for what chooses no rows, or says of other rows than those of *batch*.
+    Raises `FieldError` for what is no filter, and for one whose answer is of another shape.
     """
     require_filter(chosen)
     answer = chosen.select(batch)
     try:
-        mask = memoryview(answer)
+        found = memoryview(answer)
     except TypeError:
-        raise _refused(type(answer).__name__, f"a mask of {len(batch)} bytes: it has no buffer") from None
-    if mask.itemsize != 1 or mask.nbytes != len(batch):
-        items = f"a mask of {mask.nbytes // mask.itemsize} items of {mask.itemsize} bytes"
-        raise _refused(items, f"one of {len(batch)}, a byte for each row")
-    return memoryview(bytes(mask))
+        raise _refused(chosen, f"no filter: it chose by what has no buffer, {type(answer).__name__}") from None
+    if found.itemsize != 1 or found.ndim != 1 or len(found) != len(batch):
+        raise _refused(
+            chosen, f"no filter of {len(batch)} rows: it chose from {found.nbytes} bytes in {len(found)} items"
+        )
+    return memoryview(bytes(as_buffer("filter", found)))
 
 
-def _refused(value: object, expected: str) -> FieldError:
-    return FieldError(f"filter: {value!r} is not {expected}", layer="Filter", field="filter", value=value, bits=None)
+def _refused(chosen: object, why: str) -> FieldError:
+    return FieldError(f"filter: {chosen!r} is {why}", layer="filter", field="filter", value=chosen, bits=None)

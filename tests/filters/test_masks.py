@@ -29,9 +29,9 @@ class Saying:
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
-        (bytes(2), "2 items of 1 bytes"), (bytes(4), "4 items of 1 bytes"), (array("I", [1] * 3), "3 items of 4 bytes"),
-        (array("H", [1]), "1 items of 2 bytes"), ([1, 0, 1], "'list' is not a mask"),
-        (None, "'NoneType' is not a mask"), (b"", "0 items of 1 bytes"),
+        (bytes(2), "2 bytes in 2 items"), (bytes(4), "4 bytes in 4 items"), (b"", "0 bytes in 0 items"),
+        (array("I", [1] * 3), "12 bytes in 3 items"), (array("H", [1]), "2 bytes in 1 items"),
+        ([1, 0, 1], "no buffer, list"), (None, "no buffer, NoneType"),
     ],
 )  # fmt: skip
 def test_wrong_masks(answer: Any, found: str) -> None:

@@ -281,9 +281,7 @@ class CaptureTable(ArrowTable):
 
     def _mask(self, result: DecapBatch) -> memoryview | None:
         """Which rows are wanted, or None for all of them."""
-        chosen = None
-        if self._filter is not None:
-            chosen = selected(self._filter, result)
+        chosen = None if self._filter is None else selected(self._filter, result)
         if self._vni is None:
             return chosen
         accepted = bytes(result.status).translate(_IS_ZERO)
