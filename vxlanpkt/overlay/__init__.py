@@ -8,22 +8,6 @@ from typing import TYPE_CHECKING
 from vxlanpkt._names import loaded_on_use
 
 if TYPE_CHECKING:
-    from vxlanpkt.overlay.forwarding import ForwardingEntry as ForwardingEntry
-    from vxlanpkt.overlay.forwarding import ForwardingTable as ForwardingTable
-    from vxlanpkt.overlay.forwarding import LearningCounts as LearningCounts
-    from vxlanpkt.overlay.neighbours import Neighbour as Neighbour
-    from vxlanpkt.overlay.neighbours import NeighbourTable as NeighbourTable
-    from vxlanpkt.overlay.routes import RouteTable as RouteTable
-    from vxlanpkt.overlay.vtep import Sending as Sending
-    from vxlanpkt.overlay.vtep import SendingBatch as SendingBatch
-    from vxlanpkt.overlay.vtep import Vtep as Vtep
-    from vxlanpkt.overlay.vtep import VtepCounts as VtepCounts
-
-_MODULES: dict[str, tuple[str, ...]] = {
-    "forwarding": ("ForwardingEntry", "ForwardingTable", "LearningCounts"),
-    "neighbours": ("Neighbour", "NeighbourTable"),
-    "routes": ("RouteTable",),
-    "vtep": ("Sending", "SendingBatch", "Vtep", "VtepCounts"),
     from vxlanpkt.overlay.config import NetworkConfig as NetworkConfig
     from vxlanpkt.overlay.config import SubnetRange as SubnetRange
     from vxlanpkt.overlay.config import UDPBackend as UDPBackend
@@ -31,6 +15,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     from vxlanpkt.overlay.config import parse_config as parse_config
     from vxlanpkt.overlay.etcd_store import EtcdStore as EtcdStore
     from vxlanpkt.overlay.file_store import FileStore as FileStore
+    from vxlanpkt.overlay.forwarding import ForwardingEntry as ForwardingEntry
+    from vxlanpkt.overlay.forwarding import ForwardingTable as ForwardingTable
+    from vxlanpkt.overlay.forwarding import LearningCounts as LearningCounts
     from vxlanpkt.overlay.lease_errors import ConfigError as ConfigError
     from vxlanpkt.overlay.lease_errors import LeaseError as LeaseError
     from vxlanpkt.overlay.lease_errors import LeaseFormatError as LeaseFormatError
@@ -40,6 +27,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     from vxlanpkt.overlay.leases import Lease as Lease
     from vxlanpkt.overlay.leases import LeaseAttributes as LeaseAttributes
     from vxlanpkt.overlay.leases import Subnets as Subnets
+    from vxlanpkt.overlay.neighbours import Neighbour as Neighbour
+    from vxlanpkt.overlay.neighbours import NeighbourTable as NeighbourTable
+    from vxlanpkt.overlay.routes import RouteTable as RouteTable
     from vxlanpkt.overlay.stores import Added as Added
     from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
     from vxlanpkt.overlay.stores import LeaseTable as LeaseTable
@@ -48,11 +38,16 @@ _MODULES: dict[str, tuple[str, ...]] = {
     from vxlanpkt.overlay.stores import Snapshot as Snapshot
     from vxlanpkt.overlay.stores import TableChange as TableChange
     from vxlanpkt.overlay.subnet_env import SubnetEnv as SubnetEnv
+    from vxlanpkt.overlay.vtep import Sending as Sending
+    from vxlanpkt.overlay.vtep import SendingBatch as SendingBatch
+    from vxlanpkt.overlay.vtep import Vtep as Vtep
+    from vxlanpkt.overlay.vtep import VtepCounts as VtepCounts
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "config": ("NetworkConfig", "SubnetRange", "UDPBackend", "VXLANBackend", "parse_config"),
     "etcd_store": ("EtcdStore",),
     "file_store": ("FileStore",),
+    "forwarding": ("ForwardingEntry", "ForwardingTable", "LearningCounts"),
     "lease_errors": (
         "ConfigError",
         "LeaseError",
@@ -62,8 +57,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "StoreError",
     ),
     "leases": ("Lease", "LeaseAttributes", "Subnets"),
+    "neighbours": ("Neighbour", "NeighbourTable"),
+    "routes": ("RouteTable",),
     "stores": ("Added", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot", "TableChange"),
     "subnet_env": ("SubnetEnv",),
+    "vtep": ("Sending", "SendingBatch", "Vtep", "VtepCounts"),
 }
 
 __all__ = sorted(name for names in _MODULES.values() for name in names)
