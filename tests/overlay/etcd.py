@@ -108,6 +108,15 @@ class Etcd:
         """It is there, and does nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while not self._stopped():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def _stopped(self) -> bool:
+        """Whether each of its threads has stopped: they do so one by one."""
+        tasks = Path("/proc", str(self.pid), "task").iterdir()
+        return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
     def thaw(self) -> None:
         assert self._process is not None
