@@ -99,9 +99,9 @@ uint32_t vxlanpkt_find_peer(const struct vxlanpkt_peers *peers, const uint8_t *k
     return find_peer(peers, key, length);
 }
 
-uint32_t vxlanpkt_find_route(const struct vxlanpkt_peers *peers, const uint8_t *address)
+uint32_t vxlanpkt_find_route(const struct vxlanpkt_peers *peers, const uint8_t *address, uint32_t is_ipv4)
 {
-    return find_route(peers, address);
+    return find_route(peers, address, is_ipv4 != 0);
 }
 
 /* -- the parts that need no device */

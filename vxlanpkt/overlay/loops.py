@@ -8,7 +8,7 @@ from typing import Any
 
 from vxlanpkt.kernel.contract import CONTRACT as KERNEL
 
-CONTRACT = 0x885C8FB9  # stands for the declarations in csrc/datapath.h, which has it too
+CONTRACT = 0x0DFC253C  # stands for the declarations in csrc/datapath.h, which has it too
 
 
 def load() -> tuple[Any, Any]:

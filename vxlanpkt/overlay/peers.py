@@ -149,7 +149,8 @@ class Peers:
 
     def route(self, address: Address | str) -> int | None:
         """The number of the peer that an address inside is routed to."""
-        return _known(_lib.vxlanpkt_find_route(self.pointer, _packed(ip_address(address))))
+        inside = ip_address(address)
+        return _known(_lib.vxlanpkt_find_route(self.pointer, _packed(inside), inside.version == 4))
 
 
 def unpack_address(packed: bytes) -> tuple[Address, int] | None:

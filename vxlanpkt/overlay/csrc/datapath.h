@@ -1,7 +1,7 @@
 /* What the packet loops and their Python side hand each other. The compiler and cffi read this same text. */
 
 /* Stands for the declarations below, as VXLANPKT_CONTRACT does for the kernel's: tests/overlay computes it. */
-#define VXLANPKT_DATAPATH 0x885C8FB9
+#define VXLANPKT_DATAPATH 0x0DFC253C
 
 #define DATAPATH_HEADERS 64
 #define DATAPATH_LARGEST_HEADER 256
@@ -155,7 +155,7 @@ void vxlanpkt_datapath_stop(struct vxlanpkt_queue *queue);
 uint32_t vxlanpkt_fill_places(struct vxlanpkt_place *places, uint32_t place_count, uint64_t seed,
                               const struct vxlanpkt_place *items, uint32_t count);
 uint32_t vxlanpkt_find_peer(const struct vxlanpkt_peers *peers, const uint8_t *key, uint32_t length);
-uint32_t vxlanpkt_find_route(const struct vxlanpkt_peers *peers, const uint8_t *address);
+uint32_t vxlanpkt_find_route(const struct vxlanpkt_peers *peers, const uint8_t *address, uint32_t is_ipv4);
 
 /* The parts of the loops that need no device, for tests and for whoever wants them: they return the bytes written. */
 int64_t vxlanpkt_cut_frame(const uint8_t *frame, uint64_t size, uint32_t raw, const struct vxlanpkt_offload *offload,

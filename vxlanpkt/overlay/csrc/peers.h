@@ -3,6 +3,8 @@
  * Whoever may choose addresses must not be able to choose those that meet in one place, so the hash is keyed.
  */
 
+enum { MAPPED_BITS = 96 };
+
 static uint64_t place_of(const uint8_t *key, uint32_t length, uint64_t seed)
 {
     uint64_t mixed = mix(load64(key) ^ seed, load64(key + 8) ^ K1 ^ seed << 32);
@@ -37,11 +39,15 @@ static void mask_address(const uint8_t *address, uint32_t length, uint8_t *maske
     store64(masked + 8, low);
 }
 
-/* The peer of the longest prefix that an address, IPv4 in its mapped form, lies in. */
-static uint32_t find_route(const struct vxlanpkt_peers *peers, const uint8_t *address)
+/* The peer of the longest prefix that an address lies in. IPv4 is in its mapped form: its prefixes are those of 96 bits
+ * and more there, which an IPv6 packet to such an address does not get at. */
+static uint32_t find_route(const struct vxlanpkt_peers *peers, const uint8_t *address, bool is_ipv4)
 {
     uint8_t masked[16];
+    bool is_mapped = !load64(address) && load32(address + 8) == 0xFFFF;
     for (uint32_t at = 0; at < peers->length_count; at++) {
+        if (is_mapped && is_ipv4 != (peers->lengths[at] >= MAPPED_BITS))
+            continue;
         mask_address(address, peers->lengths[at], masked);
         uint32_t peer = find_peer(peers, masked, peers->lengths[at]);
         if (peer != DATAPATH_NO_PEER)

@@ -265,7 +265,7 @@ static void send_by_route(struct vxlanpkt_queue *queue, const struct vxlanpkt_pe
         return;
     }
     read_address(out->frame, is_ipv4, address);
-    uint32_t peer = find_route(peers, address);
+    uint32_t peer = find_route(peers, address, is_ipv4);
     if (peer == DATAPATH_NO_PEER) {
         bool is_group = is_ipv4 ? address[12] >> 4 == 0xE : address[0] == 0xFF;
         COUNT(queue, is_group ? COUNT_GROUP_DROPPED : COUNT_UNKNOWN_DESTINATION, 1);
