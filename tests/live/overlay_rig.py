@@ -35,7 +35,7 @@ class Node:
 
     def underlay(self, number: int | None = None) -> str:
         """The address of a node on the underlay: this one's if no other is named."""
-        return (f"192.0.2.{number or self.number}" if self.version == 4 else f"2001:db8::{number or self.number}")
+        return f"192.0.2.{number or self.number}" if self.version == 4 else f"2001:db8::{number or self.number}"
 
     def inside(self, version: int) -> str:
         """The address of this node's container."""
@@ -189,9 +189,10 @@ def _receive_all(listener: socket.socket, arrived: bytearray, seconds: float) ->
 def echo_datagram(sender: Node, receiver: Node, version: int, data: bytes) -> bytes:
     """What comes back of a datagram that the other node's container returns."""
     family = socket.AF_INET if version == 4 else socket.AF_INET6
-    with receiver.namespace.socket(family, socket.SOCK_DGRAM) as far, sender.namespace.socket(
-        family, socket.SOCK_DGRAM
-    ) as near:
+    with (
+        receiver.namespace.socket(family, socket.SOCK_DGRAM) as far,
+        sender.namespace.socket(family, socket.SOCK_DGRAM) as near,
+    ):
         for end, node in ((far, receiver), (near, sender)):
             end.bind((node.inside(version), 0))
             end.settimeout(3.0)

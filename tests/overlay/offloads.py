@@ -41,7 +41,8 @@ def cut(frame: bytes, offload: Offload, raw: bool = False) -> list[bytes] | None
     used = lib.vxlanpkt_cut_frame(_exact(frame), len(frame), raw, held, out, _ROOM, lengths, _MOST)
     if used < 0:
         return None
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while at < used:
         parts.append(bytes(ffi.buffer(out + at, lengths[len(parts)])))
         at += len(parts[-1])
@@ -73,7 +74,8 @@ def join(frames: list[bytes], raw: bool = False) -> list[tuple[bytes, Offload]]:
     out, out_lengths = ffi.new("uint8_t[]", size or 1), ffi.new("uint32_t[]", len(frames) or 1)
     count = lib.vxlanpkt_join_frames(data, lengths, len(frames), raw, offloads, out, size, out_lengths)
     assert count >= 0
-    made, at = [], 0
+    made: list[tuple[bytes, Offload]] = []
+    at = 0
     for number in range(count):
         made.append((bytes(ffi.buffer(out + at, out_lengths[number])), _taken(offloads[number])))
         at += out_lengths[number]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vxlanpkt import IPv4, IPv6, LinkType, TCP, UDP, Ethernet, Packet, parse
+from vxlanpkt import TCP, UDP, Ethernet, IPv4, IPv6, LinkType, Packet, parse
 
 pytest.importorskip("vxlanpkt.overlay._datapathlib", exc_type=ImportError)
 
@@ -241,11 +242,13 @@ def test_joining_undoes_cutting(
 
 def flow(count: int, version: int = 4, size: int = 500) -> list[bytes]:
     """Segments of a flow in order."""
-    more = [{"identification": at} if version == 4 else {} for at in range(count)]
-    return [tcp_frame(bytes([at]) * size, version=version, sequence=1000 + at * size, **more[at]) for at in range(count)]
+    more: list[dict[str, Any]] = [{"identification": at} if version == 4 else {} for at in range(count)]
+    return [
+        tcp_frame(bytes([at]) * size, version=version, sequence=1000 + at * size, **more[at]) for at in range(count)
+    ]
 
 
-BREAKS = {
+BREAKS: dict[str, Callable[[bytes], bytes]] = {
     "other port": lambda frame: _rebuilt(frame, TCP, src_port=1),
     "gap": lambda frame: _rebuilt(frame, TCP, sequence_number=1),
     "acknowledgement": lambda frame: _rebuilt(frame, TCP, acknowledgment_number=1),

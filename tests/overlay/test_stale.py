@@ -38,7 +38,7 @@ def test_stale_extension_is_refused(lib: SimpleNamespace, monkeypatch: pytest.Mo
     fake = ModuleType("vxlanpkt.overlay._datapathlib")
     fake.__file__, fake.lib = "old.so", lib  # type: ignore[attr-defined]
     monkeypatch.setattr(loops, "import_module", lambda name: fake)
-    with pytest.raises(ImportError, match="old.so was built from other sources than these: rebuild it"):
+    with pytest.raises(ImportError, match=r"old\.so was built from other sources than these: rebuild it"):
         loops.load()
 
 

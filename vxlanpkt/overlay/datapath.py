@@ -5,8 +5,10 @@ The loops are C and hold no lock of Python's; everything here is control. Linux 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import enum
+import errno
 import logging
 import os
 import socket
@@ -28,6 +30,7 @@ _logger = logging.getLogger(__name__)
 
 _EPHEMERAL = (49152, 65536)  # RFC 6335 dynamic ports, as `Tunnel` takes them
 _TTL = 64
+_MOST_IN_RUN, _LARGEST_RUN, _VXLAN_HEADERS = 64, 65507, 8 + 14  # as csrc/sending.h has them
 _DEFAULT_BUFFER = 8 << 20
 _JOIN_SECONDS = 5.0
 _UDP_GRO, _SOL_UDP = 104, 17
@@ -93,8 +96,8 @@ class DataPath:
         local         the address on the underlay
         port          where datagrams are received: 8472 as flannel's vxlan backend if not given, or 8285 as its udp one
         peers         who to send to and take from; `replace_peers` gives others at any time
-        source_ports  for VXLAN, how many UDP source ports flows are spread over by their hash; each is a socket. Bare UDP
-                      is sent from *port*
+        source_ports  for VXLAN, how many UDP source ports flows are spread over by their hash; each is a socket. Bare
+                      UDP is sent from *port*
         buffer_size   bytes of each socket's buffers
         on_event      called in the queue's thread, which waits for it: of what went nowhere. At most 64 in 20 ms are
                       told; `counters` knows of the others. What it raises is logged
@@ -181,15 +184,13 @@ class DataPath:
             opened.setsockopt(socket.IPPROTO_IP, _IP_RECVTOS, 1)
         else:
             opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVTCLASS, 1)
-        try:
+        with contextlib.suppress(OSError):  # before Linux 5.0: datagrams come one by one
             opened.setsockopt(_SOL_UDP, _UDP_GRO, 1)
-        except OSError:  # before Linux 5.0: datagrams come one by one
-            pass
         opened.bind((str(self.local), self.port))
         return opened
 
     def _open_senders(self, count: int) -> list[socket.socket]:
-        """Sockets on ports spread evenly over the range of a tunnel: a flow's is near the one that `Tunnel` would take."""
+        """Sockets on ports spread evenly over a tunnel's range: a flow's is near the one that `Tunnel` would take."""
         low, high = _EPHEMERAL
         width = (high - low) // count
         return [self._open_sender(low + at * width, width) for at in range(count)]
@@ -201,7 +202,7 @@ class DataPath:
             try:
                 opened.bind((str(self.local), port))
             except OSError as error:
-                if port == first + width - 1 or error.errno != 98:  # EADDRINUSE
+                if port == first + width - 1 or error.errno != errno.EADDRINUSE:
                     raise
             else:
                 break
@@ -214,6 +215,8 @@ class DataPath:
         if self._threads:
             raise RuntimeError("the data path runs already")
         mtu = self.device.mtu
+        with contextlib.suppress(OSError):  # before Linux 4.16: a rest of a long frame then costs as much as the frame
+            self.device.limit_segments(self._longest_run(mtu))
         self.endings.clear()
         for number, queue in enumerate(self._queues):
             queue.mtu, queue.stopping = mtu, 0
@@ -222,6 +225,11 @@ class DataPath:
             )
             self._threads.append(thread)
             thread.start()
+
+    def _longest_run(self, mtu: int) -> int:
+        """How many datagrams of full size the kernel takes at once."""
+        size = mtu + (0 if self.device.kind == "tun" else _VXLAN_HEADERS)
+        return max(1, min(_MOST_IN_RUN, _LARGEST_RUN // size))
 
     def stop(self) -> None:
         """End the threads and wait for them: some milliseconds, unless a hook is at work. They can be started again."""

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from vxlanpkt import FieldError, MACAddress
 
 Kind = Literal["tun", "tap"]
 _T = TypeVar("_T")
-_Ioctl = Callable[[int, int, bytes | int], bytes | int]
+_Ioctl = Callable[[int, int, Any], Any]
 
 _DEVICE = "/dev/net/tun"
 _TUNSETIFF, _TUNSETOFFLOAD = 0x400454CA, 0x400454D0
@@ -27,10 +27,13 @@ _IFF_TUN, _IFF_TAP, _IFF_MULTI_QUEUE, _IFF_NO_PI, _IFF_VNET_HDR = 0x1, 0x2, 0x10
 # What the kernel may leave to us, in the order in which it is asked for: what is behind needs what is before.
 _OFFLOADS = {"checksum": 0x01, "tso4": 0x02, "tso6": 0x04, "tso_ecn": 0x08, "uso": 0x20 | 0x40}
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCGIFMTU, _SIOCSIFMTU = 0x8913, 0x8914, 0x8921, 0x8922
-_SIOCSIFHWADDR, _SIOCGIFHWADDR = 0x8924, 0x8927
+_SIOCSIFHWADDR, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8924, 0x8927, 0x8933
 _IFF_UP, _ARPHRD_ETHER = 0x1, 1
 _LONGEST_NAME = 15
 _FLAGS, _NUMBER, _ADDRESS = Struct("16sH22x"), Struct("16si20x"), Struct("16sH6s16x")
+# rtnetlink: a message of one attribute, and the error number in what comes back.
+_RTM_NEWLINK, _NLM_F_REQUEST, _NLM_F_ACK, _IFLA_GSO_MAX_SEGS = 16, 0x1, 0x4, 40
+_LINK_MESSAGE, _ACKNOWLEDGEMENT = Struct("=IHHIIBxHiIIHHI"), Struct("=16xi")
 _NO_OFFLOAD = bytes(10)  # struct virtio_net_hdr: nothing left to do
 
 
@@ -94,6 +97,7 @@ class Device:
         self.kind: Kind = kind
         self._ioctl = ioctl
         self._control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         opened: list[int] = []
         try:
             self.name, flags = self._create(name, queues, offload, opened)
@@ -107,6 +111,7 @@ class Device:
             for queue in opened:
                 os.close(queue)
             self._control.close()
+            self._netlink.close()
             raise
 
     def _create(self, name: str, queues: int, offload: bool, opened: list[int]) -> tuple[str, int]:
@@ -194,6 +199,15 @@ class Device:
         flags = flags | _IFF_UP if up else flags & ~_IFF_UP
         self._ask(_SIOCSIFFLAGS, _FLAGS.pack(self._packed_name, flags))
 
+    def limit_segments(self, count: int) -> None:
+        """Let long frames be at most so many segments. Raises `OSError` where the kernel does not know how."""
+        index = _NUMBER.unpack(self._ask(_SIOCGIFINDEX, _NUMBER.pack(self._packed_name, 0)))[1]
+        self._netlink.send(_LINK_MESSAGE.pack(_LINK_MESSAGE.size, _RTM_NEWLINK, _NLM_F_REQUEST | _NLM_F_ACK, 0, 0,
+                                              0, 0, index, 0, 0, 8, _IFLA_GSO_MAX_SEGS, count))  # fmt: skip
+        error = -_ACKNOWLEDGEMENT.unpack_from(self._netlink.recv(4096))[0]
+        if error:
+            raise OSError(error, os.strerror(error))
+
     def write(self, frame: bytes) -> None:
         """Hand the kernel a frame (TAP) or an IP packet (TUN), as if it had come from a peer."""
         os.writev(self.queues[0], [_NO_OFFLOAD, frame] if self.features.vnet_header else [frame])
@@ -204,6 +218,7 @@ class Device:
         for queue in queues:
             os.close(queue)
         self._control.close()
+        self._netlink.close()
 
     def __enter__(self) -> Device:
         return self

@@ -12,7 +12,10 @@ CONTRACT = 0x0DFC253C  # stands for the declarations in csrc/datapath.h, which h
 
 
 def load() -> tuple[Any, Any]:
-    """What cffi made of the loops: `ffi` and `lib`. Raises `ImportError` where they are not built, or from other sources."""
+    """What cffi made of the loops: `ffi` and `lib`.
+
+    Raises `ImportError` where they are not built, or were built from other sources.
+    """
     try:
         module = import_module("vxlanpkt.overlay._datapathlib")
     except ImportError as error:

@@ -16,6 +16,7 @@ from vxlanpkt.overlay.loops import load
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Hop = tuple[Address | str, int]
 
 _ffi, _lib = load()
 _PLACE = Struct("=16sII")
@@ -37,7 +38,7 @@ class Peers:
     @classmethod
     def vxlan(
         cls,
-        stations: Mapping[MACAddress | str, Tunnel],
+        stations: Mapping[MACAddress, Tunnel] | Mapping[str, Tunnel],
         *,
         flood: Iterable[Tunnel] = (),
         sources: Iterable[Address | str] = (),
@@ -66,9 +67,7 @@ class Peers:
             policy = policy.replace(vnis=frozenset(tunnel.vni for tunnel in numbers))
         policy = policy.replace(own_macs=(*policy.own_macs, *own_macs))
         made = cls()
-        places = [
-            (MACAddress(mac).packed + bytes(10), _STATION, numbers[tunnel]) for mac, tunnel in stations.items()
-        ]
+        places = [(MACAddress(mac).packed + bytes(10), _STATION, numbers[tunnel]) for mac, tunnel in stations.items()]
         rules = hold_rules(policy.rules)
         made._kept.append(rules)
         made._hold(
@@ -83,7 +82,7 @@ class Peers:
     @classmethod
     def udp(
         cls,
-        routes: Mapping[Network | str, tuple[Address | str, int]],
+        routes: Mapping[Network, Hop] | Mapping[str, Hop],
         *,
         sources: Iterable[Address | str] = (),
     ) -> Peers:

@@ -104,50 +104,59 @@ static bool has_news(const struct vxlanpkt_queue *queue)
     return queue->event_count && now_ms() - queue->event_time >= EVENTS_PERIOD_MS;
 }
 
-/* Sleep until there is something to do. After an error that may last only for a while, and then whatever there is. */
-static uint32_t rest(struct vxlanpkt_queue *queue, bool failed)
+/* What there is to do. */
+struct ready {
+    bool device, receiver;
+};
+
+/* Look what there is to do, and sleep until there is something. After an error, which may last, sleep a while first. */
+static uint32_t look(struct vxlanpkt_queue *queue, struct ready *ready, bool failed)
 {
     struct pollfd waited[3] = {{queue->stop, POLLIN, 0}, {queue->device, POLLIN, 0}, {queue->receiver, POLLIN, 0}};
-    __atomic_store_n(&queue->in_use, NULL, __ATOMIC_SEQ_CST);
-    int found = poll(waited, failed ? 1 : 3, failed ? REST_MS : queue->event_count ? EVENTS_PERIOD_MS : -1);
-    if (found <= 0 || failed)
+    bool busy = ready->device || ready->receiver;
+    if (!busy)
+        __atomic_store_n(&queue->in_use, NULL, __ATOMIC_SEQ_CST);
+    if (failed)
+        poll(waited, 1, REST_MS);
+    if (poll(waited, 3, busy ? 0 : queue->event_count ? EVENTS_PERIOD_MS : -1) <= 0)
         return HALT_STOPPED;
     if (waited[1].revents & POLLNVAL)
         return HALT_DEVICE_GONE;
     if (waited[2].revents & (POLLNVAL | POLLHUP))
         return HALT_SOCKET_GONE;
+    ready->device |= waited[1].revents != 0;
+    ready->receiver |= waited[2].revents != 0;
     return HALT_STOPPED;
 }
 
-static enum outcome repeat(enum outcome (*step)(struct vxlanpkt_queue *, const struct vxlanpkt_peers *),
-                           struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, bool *worked)
+typedef enum outcome step(struct vxlanpkt_queue *, const struct vxlanpkt_peers *);
+
+/* Do what there is to do on one side, within the budget. */
+static enum outcome repeat(step *step, struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, bool *ready)
 {
-    for (int times = 0; times < BUDGET; times++) {
+    for (int times = 0; *ready && times < BUDGET; times++) {
         enum outcome outcome = step(queue, peers);
-        if (outcome != DONE)
+        *ready = outcome == DONE;
+        if (outcome != DONE && outcome != NOTHING)
             return outcome;
-        *worked = true;
     }
     return DONE;
 }
 
 static uint32_t run(struct vxlanpkt_queue *queue)
 {
+    struct ready ready = {true, true};
     while (!is_stopping(queue)) {
         const struct vxlanpkt_peers *peers = take_peers(queue);
-        bool worked = false;
-        enum outcome device = repeat(read_device, queue, peers, &worked);
+        enum outcome device = repeat(read_device, queue, peers, &ready.device);
         if (device == GONE)
             return HALT_DEVICE_GONE;
-        enum outcome receiver = repeat(read_socket, queue, peers, &worked);
+        enum outcome receiver = repeat(read_socket, queue, peers, &ready.receiver);
         if (receiver == GONE)
             return HALT_SOCKET_GONE;
         if (has_news(queue))
             return HALT_EVENTS;
-        bool failed = device == FAILED || receiver == FAILED;
-        if (worked && !failed)
-            continue;
-        uint32_t halt = rest(queue, failed);
+        uint32_t halt = look(queue, &ready, device == FAILED || receiver == FAILED);
         if (halt != HALT_STOPPED)
             return halt;
     }
