@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from vxlanpkt import VXLAN, DecapError, DecapPolicy, ParseError, Reason, Tunnel, decap
-from vxlanpkt.overlay import Device, Event, Peers
+from vxlanpkt.overlay import Device, Event, ICMPErrors, Peers
 from vxlanpkt.overlay.datapath import Ending, EventKind
 
 from .overlay_rig import OVERLAY, PORT, UNDERLAY, VNI, Backend, Pair, echo_datagram, eventually, pair, send_stream
@@ -355,3 +356,57 @@ def test_ttl_runs_out() -> None:
         first.namespace.exec("ping", "-c", "1", "-t", "2", "-W", "1", second.inside(4), check=False)
         told = eventually(lambda: [event for event in second.events if event.kind is EventKind.TIME_EXCEEDED])
         assert told and told[0].inward
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_icmp_errors_arrive(version: int) -> None:
+    """A kernel takes them, and ping says who sent them: what flannel's are dropped for."""
+    with pair("udp", "udp") as nodes:
+        first, second = nodes.first, nodes.second
+        for node in (first, second):
+            assert node.path is not None and node.device is not None
+            node.path._on_event = ICMPErrors(
+                node.device, source4=f"10.5.0.{node.number}", source6=f"fc00:5::{node.number}"
+            )
+            node.namespace.sysctl("net.ipv4.ip_forward", 1)
+            node.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
+            node.namespace.ip("route", "add", "10.5.0.0/16", "dev", OVERLAY)
+            node.namespace.ip("route", "add", "fc00:5::/32", "dev", OVERLAY)
+        origin = ("-I", first.inside(version), "-c", "1", "-W", "2")
+        routers = ("10.5.0.1", "10.5.0.2") if version == 4 else ("fc00:5::1", "fc00:5::2")
+        for hops, source in enumerate(routers, 1):
+            got = first.namespace.exec("ping", *origin, "-t", str(hops), second.inside(version), check=False).stdout
+            assert f"From {source}" in got and re.search("Time to live exceeded|Hop limit", got)
+        nowhere = "10.5.77.1" if version == 4 else "fc00:5:77::1"
+        got = first.namespace.exec("ping", *origin, nowhere, check=False).stdout
+        assert f"From {routers[0]}" in got and re.search("Net Unreachable|No route", got)
+
+
+def test_segmented_datagrams_of_a_tenant() -> None:
+    """A tenant that hands its kernel many datagrams at once: cut where the tenant said."""
+    with pair("user", "user") as nodes:
+        first, second = nodes.first, nodes.second
+        with (
+            second.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+            first.namespace.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
+        ):
+            far.bind((second.inside(4), 0))
+            far.settimeout(3.0)
+            near.bind((first.inside(4), 0))
+            near.setsockopt(17, 103, 1000)  # UDP_SEGMENT
+            near.sendto(DATA[:10_500], far.getsockname())
+            assert [far.recv(2000) for _ in range(11)] == [
+                DATA[at : min(at + 1000, 10_500)] for at in range(0, 10_500, 1000)
+            ]
+        assert first.counters["segmented"] == 1
+
+
+def test_without_segmentation() -> None:
+    """Where the way out has none, datagrams go one by one, and all arrives."""
+    with pair("user", "user") as nodes:
+        path = nodes.first.path
+        assert path is not None
+        path._queues[0].segmentation_pause = 10**9
+        assert send_stream(nodes.first, nodes.second, 4, DATA) == DATA
+        counts = path.counters
+        assert counts["segmented"] > 0 and counts["sends"] == counts["sent_datagrams"]
