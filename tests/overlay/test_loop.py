@@ -223,6 +223,48 @@ def test_hostile(rig: Rig, payloads: list[bytes]) -> None:
         pass
 
 
+def test_strangers(rig: Rig) -> None:
+    """Refused, in the order of checks that `decap` has."""
+    policy = DecapPolicy(ecn="rfc6040", vnis=[1], allowed_sources=["127.0.0.2/32"])
+    wanted: dict[Reason, int] = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.9", 0))
+        for payload in (
+            b"",
+            HEADER,
+            HEADER + bytes(5),
+            HEADER + tcp_frame(b"x"),
+            b"\0" + HEADER[1:],
+            HEADER[:6] + b"\2\0",
+        ):
+            stranger.sendto(payload, ("127.0.0.1", rig.port))
+            with pytest.raises(ParseError) as caught:
+                decap(payload, start=VXLAN, policy=policy, source="127.0.0.9")
+            wanted[caught.value.reason] = wanted.get(caught.value.reason, 0) + 1
+    assert eventually(lambda: rig.path.reasons == wanted)
+    assert wanted[Reason.SOURCE_REFUSED] == 3
+
+
+def test_a_hook_may_stop(rig: Rig) -> None:
+    """What is told of an event ends the data path."""
+    rig.path._on_event = lambda event: rig.path.stop()
+    rig.device.send(b"\x02" + b"\x07" * 5 + tcp_frame(b"")[6:])
+    assert eventually(lambda: not rig.path.is_running)
+
+
+def test_start_and_stop(rig: Rig) -> None:
+    """Twice is an error, and so is the start of what is closed."""
+    with pytest.raises(RuntimeError, match="runs already"):
+        rig.path.start()
+    rig.path.stop()
+    rig.path.stop()
+    rig.path.start()
+    rig.path.close()
+    rig.path.close()
+    with pytest.raises(RuntimeError, match="is closed"):
+        rig.path.start()
+
+
 def _changed(data: bytes, at: int, value: int) -> bytes:
     return data[:at] + bytes([value]) + data[at + 1 :]
 

@@ -32,7 +32,6 @@ _EPHEMERAL = (49152, 65536)  # RFC 6335 dynamic ports, as `Tunnel` takes them
 _TTL = 64
 _MOST_IN_RUN, _LARGEST_RUN, _VXLAN_HEADERS = 64, 65507, 8 + 14  # as csrc/sending.h has them
 _DEFAULT_BUFFER = 8 << 20
-_JOIN_SECONDS = 5.0
 _UDP_GRO, _SOL_UDP = 104, 17
 _SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_ATTACH_FILTER = 33, 32, 26
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
@@ -212,8 +211,8 @@ class DataPath:
 
     def start(self) -> None:
         """Start a thread for each queue; the device's MTU is looked up now."""
-        if self._threads:
-            raise RuntimeError("the data path runs already")
+        if self._threads or self._stop < 0:
+            raise RuntimeError("the data path is closed" if self._stop < 0 else "the data path runs already")
         mtu = self.device.mtu
         with contextlib.suppress(OSError):  # before Linux 4.16: a rest of a long frame then costs as much as the frame
             self.device.limit_segments(self._longest_run(mtu))
@@ -232,14 +231,15 @@ class DataPath:
         return max(1, min(_MOST_IN_RUN, _LARGEST_RUN // size))
 
     def stop(self) -> None:
-        """End the threads and wait for them: some milliseconds, unless a hook is at work. They can be started again."""
+        """End the threads and wait for them: some milliseconds, unless a hook is at work. `start` starts new ones."""
         threads, self._threads = self._threads, []
         for queue in self._queues:
             _lib.vxlanpkt_datapath_stop(queue)
         if threads:
             os.eventfd_write(self._stop, 1)
             for thread in threads:
-                thread.join(_JOIN_SECONDS)
+                if thread is not threading.current_thread():  # a hook may stop what called it
+                    thread.join()
             os.eventfd_read(self._stop)
 
     def close(self) -> None:

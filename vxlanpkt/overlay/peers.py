@@ -69,7 +69,9 @@ class Peers:
         made = cls()
         places = [(MACAddress(mac).packed + bytes(10), _STATION, numbers[tunnel]) for mac, tunnel in stations.items()]
         rules = hold_rules(policy.rules)
-        made._kept.append(rules)
+        # A stranger's datagram is refused in its turn among the checks, for which it may have failed before.
+        strangers = hold_rules(policy.replace(allowed_sources=()).rules)
+        made._kept += [rules, strangers]
         made._hold(
             [(tunnel.dst, tunnel.dst_port, tunnel) for tunnel in numbers],
             places,
@@ -77,6 +79,7 @@ class Peers:
             [numbers[tunnel] for tunnel in flooded],
         )
         made.pointer.rules = _ffi.cast("void *", address_of(rules.pointer))
+        made.pointer.rules_for_strangers = _ffi.cast("void *", address_of(strangers.pointer))
         return made
 
     @classmethod

@@ -1,7 +1,7 @@
 /* What the packet loops and their Python side hand each other. The compiler and cffi read this same text. */
 
 /* Stands for the declarations below, as VXLANPKT_CONTRACT does for the kernel's: tests/overlay computes it. */
-#define VXLANPKT_DATAPATH 0x0DFC253C
+#define VXLANPKT_DATAPATH 0x3146CC34
 
 #define DATAPATH_HEADERS 64
 #define DATAPATH_LARGEST_HEADER 256
@@ -91,10 +91,12 @@ struct vxlanpkt_place {
     uint32_t peer;
 };
 
-/* All that is known of the peers, and the rules for what they send (NULL for bare IP). It never changes: a queue is given another one. `lengths` are those of the prefixes,
+/* All that is known of the peers, and the rules for what they send and for what others do (NULL for bare IP). It never
+ * changes: a queue is given another one. `lengths` are those of the prefixes,
  * the longest first; the number of places is a power of two, and one at least is free (peer DATAPATH_NO_PEER). */
 struct vxlanpkt_peers {
     const void *rules;
+    const void *rules_for_strangers;
     const struct vxlanpkt_peer *peers;
     const struct vxlanpkt_place *places;
     const uint32_t *flood;

@@ -116,8 +116,6 @@ static uint32_t judge_vxlan(const struct origin *from, uint8_t **frame, uint64_t
     decap_frame(&job, (struct extent){0, *size, 0}, KIND_VXLAN, underlay, false);
     if (record.status != REASON_OK)
         return record.status;
-    if (!from->known)
-        return REASON_SOURCE_REFUSED;
     *frame += record.inner_offset;
     *size = record.inner_length;
     bool is_ethernet = record.inner_link_type == ETHERNET_LINK;
@@ -168,7 +166,6 @@ static void read_origin(const struct msghdr *message, const struct vxlanpkt_peer
     const struct sockaddr_storage *name = message->msg_name;
     memset(from, 0, sizeof *from);
     from->tos = -1;
-    from->rules = peers->rules;
     if (name->ss_family == AF_INET) {
         const struct sockaddr_in *ipv4 = message->msg_name;
         put_mapped(from->address, (const uint8_t *)&ipv4->sin_addr);
@@ -179,6 +176,7 @@ static void read_origin(const struct msghdr *message, const struct vxlanpkt_peer
         from->version = 6;
     }
     from->known = find_peer(peers, from->address, DATAPATH_SOURCE) != DATAPATH_NO_PEER;
+    from->rules = from->known ? peers->rules : peers->rules_for_strangers;
 }
 
 /* The size of the datagrams that were joined into one, or 0; the TOS goes to `from`. */
