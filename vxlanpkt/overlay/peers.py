@@ -11,7 +11,6 @@ from struct import Struct
 from typing import Any
 
 from vxlanpkt import DecapPolicy, FieldError, MACAddress, Tunnel
-from vxlanpkt.kernel.c import address_of, hold_recipe, hold_rules
 from vxlanpkt.overlay.loops import load
 
 Address = IPv4Address | IPv6Address
@@ -19,6 +18,10 @@ Network = IPv4Network | IPv6Network
 Hop = tuple[Address | str, int]
 
 _ffi, _lib = load()
+
+# Behind that, which says why where nothing was compiled.
+from vxlanpkt.kernel.c import address_of, hold_recipe, hold_rules  # noqa: E402
+
 _PLACE = Struct("=16sII")
 _MAPPED = bytes(10) + b"\xff\xff"
 _STATION, _SOURCE = _lib.DATAPATH_STATION, _lib.DATAPATH_SOURCE
