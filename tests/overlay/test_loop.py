@@ -252,6 +252,15 @@ def test_a_hook_may_stop(rig: Rig) -> None:
     assert eventually(lambda: not rig.path.is_running)
 
 
+def test_peers_that_do_not_fit(rig: Rig) -> None:
+    """Those of the other backend, or of another IP version, are refused, and the old ones stay."""
+    before = rig.path.peers
+    for wrong in (Peers.udp({}), Peers.vxlan({STATION: Tunnel(1, "::1", "::2")})):
+        with pytest.raises(FieldError):
+            rig.path.replace_peers(wrong)
+    assert rig.path.peers is before
+
+
 def test_start_and_stop(rig: Rig) -> None:
     """Twice is an error, and so is the start of what is closed."""
     with pytest.raises(RuntimeError, match="runs already"):

@@ -303,9 +303,10 @@ class DataPath:
 
     def replace_peers(self, peers: Peers) -> None:
         """Send to, and take from, *peers* from now on: at the latest when a queue has done its next 64 packets."""
+        self._checked(peers)
         with self._changing:
             self._retired.append(self._peers)
-            self._peers = self._checked(peers)
+            self._peers = peers
             for queue in self._queues:
                 _lib.vxlanpkt_datapath_use(queue, peers.pointer)
             in_use = {_lib.vxlanpkt_datapath_in_use(queue) for queue in self._queues}
