@@ -1,4 +1,6 @@
-"""How the C kernel is built: the commands that pyproject.toml names to setuptools. No part of the library as it runs.
+"""How what is in C is built: the commands that pyproject.toml names to setuptools. No part of the library as it runs.
+
+That is the kernel, and on Linux the packet loops of the overlay.
 
 VXLANPKT_BUILD is auto (where the C kernel cannot be built the library is installed without, and runs on its Python
 kernel), c (the build fails instead), or python (the C kernel is left out).
@@ -11,6 +13,7 @@ import sys
 import sysconfig
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import NamedTuple
 
 from setuptools import Extension
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -18,7 +21,30 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, OptionError
 
 _HERE = Path("vxlanpkt")
-_NAME = "vxlanpkt._fastlib"
+
+
+class _Module(NamedTuple):
+    """An extension: what cffi declares, what the compiler reads, and what there is without it."""
+
+    declarations: Path
+    source: str
+    without: str
+
+
+_KERNEL = "vxlanpkt._fastlib"
+_MODULES = {
+    _KERNEL: _Module(
+        Path(_HERE, "csrc", "contract.h"),
+        "_fast.c",
+        "its C kernel: it will run on the Python kernel, which does the same, but slower",
+    ),
+    "vxlanpkt.overlay._datapathlib": _Module(
+        Path(_HERE, "overlay", "csrc", "datapath.h"),
+        "overlay/_datapath.c",
+        "the packet loops of the overlay's user-space backends, which then cannot run",
+    ),
+}
+_LINUX_ONLY = frozenset(("vxlanpkt.overlay._datapathlib",))
 _WANTED = os.environ.get("VXLANPKT_BUILD", "auto")
 # Free-threaded and debug builds have no limited API, PyPy an ABI of its own.
 _LIMITED = (
@@ -39,6 +65,9 @@ class BuildKernel(build_ext):
         """Take over what VXLANPKT_BUILD says."""
         if _WANTED not in ("auto", "c", "python"):
             raise OptionError(f"VXLANPKT_BUILD={_WANTED}: it is one of auto, c, python")
+        if sys.platform != "linux":
+            modules = self.distribution.ext_modules or ()
+            self.distribution.ext_modules = [ext for ext in modules if ext.name not in _LINUX_ONLY]
         for ext in self.distribution.ext_modules or ():
             ext.optional = _WANTED != "c"
         super().finalize_options()
@@ -46,26 +75,27 @@ class BuildKernel(build_ext):
 
     def run(self) -> None:
         """Build, and say so if that failed. No extension of an earlier build stays in the place of this one."""
-        for path in self._outputs():
-            path.unlink(missing_ok=True)
+        for name in self._names():
+            for path in self._outputs(name):
+                path.unlink(missing_ok=True)
         super().run()
-        if not self.is_built():
-            self.warn(
-                "vxlanpkt is built WITHOUT its C kernel: it will run on the Python kernel, which does the same, but "
-                "slower. With VXLANPKT_BUILD=c this is an error."
-            )
+        for name in self._names():
+            if not self.is_built(name):
+                self.warn(
+                    f"vxlanpkt is built WITHOUT {_MODULES[name].without}. With VXLANPKT_BUILD=c this is an error."
+                )
 
-    def is_built(self) -> bool:
-        """Whether the extension came out."""
-        return any(path.exists() for path in self._outputs())
+    def is_built(self, name: str = _KERNEL) -> bool:
+        """Whether an extension came out."""
+        return any(path.exists() for path in self._outputs(name))
 
     def build_extension(self, ext: Extension) -> None:
         """Compile for the limited API where there is one."""
         if _WANTED == "python":
             raise CompileError("VXLANPKT_BUILD=python asks for none")
-        source = Path(self.build_temp, "_fastlib.c")
+        source = Path(self.build_temp, ext.name.rpartition(".")[2] + ".c")
         source.parent.mkdir(parents=True, exist_ok=True)
-        _write_source(source)
+        _write_source(ext.name, source)
         ext.sources = [str(source)]
         ext.include_dirs = [str(_HERE)]
         ext.py_limited_api = _LIMITED
@@ -73,10 +103,14 @@ class BuildKernel(build_ext):
         ext.extra_compile_args = [*_FLAGS.get(self.compiler.compiler_type, []), *ext.extra_compile_args]
         super().build_extension(ext)
 
-    def _outputs(self) -> list[Path]:
+    def _names(self) -> list[str]:
+        return [ext.name for ext in self.distribution.ext_modules or ()]
+
+    def _outputs(self, name: str) -> list[Path]:
         """Where this Python would find the extension: among what is built, and in the tree for an editable install."""
-        folders = [Path(self.build_lib, _HERE), Path(self.get_ext_fullpath(_NAME)).parent]
-        return [folder / f"_fastlib{suffix}" for folder in folders for suffix in EXTENSION_SUFFIXES]
+        package, _, module = name.rpartition(".")
+        folders = [Path(self.build_lib, *package.split(".")), Path(self.get_ext_fullpath(name)).parent]
+        return [folder / f"{module}{suffix}" for folder in folders for suffix in EXTENSION_SUFFIXES]
 
 
 class BuildWheel(bdist_wheel):
@@ -100,11 +134,12 @@ class BuildWheel(bdist_wheel):
         super().run()
 
 
-def _write_source(path: Path) -> None:
-    """The C of the extension module. The kernel is one translation unit with it."""
+def _write_source(name: str, path: Path) -> None:
+    """The C of an extension module. What is in C of it is one translation unit with it."""
     from cffi import FFI
 
+    module = _MODULES[name]
     ffi = FFI()
-    ffi.cdef(Path(_HERE, "csrc", "contract.h").read_text(encoding="ascii"))
-    ffi.set_source(_NAME, '#include "_fast.c"')
+    ffi.cdef(module.declarations.read_text(encoding="ascii"))
+    ffi.set_source(name, f'#include "{module.source}"')
     ffi.emit_c_code(str(path))

@@ -24,8 +24,12 @@ def project() -> Any:
 
 def test_every_file_is_in_the_package(project: Any) -> None:
     """What is no Python module is named by a pattern: headers of the kernel above all. No pattern is left over."""
-    patterns = project["tool"]["setuptools"]["package-data"]["vxlanpkt"]
-    matches = {pattern: set(PACKAGE.glob(pattern)) for pattern in patterns}
+    packages = project["tool"]["setuptools"]["package-data"]
+    matches = {
+        (package, pattern): set(ROOT.joinpath(*package.split(".")).glob(pattern))
+        for package, patterns in packages.items()
+        for pattern in patterns
+    }
     wanted = {path for path in PACKAGE.rglob("*.*") if path.is_file() and path.suffix not in (".py", *BUILT)}
     assert set().union(*matches.values()) == wanted
     assert all(matches.values())
@@ -33,8 +37,9 @@ def test_every_file_is_in_the_package(project: Any) -> None:
 
 def test_every_included_header_is_there() -> None:
     """Of the C sources none is missing, and none is there for nothing."""
-    included = re.findall(r'#include "csrc/(\w+\.h)"', (PACKAGE / "_fast.c").read_text("ascii"))
-    assert sorted(included) == sorted(path.name for path in (PACKAGE / "csrc").iterdir())
+    for source, folder in (("_fast.c", "csrc"), ("overlay/_datapath.c", "overlay/csrc")):
+        included = re.findall(rf'#include "{folder}/(\w+\.h)"', (PACKAGE / source).read_text("ascii"))
+        assert sorted(included) == sorted(path.name for path in (PACKAGE / folder).iterdir())
 
 
 def test_version_is_said_once(project: Any) -> None:

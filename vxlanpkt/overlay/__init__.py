@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.config import UDPBackend as UDPBackend
     from vxlanpkt.overlay.config import VXLANBackend as VXLANBackend
     from vxlanpkt.overlay.config import parse_config as parse_config
+    from vxlanpkt.overlay.datapath import DataPath as DataPath
+    from vxlanpkt.overlay.datapath import Ending as Ending
+    from vxlanpkt.overlay.datapath import Event as Event
+    from vxlanpkt.overlay.datapath import EventKind as EventKind
+    from vxlanpkt.overlay.devices import Device as Device
+    from vxlanpkt.overlay.devices import Features as Features
     from vxlanpkt.overlay.etcd_store import EtcdStore as EtcdStore
     from vxlanpkt.overlay.file_store import FileStore as FileStore
     from vxlanpkt.overlay.forwarding import ForwardingEntry as ForwardingEntry
     from vxlanpkt.overlay.forwarding import ForwardingTable as ForwardingTable
     from vxlanpkt.overlay.forwarding import LearningCounts as LearningCounts
+    from vxlanpkt.overlay.icmp_errors import ICMPErrors as ICMPErrors
+    from vxlanpkt.overlay.icmp_errors import icmp_error as icmp_error
     from vxlanpkt.overlay.lease_errors import ConfigError as ConfigError
     from vxlanpkt.overlay.lease_errors import LeaseError as LeaseError
     from vxlanpkt.overlay.lease_errors import LeaseFormatError as LeaseFormatError
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.leases import Subnets as Subnets
     from vxlanpkt.overlay.neighbours import Neighbour as Neighbour
     from vxlanpkt.overlay.neighbours import NeighbourTable as NeighbourTable
+    from vxlanpkt.overlay.peers import Peers as Peers
     from vxlanpkt.overlay.routes import RouteTable as RouteTable
     from vxlanpkt.overlay.stores import Added as Added
     from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
@@ -45,19 +54,16 @@ if TYPE_CHECKING:
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "config": ("NetworkConfig", "SubnetRange", "UDPBackend", "VXLANBackend", "parse_config"),
+    "datapath": ("DataPath", "Ending", "Event", "EventKind"),
+    "devices": ("Device", "Features"),
     "etcd_store": ("EtcdStore",),
     "file_store": ("FileStore",),
     "forwarding": ("ForwardingEntry", "ForwardingTable", "LearningCounts"),
-    "lease_errors": (
-        "ConfigError",
-        "LeaseError",
-        "LeaseFormatError",
-        "LeaseLostError",
-        "NoSubnetError",
-        "StoreError",
-    ),
+    "icmp_errors": ("ICMPErrors", "icmp_error"),
+    "lease_errors": ("ConfigError", "LeaseError", "LeaseFormatError", "LeaseLostError", "NoSubnetError", "StoreError"),
     "leases": ("Lease", "LeaseAttributes", "Subnets"),
     "neighbours": ("Neighbour", "NeighbourTable"),
+    "peers": ("Peers",),
     "routes": ("RouteTable",),
     "stores": ("Added", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot", "TableChange"),
     "subnet_env": ("SubnetEnv",),
