@@ -95,3 +95,41 @@ def test_rows_are_chosen_and_sorted(status: list[int], wanted: list[bool] | None
 
 def chosen(kernel: Any, out: Any, count: int) -> list[int]:
     return list(array("I", bytes(kernel.view(out)[: 4 * count])))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (b"", b""),
+        (pack("<HH", 0, 0), b""),
+        (pack("<HH", 1, 2) + b"hi\1\1" + bytes(4), pack("<HH", 1, 2) + b"hi" + bytes(6)),
+        (pack("<HHIHH", 2, 4, 0x1E3, 0, 0), pack("<HHIHH", 2, 4, 3, 0, 0)),
+        (pack("<HH4sHH4s", 3, 4, b"hash", 19372, 4, b"cust"), b""),
+        (pack("<HH4sHH4s", 3, 4, b"hash", 4, 4, b"drop"), pack("<HH4sHH", 4, 4, b"drop", 0, 0)),
+        (pack("<HH4sHH", 1, 4, b"kept", 1, 9), pack("<HH4sHH", 1, 4, b"kept", 0, 0)),
+    ],
+)
+@pytest.mark.parametrize("link_type", [None, 1, 101, 113])
+def test_options_are_copied_as_far_as_they_hold(options: bytes, expected: bytes, link_type: int | None) -> None:
+    """Hashes, lengths of check sequences and what is not to be copied are left out; what overruns ends them."""
+    one = memoryview(array("I", [1])), memoryview(array("Q", [0]))
+    packets = Packets(
+        data=memoryview(b"x"), offsets=one[1], lengths=one[0], original_lengths=memoryview(array("I", [9])),
+        link_types=None if link_type is None else memoryview(array("H", [link_type])), vnis=None, timestamps=one[1],
+        interfaces=memoryview(array("I", [0])), timed=memoryview(b"\1"),
+        options_lengths=memoryview(array("I", [len(options)])), source=memoryview(b"x\0\0\0" + options),
+        record_offsets=one[1], captured_lengths=one[0],
+    )  # fmt: skip
+    target = Target(True, ethernet=array("I", [5]), raw=array("I", [6]))
+    for kernel in (python, c):
+        rows, out = kernel.new_buffer(4), kernel.new_buffer(200)
+        kernel.view(rows)[:] = bytes(4)
+        done = kernel.put_records(kernel.hold_packets(packets), kernel.hold_target(target), rows, 0, 1, out)
+        size = 36 + len(expected)
+        interface = {None: 5, 1: 5, 101: 6}.get(link_type)
+        if interface is None:
+            assert done == (0, 0, Stop.LOOK)
+            continue
+        assert done == (1, size, Stop.CUT)
+        block = pack("<IIIIIII", 6, size, interface, 0, 0, 1, 9) + b"x\0\0\0" + expected + pack("<I", size)
+        assert bytes(kernel.view(out)[:size]) == block
