@@ -12,7 +12,7 @@ from vxlanpkt import DecapBatch
 from vxlanpkt.capture import PartialResultError, decap_file
 from vxlanpkt.capture import open as open_capture
 from vxlanpkt.capture.sources import READING
-from vxlanpkt.cli.signals import Interrupted, handled_signals
+from vxlanpkt.cli.signals import Interrupted, at_once, handled_signals
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -42,6 +42,11 @@ def test_an_interrupt_comes_at_once_where_input_is_waited_for() -> None:
         assert gate is not None
         with pytest.raises(Interrupted), gate:
             interrupt()
+
+
+def test_what_prints_as_it_reads_is_interrupted_at_once() -> None:
+    with handled_signals(), pytest.raises(Interrupted), at_once():
+        interrupt()
 
 
 class Interrupting:

@@ -33,6 +33,7 @@ from vxlanpkt.cli.options import (
     vni_option,
 )
 from vxlanpkt.cli.output import as_line, print_json, progress_bar
+from vxlanpkt.cli.signals import at_once
 from vxlanpkt.cli.verdicts import (
     Lines,
     counts_as_dict,
@@ -260,7 +261,7 @@ def _explain_groups(request: _Request, capture: Capture) -> None:
 def _explain_each(request: _Request, capture: Capture) -> None:
     """Record by record, as soon as they are there if it is a pipe."""
     listing = _Listing(request)
-    with _late_fault(capture, listing.finish):
+    with _late_fault(capture, listing.finish), at_once():
         for batch in judged_batches(capture, request.policies, request.count):
             request.counts.add(batch)
             listing.print(batch)

@@ -11,6 +11,7 @@ from vxlanpkt.capture import Record
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.cli.options import filter_option, json_option, port_option, read_option, vni_option
 from vxlanpkt.cli.output import headline, print_json
+from vxlanpkt.cli.signals import at_once
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.filters import Filter
 from vxlanpkt.layers.base import Layer
@@ -28,7 +29,7 @@ def show(
 ) -> None:
     """Print the layers of each packet; works on broken ones, and on a live pipe packet by packet."""
     shown = 0
-    with vxlanpkt.open(source, ports=ports or None) as capture:
+    with vxlanpkt.open(source, ports=ports or None) as capture, at_once():
         for number, record in enumerate(capture, 1) if chosen is None else capture.matching(chosen):
             found = _dissected(record, ports)
             if vnis and (found is None or not any(_vni(layer) in vnis for layer in found.layers)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType, TracebackType
 from typing import NoReturn
 
@@ -49,6 +49,11 @@ class _Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._welcome -= 1
+
+
+def at_once() -> AbstractContextManager[object]:
+    """Within this an interrupt does not wait: for verbs that print as they read, and leave nothing half done."""
+    return READING.get() or nullcontext()
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
