@@ -10,6 +10,6 @@ from hypothesis import settings
 settings.register_profile("sanitizers", max_examples=50, deadline=None)
 settings.register_profile("developer", max_examples=100, deadline=None)
 # The same examples each time, so that a change fails for what it changed; new ones are for the night.
-settings.register_profile("ci", max_examples=1_000, deadline=None, derandomize=True)
+settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True)
 settings.register_profile("nightly", max_examples=100_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "developer"))
