@@ -1,3 +1,4 @@
+# The packet loops of an overlay, compiled (overlay/_datapath.c).
 """The compiled extension, as cffi makes it."""
 
 from typing import Any
