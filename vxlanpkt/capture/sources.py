@@ -98,11 +98,8 @@ class Source:
 
     def _read_magic(self) -> None:
         """Read 4 bytes and no more: what they are tells who is to read the others."""
-        count = 1
-        while count and self.end < 4:
-            with READING.get() or nullcontext():
-                count = self._input.readinto(self.view[self.end : 4])
-            self.end += count
+        while self.end < 4 and self._read_upto(4):
+            pass
 
     @property
     def magic(self) -> bytes:
@@ -137,9 +134,12 @@ class Source:
         if self.end == len(self.view):
             # What is claimed is not to be believed before the bytes are there: a buffer grows by what was read.
             self._renew(max(CHUNK, min(size, 2 * self.available)))
-        upto = self.begin + size if self._waits else len(self.view)
+        return self._read_upto(self.begin + size if self._waits else len(self.view))
+
+    def _read_upto(self, position: int) -> bool:
+        """Read once, as far as *position* in the buffer at the most; False if the input has ended."""
         with READING.get() or nullcontext():
-            count = self._input.readinto(self.view[self.end : upto])
+            count = self._input.readinto(self.view[self.end : position])
         self.end += count
         return bool(count)
 
