@@ -8,6 +8,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from drawing import table_of
 from sphinx.application import Sphinx
 
 from vxlanpkt.capture import COLUMNS
@@ -24,30 +25,14 @@ class ColumnTable(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        group = nodes.tgroup(cols=len(_TITLES))
-        group.extend(nodes.colspec(colwidth=width) for width in (18, 12, 40, 18, 16, 24))
-        head = nodes.thead()
-        head += _row([nodes.Text(title) for title in _TITLES])
-        body = nodes.tbody()
-        for column in COLUMNS:
-            body += _row([
+        rows = (
+            [
                 nodes.literal(text=column.name), nodes.Text(_TYPES[column.format]), nodes.Text(column.text),
                 *(nodes.literal(text=name) for name in (column.tshark, column.zeek, column.ecs)),
-            ])  # fmt: skip
-        group += head
-        group += body
-        table = nodes.table()
-        table += group
-        return [table]
-
-
-def _row(cells: list[Any]) -> nodes.row:
-    row = nodes.row()
-    for cell in cells:
-        entry = nodes.entry()
-        entry += nodes.paragraph("", "", cell)
-        row += entry
-    return row
+            ]
+            for column in COLUMNS
+        )  # fmt: skip
+        return [table_of(_TITLES, (18, 12, 40, 18, 16, 24), rows)]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

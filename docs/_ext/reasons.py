@@ -8,6 +8,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from drawing import table_of
 from sphinx.application import Sphinx
 
 from vxlanpkt import REASONS, Reason
@@ -20,30 +21,14 @@ class ReasonTable(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
-        group = nodes.tgroup(cols=len(_TITLES))
-        group.extend(nodes.colspec(colwidth=width) for width in (5, 28, 18, 12, 45))
-        head = nodes.thead()
-        head += _row([nodes.Text(title) for title in _TITLES])
-        body = nodes.tbody()
-        for reason in Reason:
-            info = REASONS.get(reason)
-            kind, layer, text = (info.exception.__name__, info.layer, info.text) if info else ("", "", "accepted")
-            name, raised = nodes.literal(text=reason.name), nodes.literal(text=kind) if kind else nodes.Text("")
-            body += _row([nodes.Text(str(reason.value)), name, raised, nodes.Text(layer), nodes.Text(text)])
-        group += head
-        group += body
-        table = nodes.table()
-        table += group
-        return [table]
+        return [table_of(_TITLES, (5, 28, 18, 12, 45), map(_cells, Reason))]
 
 
-def _row(cells: list[Any]) -> nodes.row:
-    row = nodes.row()
-    for cell in cells:
-        entry = nodes.entry()
-        entry += nodes.paragraph("", "", cell)
-        row += entry
-    return row
+def _cells(reason: Reason) -> list[Any]:
+    info = REASONS.get(reason)
+    kind, layer, text = (info.exception.__name__, info.layer, info.text) if info else ("", "", "accepted")
+    name, raised = nodes.literal(text=reason.name), nodes.literal(text=kind) if kind else nodes.Text("")
+    return [nodes.Text(str(reason.value)), name, raised, nodes.Text(layer), nodes.Text(text)]
 
 
 def _keep_columns(
