@@ -298,7 +298,7 @@ def test_module_names(module: str) -> None:
 
 
 # The packages whose names are loaded on first use.
-LAZY = ("", "capture", "overlay")
+LAZY = ("", "capture", "cni", "overlay")
 
 
 def _checked_imports(package: str) -> set[tuple[str, str]]:

@@ -1,0 +1,36 @@
+"""The Container Network Interface: the protocol, and the plugin that attaches containers to an overlay.
+
+Names only: each is loaded from its module when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from vxlanpkt._names import loaded_on_use
+
+if TYPE_CHECKING:
+    from vxlanpkt.cni.protocol.configuration import Attachment as Attachment
+    from vxlanpkt.cni.protocol.configuration import NetworkConfigList as NetworkConfigList
+    from vxlanpkt.cni.protocol.configuration import PluginConfig as PluginConfig
+    from vxlanpkt.cni.protocol.environment import Call as Call
+    from vxlanpkt.cni.protocol.errors import CNIError as CNIError
+    from vxlanpkt.cni.protocol.errors import Code as Code
+    from vxlanpkt.cni.protocol.results import DNS as DNS
+    from vxlanpkt.cni.protocol.results import Interface as Interface
+    from vxlanpkt.cni.protocol.results import IPConfig as IPConfig
+    from vxlanpkt.cni.protocol.results import Result as Result
+    from vxlanpkt.cni.protocol.results import Route as Route
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "protocol.configuration": ("Attachment", "NetworkConfigList", "PluginConfig"),
+    "protocol.environment": ("Call",),
+    "protocol.errors": ("CNIError", "Code"),
+    "protocol.results": ("DNS", "IPConfig", "Interface", "Result", "Route"),
+}
+
+__all__ = sorted(name for names in _MODULES.values() for name in names)
+
+__getattr__ = loaded_on_use(__name__, _MODULES)
+
+
+def __dir__() -> list[str]:
+    return __all__
