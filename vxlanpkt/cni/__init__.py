@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from vxlanpkt._names import loaded_on_use
 
 if TYPE_CHECKING:
+    from vxlanpkt.cni.execution import find_plugin as find_plugin
+    from vxlanpkt.cni.execution import run_add as run_add
+    from vxlanpkt.cni.execution import run_plugin as run_plugin
+    from vxlanpkt.cni.execution import supported_versions as supported_versions
     from vxlanpkt.cni.protocol.configuration import Attachment as Attachment
     from vxlanpkt.cni.protocol.configuration import NetworkConfigList as NetworkConfigList
     from vxlanpkt.cni.protocol.configuration import PluginConfig as PluginConfig
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from vxlanpkt.cni.protocol.results import Route as Route
 
 _MODULES: dict[str, tuple[str, ...]] = {
+    "execution": ("find_plugin", "run_add", "run_plugin", "supported_versions"),
     "protocol.configuration": ("Attachment", "NetworkConfigList", "PluginConfig"),
     "protocol.environment": ("Call",),
     "protocol.errors": ("CNIError", "Code"),

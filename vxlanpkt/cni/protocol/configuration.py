@@ -60,10 +60,8 @@ class PluginConfig(NamedTuple):
     def require_command(self, command: str) -> None:
         """Refuse a command that the configuration's version does not have."""
         if not has_command(self.version, command):
-            raise CNIError(
-                Code.INCOMPATIBLE_VERSION,
-                f"CNI {self.version} has no {command}: the network's cniVersion has to be {first_version(command)} or newer",
-            )
+            needed = f"the network's cniVersion has to be {first_version(command)} or newer"
+            raise CNIError(Code.INCOMPATIBLE_VERSION, f"CNI {self.version} has no {command}: {needed}")
 
 
 class NetworkConfigList(NamedTuple):
