@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vxlanpkt.cni.execution import run_add as run_add
     from vxlanpkt.cni.execution import run_plugin as run_plugin
     from vxlanpkt.cni.execution import supported_versions as supported_versions
+    from vxlanpkt.cni.networks import find_network as find_network
+    from vxlanpkt.cni.networks import read_network as read_network
     from vxlanpkt.cni.protocol.configuration import Attachment as Attachment
     from vxlanpkt.cni.protocol.configuration import NetworkConfigList as NetworkConfigList
     from vxlanpkt.cni.protocol.configuration import PluginConfig as PluginConfig
@@ -23,13 +25,20 @@ if TYPE_CHECKING:
     from vxlanpkt.cni.protocol.results import IPConfig as IPConfig
     from vxlanpkt.cni.protocol.results import Result as Result
     from vxlanpkt.cni.protocol.results import Route as Route
+    from vxlanpkt.cni.result_cache import Cached as Cached
+    from vxlanpkt.cni.result_cache import Container as Container
+    from vxlanpkt.cni.result_cache import ResultCache as ResultCache
+    from vxlanpkt.cni.runtime import Runtime as Runtime
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "execution": ("find_plugin", "run_add", "run_plugin", "supported_versions"),
+    "networks": ("find_network", "read_network"),
     "protocol.configuration": ("Attachment", "NetworkConfigList", "PluginConfig"),
     "protocol.environment": ("Call",),
     "protocol.errors": ("CNIError", "Code"),
     "protocol.results": ("DNS", "IPConfig", "Interface", "Result", "Route"),
+    "result_cache": ("Cached", "Container", "ResultCache"),
+    "runtime": ("Runtime",),
 }
 
 __all__ = sorted(name for names in _MODULES.values() for name in names)
