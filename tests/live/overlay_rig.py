@@ -25,6 +25,8 @@ Backend = Literal["kernel", "user", "udp"]
 class Node:
     """One node; `number` is 1 or 2."""
 
+    has_stand_ins = True  # addresses on the loopback device, for containers
+
     def __init__(self, number: int, backend: Backend, version: int, queues: int = 1) -> None:
         self.number, self.backend, self.version, self.queues = number, backend, version, queues
         self.namespace = Namespace()
@@ -61,13 +63,15 @@ class Node:
         ):
             flags = ("nodad",) if version == 6 else ()
             ip("addr", "add", f"{own}/{32 if version == 4 else 128}", "dev", OVERLAY, *flags)
-            ip("addr", "add", f"{self.inside(version)}/{32 if version == 4 else 128}", "dev", "lo", *flags)
+            source: tuple[str, ...] = ()
+            if self.has_stand_ins:
+                ip("addr", "add", f"{self.inside(version)}/{32 if version == 4 else 128}", "dev", "lo", *flags)
+                source = ("src", self.inside(version))
             via: tuple[str, ...] = ()
             if self.backend != "udp":
                 ip("neigh", "add", net, "lladdr", other.mac, "dev", OVERLAY, "nud", "permanent")
                 via = ("via", net)
-            ip("route", "add", f"{net}/{size}", *via, "dev", OVERLAY, *(("onlink",) if via else ()),
-               "src", self.inside(version))  # fmt: skip
+            ip("route", "add", f"{net}/{size}", *via, "dev", OVERLAY, *(("onlink",) if via else ()), *source)
         if self.backend != "kernel":
             self.path = self.namespace.call(lambda: self.open_path(other))
             self.path.start()
@@ -118,7 +122,10 @@ class Node:
 class Pair:
     """Two nodes and what is between them."""
 
-    def __init__(self, first: Backend, second: Backend, version: int, queues: int = 1) -> None:
+    def __init__(
+        self, first: Backend, second: Backend, version: int, queues: int = 1, kind: type[Node] = Node
+    ) -> None:
+        self._kind = kind
         self._undo = ExitStack()
         try:
             self.first, self.second = (self._node(*node, version, queues) for node in ((1, first), (2, second)))
@@ -130,7 +137,7 @@ class Pair:
             raise
 
     def _node(self, number: int, backend: Backend, version: int, queues: int) -> Node:
-        node = Node(number, backend, version, queues)
+        node = self._kind(number, backend, version, queues)
         self._undo.callback(node.close)
         node.namespace.quieten()
         return node

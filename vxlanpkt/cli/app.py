@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 import vxlanpkt
+from vxlanpkt.cli.containers import containers
 from vxlanpkt.cli.decapsulate import decapsulate
 from vxlanpkt.cli.encapsulate import encapsulate
 from vxlanpkt.cli.errors_said import in_words_of
@@ -63,5 +64,7 @@ def app() -> None:
     """Look into VXLAN captures, take the tunnels off, or put packets into one."""
 
 
-for verb in (info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting):
+for verb in (
+    info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting, containers,
+):  # fmt: skip
     app.add_command(verb)
