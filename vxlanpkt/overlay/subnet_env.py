@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from os import PathLike, fspath
@@ -12,9 +11,9 @@ from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.files import replace_file
 from vxlanpkt.overlay.lease_errors import LeaseFormatError
 from vxlanpkt.overlay.leases import Subnets
+from vxlanpkt.overlay.subnet_values import read_values
 
 DEFAULT_PATH = "/run/flannel/subnet.env"
-_MTU_RANGE = range(68, 1 << 16)  # RFC 791: what every host has to take
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class SubnetEnv:
         Empty lines, comments, and keys that are not known are passed over.
         """
         try:
-            return _read(_assignments(text))
+            return cls(*read_values(text))
         except ValueError as error:
             raise LeaseFormatError(f"no subnet file: {error}", what="subnet file", text=text) from error
 
@@ -93,67 +92,3 @@ class SubnetEnv:
             raise LeaseFormatError(f"{fspath(path)}: no subnet file: {error}", what="subnet file", text=text) from error
         except LeaseFormatError as error:
             raise LeaseFormatError(f"{fspath(path)}: {error}", what=error.what, text=error.text) from error
-
-
-def _assignments(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        name, equals, value = stripped.partition("=")
-        if not equals:
-            raise ValueError(f"line {number} has no '='")
-        if name in found:
-            raise ValueError(f"line {number} says {name} again")
-        found[name] = value
-    return found
-
-
-def _needed(values: Mapping[str, str], name: str) -> str:
-    value = values.get(name)
-    if not value:
-        raise ValueError(f"{name} {'is missing' if value is None else 'is empty'}")
-    return value
-
-
-def _read(values: Mapping[str, str]) -> SubnetEnv:
-    has_ipv4 = "FLANNEL_SUBNET" in values or "FLANNEL_NETWORK" in values
-    has_ipv6 = "FLANNEL_IPV6_SUBNET" in values or "FLANNEL_IPV6_NETWORK" in values
-    if not has_ipv4 and not has_ipv6:
-        raise ValueError("FLANNEL_SUBNET is missing, and so is FLANNEL_IPV6_SUBNET")
-    networks: tuple[IPv4Network, ...] = ()
-    networks6: tuple[IPv6Network, ...] = ()
-    subnet, subnet6 = None, None
-    if has_ipv4:
-        networks = tuple(IPv4Network(text) for text in _needed(values, "FLANNEL_NETWORK").split(","))
-        subnet = IPv4Interface(_with_length(_needed(values, "FLANNEL_SUBNET")))
-        if not any(subnet.network.subnet_of(network) for network in networks):
-            raise ValueError(f"FLANNEL_SUBNET, {subnet}, is not in FLANNEL_NETWORK")
-    if has_ipv6:
-        networks6 = tuple(IPv6Network(text) for text in _needed(values, "FLANNEL_IPV6_NETWORK").split(","))
-        subnet6 = IPv6Interface(_with_length(_needed(values, "FLANNEL_IPV6_SUBNET")))
-        if not any(subnet6.network.subnet_of(network) for network in networks6):
-            raise ValueError(f"FLANNEL_IPV6_SUBNET, {subnet6}, is not in FLANNEL_IPV6_NETWORK")
-    return SubnetEnv(networks, subnet, networks6, subnet6, _mtu(values), _ip_masq(values))
-
-
-def _with_length(text: str) -> str:
-    # Without one, `ipaddress` takes a single host, which is what a line that was cut looks like.
-    if not text.partition("/")[2].isdigit():
-        raise ValueError(f"{text} has no prefix length")
-    return text
-
-
-def _mtu(values: Mapping[str, str]) -> int:
-    text = _needed(values, "FLANNEL_MTU")
-    if not (text.isascii() and text.isdigit() and len(text) < 7 and int(text) in _MTU_RANGE):
-        raise ValueError(f"FLANNEL_MTU, {text!r}, is not from {_MTU_RANGE[0]} to {_MTU_RANGE[-1]}")
-    return int(text)
-
-
-def _ip_masq(values: Mapping[str, str]) -> bool:
-    text = _needed(values, "FLANNEL_IPMASQ")
-    if text not in ("true", "false"):
-        raise ValueError(f"FLANNEL_IPMASQ, {text!r}, is neither true nor false")
-    return text == "true"

@@ -25,6 +25,7 @@ class Code(IntEnum):
     DELEGATE_TIMEOUT = 102
     NO_ADDRESS = 103
     CHECK_FAILED = 104
+    INTERNAL = 999
 
 
 class CNIError(Exception):

@@ -57,6 +57,10 @@ class Fields:
         """Whether a member is there, and not null."""
         return self.content.get(name) is not None
 
+    def given(self) -> dict[str, Any]:
+        """The members that are not null."""
+        return {name: value for name, value in self.content.items() if value is not None}
+
     def text(self, name: str, default: str | None = None) -> str:
         """A string; needed, if there is no *default*."""
         value = self.content.get(name)
@@ -66,6 +70,8 @@ class Fields:
             return default
         if not isinstance(value, str):
             raise self.wrong(name, f"is no string: {json.dumps(value)}")
+        if "\0" in value:  # no file, program or interface can be named so
+            raise self.wrong(name, f"has a 0 character: {json.dumps(value)}")
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:

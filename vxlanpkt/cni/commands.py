@@ -1,0 +1,200 @@
+"""The commands of `vxlanpkt-cni`: it hands on to a delegate, and remembers what it handed on."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from vxlanpkt.cni.attachments import Attachments, Stored, identity
+from vxlanpkt.cni.execution import find_plugin, run_add, run_plugin, supported_versions
+from vxlanpkt.cni.protocol.configuration import VALID_ATTACHMENTS, Attachment, PluginConfig
+from vxlanpkt.cni.protocol.environment import Call
+from vxlanpkt.cni.protocol.errors import CNIError, Code
+from vxlanpkt.cni.protocol.results import Result
+from vxlanpkt.cni.protocol.versions import at_least, has_command, newest_common
+from vxlanpkt.cni.rendering import Settings, delegate_config, node_subnets
+
+
+class Network:
+    """One network as a call sees it: its settings, its attachments, and the call itself."""
+
+    def __init__(self, call: Call, config: PluginConfig) -> None:
+        self.call = call
+        self.config = config
+        self.settings = Settings.read(config)
+        self.attachments = Attachments(self.settings.data_directory, config.name)
+        self.attachment = Attachment(call.container_id, call.ifname)
+
+    def run(self, command: str, config: dict[str, Any], call: Call | None = None) -> None:
+        """Call the delegate for a command that answers nothing."""
+        call = self.call if call is None else call
+        run_plugin(config["type"], config, call._replace(command=command), self.settings.seconds)
+
+    def with_result(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The delegate's configuration with the result of its ADD, in its own version."""
+        given = self.config.prev_result
+        if given is None:
+            return config
+        if given.get("cniVersion") != config["cniVersion"]:
+            given = Result.from_json(given, "prevResult").to_json(config["cniVersion"])
+        return {**config, "prevResult": given}
+
+
+def add(call: Call, config: PluginConfig) -> dict[str, Any]:
+    """Attach: nothing is left of one that fails."""
+    network = Network(call, config)
+    rendered = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file))
+    with network.attachments.guarded(make=True):
+        _clear_way(network)
+        try:
+            result = _added(network, rendered)
+        except CNIError as error:
+            if error.code != Code.INCOMPATIBLE_VERSION:
+                raise
+            version = _older_version(network, rendered["type"])
+            if version is None:
+                raise
+            result = _added(network, {**rendered, "cniVersion": version})
+    if result["cniVersion"] != config.version:
+        return Result.from_json(result).to_json(config.version)
+    return result
+
+
+def _clear_way(network: Network) -> None:
+    """What is stored under the same name is of a container that is gone, as after a reboot; or it is an error."""
+    stored = network.attachments.load(network.attachment)
+    if stored is None:
+        return
+    container, ifname = network.attachment
+    if stored.same_namespace:
+        raise CNIError(Code.INVALID_ENVIRONMENT, f"{ifname} of {container} is attached already: it needs a DEL first")
+    network.run("DEL", stored.config, stored.call("DEL", network.attachment, network.call.path))
+    network.attachments.remove(network.attachment)
+
+
+def _added(network: Network, config: dict[str, Any]) -> dict[str, Any]:
+    """The delegate's result; if there is none, what it may have done is undone."""
+    call = network.call
+    network.attachments.save(network.attachment, Stored(config, call.netns, identity(call.netns), call.args))
+    try:
+        return run_add(config["type"], config, call, network.settings.seconds)
+    except CNIError as failure:
+        try:
+            if failure.code != Code.DELEGATE_MISSING:
+                network.run("DEL", config)
+            network.attachments.remove(network.attachment)
+        except CNIError as error:  # what is stored stays, for the runtime's own DEL
+            details = "; ".join(filter(None, (failure.details, f"and it could not be undone: {error}")))
+            raise CNIError(failure.code, failure.message, details) from failure
+        raise
+
+
+def _older_version(network: Network, kind: str) -> str | None:
+    """The newest version before the network's own that the delegate knows."""
+    known = supported_versions(kind, network.call, network.settings.seconds)
+    version = newest_common(known)
+    return None if version is None or at_least(version, network.config.version) else version
+
+
+def delete(call: Call, config: PluginConfig) -> None:
+    """Detach: what is not there any more is no error."""
+    network = Network(call, config)
+    with network.attachments.guarded():
+        try:
+            stored = network.attachments.load(network.attachment)
+        except CNIError as error:
+            if error.code != Code.DECODING_FAILURE:
+                raise
+            # Without the configuration nobody can be asked, and a container that cannot be deleted helps nobody.
+            print(f"{error}: forgotten", file=sys.stderr)
+            network.attachments.remove(network.attachment)
+            return
+        if stored is not None:
+            network.run("DEL", network.with_result(stored.config))
+            network.attachments.remove(network.attachment)
+
+
+def check(call: Call, config: PluginConfig) -> None:
+    """Ask whether all is as ADD left it: the node's subnets, and what the delegate made."""
+    network = Network(call, config)
+    if config.prev_result is None:
+        raise config.fields.wrong("prevResult", "is missing: CHECK needs the result of the ADD")
+    with network.attachments.guarded():
+        stored = network.attachments.load(network.attachment)
+        if stored is None:
+            container, ifname = network.attachment
+            raise CNIError(Code.UNKNOWN_CONTAINER, f"{ifname} of {container} is not attached to {config.name}")
+        now = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file))
+        then, ranges = (_subnets_of(each) for each in (stored.config, now))
+        if then != ranges:
+            raise CNIError(Code.CHECK_FAILED, f"attached in {then}, but the node's subnet is {ranges} now: "
+                                              "the container has to be attached anew")  # fmt: skip
+        network.run("CHECK", network.with_result(stored.config))
+
+
+def _subnets_of(config: dict[str, Any]) -> str:
+    return ", ".join(each["subnet"] for ranges in config["ipam"]["ranges"] for each in ranges)
+
+
+def collect(call: Call, config: PluginConfig) -> None:
+    """GC: detach what the runtime does not know, and let the delegate collect what is its own."""
+    network = Network(call, config)
+    valid = config.valid_attachments
+    failures = []
+    with network.attachments.guarded(alone=True):
+        network.attachments.remove_unfinished()
+        last: dict[str, Any] | None = None
+        for attachment in network.attachments.all():
+            try:
+                stored = network.attachments.load(attachment)
+                last = last if stored is None else stored.config
+                if attachment not in valid and stored is not None:
+                    network.run("DEL", stored.config, stored.call("DEL", attachment, call.path))
+                if attachment not in valid:
+                    network.attachments.remove(attachment)
+            except CNIError as error:
+                failures.append(f"{attachment.ifname} of {attachment.container_id}: {error}")
+        try:
+            _collect_delegate(network, last)
+        except CNIError as error:
+            failures.append(str(error))
+    if failures:
+        raise CNIError(Code.DELEGATE_FAILED, f"not all could be collected: {failures[0]}", "; ".join(failures[1:]))
+
+
+def _collect_delegate(network: Network, last: dict[str, Any] | None) -> None:
+    """GC of the delegate, if it knows it, with what the node would tell it today, or else told it last."""
+    try:
+        rendered = delegate_config(network.config, network.settings, node_subnets(network.settings.subnet_file))
+    except CNIError:
+        if last is None:
+            return  # nothing was ever attached
+        rendered = {**last, "cniVersion": network.config.version}
+    if _delegate_knows(network, rendered["type"], "GC"):
+        network.run("GC", {**rendered, VALID_ATTACHMENTS: network.config.content[VALID_ATTACHMENTS]})
+
+
+def status(call: Call, config: PluginConfig) -> None:
+    """Tell whether an ADD could be served."""
+    network = Network(call, config)
+    attached = network.attachments.all()
+    # Containers that are there hang on an overlay that is not.
+    missing = Code.LIMITED_CONNECTIVITY if attached else Code.NOT_AVAILABLE
+    rendered = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file, missing))
+    try:
+        for kind in (rendered["type"], rendered["ipam"]["type"]):
+            find_plugin(kind, call)
+        knows = _delegate_knows(network, rendered["type"], "STATUS")
+    except CNIError as error:
+        raise CNIError(Code.NOT_AVAILABLE, error.message, error.details) from error
+    if knows:
+        network.run("STATUS", rendered)
+
+
+def _delegate_knows(network: Network, kind: str, command: str) -> bool:
+    """Whether the delegate has a command, in the network's version."""
+    version = network.config.version
+    return has_command(version, command) and version in supported_versions(kind, network.call, network.settings.seconds)
+
+
+COMMANDS = {"ADD": add, "DEL": delete, "CHECK": check, "GC": collect, "STATUS": status}
