@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.forwarding import LearningCounts as LearningCounts
     from vxlanpkt.overlay.icmp_errors import ICMPErrors as ICMPErrors
     from vxlanpkt.overlay.icmp_errors import icmp_error as icmp_error
+    from vxlanpkt.overlay.kernel_state import FDBEntry as FDBEntry
+    from vxlanpkt.overlay.kernel_state import Hop as Hop
+    from vxlanpkt.overlay.kernel_state import KernelState as KernelState
+    from vxlanpkt.overlay.kernel_state import LinkAddress as LinkAddress
+    from vxlanpkt.overlay.kernel_state import NeighbourEntry as NeighbourEntry
+    from vxlanpkt.overlay.kernel_state import OverlayLink as OverlayLink
+    from vxlanpkt.overlay.kernel_state import Plan as Plan
+    from vxlanpkt.overlay.kernel_state import Route as Route
+    from vxlanpkt.overlay.kernel_state import Underlay as Underlay
+    from vxlanpkt.overlay.kernel_state import Unreachable as Unreachable
     from vxlanpkt.overlay.lease_errors import ConfigError as ConfigError
     from vxlanpkt.overlay.lease_errors import LeaseError as LeaseError
     from vxlanpkt.overlay.lease_errors import LeaseFormatError as LeaseFormatError
@@ -38,7 +48,11 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.neighbours import Neighbour as Neighbour
     from vxlanpkt.overlay.neighbours import NeighbourTable as NeighbourTable
     from vxlanpkt.overlay.peers import Peers as Peers
+    from vxlanpkt.overlay.planning import plan as plan
     from vxlanpkt.overlay.routes import RouteTable as RouteTable
+    from vxlanpkt.overlay.status import AgentStatus as AgentStatus
+    from vxlanpkt.overlay.status import LinkStatus as LinkStatus
+    from vxlanpkt.overlay.status import PeerStatus as PeerStatus
     from vxlanpkt.overlay.stores import Added as Added
     from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
     from vxlanpkt.overlay.stores import LeaseTable as LeaseTable
@@ -60,11 +74,25 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "file_store": ("FileStore",),
     "forwarding": ("ForwardingEntry", "ForwardingTable", "LearningCounts"),
     "icmp_errors": ("ICMPErrors", "icmp_error"),
+    "kernel_state": (
+        "FDBEntry",
+        "Hop",
+        "KernelState",
+        "LinkAddress",
+        "NeighbourEntry",
+        "OverlayLink",
+        "Plan",
+        "Route",
+        "Underlay",
+        "Unreachable",
+    ),
     "lease_errors": ("ConfigError", "LeaseError", "LeaseFormatError", "LeaseLostError", "NoSubnetError", "StoreError"),
     "leases": ("Lease", "LeaseAttributes", "Subnets"),
     "neighbours": ("Neighbour", "NeighbourTable"),
     "peers": ("Peers",),
+    "planning": ("plan",),
     "routes": ("RouteTable",),
+    "status": ("AgentStatus", "LinkStatus", "PeerStatus"),
     "stores": ("Added", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot", "TableChange"),
     "subnet_env": ("SubnetEnv",),
     "vtep": ("Sending", "SendingBatch", "Vtep", "VtepCounts"),
