@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .namespaces import Namespace, run
+from .namespaces import Namespace, is_stale, run
 
 UPSTREAM_PLUGINS = Path("/usr/lib/cni")
 CONFIGURATIONS, PLUGINS = Path("/etc/cni/net.d"), Path("/opt/cni/bin")  # ctr looks nowhere else
@@ -47,8 +47,9 @@ class Host:
             directory.mkdir(parents=True, exist_ok=True)  # outside too, where they stay, empty
         self._started: list[subprocess.Popen[bytes]] = []
         self._first = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{namespace.name}", "unshare", "--pid", "--fork", "--kill-child", "--mount",
-             "--propagation", "private", "sh", "-c", _FIRST_PROCESS, "sh", str(disk), str(CONFIGURATIONS), str(PLUGINS)],
+            ["nsenter", f"--net=/run/netns/{namespace.name}",
+             "unshare", "--pid", "--fork", "--kill-child", "--mount", "--propagation", "private",
+             "sh", "-c", _FIRST_PROCESS, "sh", str(disk), str(CONFIGURATIONS), str(PLUGINS)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.pid = self._read_number()
@@ -104,7 +105,14 @@ class Host:
 
 
 def remove_cgroups(name: str) -> None:
-    """Remove the control groups called *name* that containers have left, which are empty: the kernel sees to that."""
-    for group in _CGROUPS.glob(f"*/{name}"):
+    """Remove the control groups of containers in the network namespace *name*, which are gone."""
+    for group in _CGROUPS.glob(f"*/{name}.*"):
         for directory, _, _ in os.walk(group, topdown=False):
-            os.rmdir(directory)  # noqa: PTH106
+            Path(directory).rmdir()
+
+
+def sweep_cgroups() -> None:
+    """Remove the control groups of runs whose process is gone."""
+    for name in {group.name.partition(".")[0] for group in _CGROUPS.glob("*/*.*")}:
+        if is_stale(name):
+            remove_cgroups(name)

@@ -1,4 +1,4 @@
-"""containerd, driven by ctr, and podman, on a host of the tests: both start containers in a network that plugins make."""
+"""containerd, driven by ctr, and podman, on a host of the tests: both start containers in a network of plugins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from .container_host import CONFIGURATIONS, PLUGINS, Host, remove_cgroups
+from .container_host import CONFIGURATIONS, PLUGINS, Host
 from .container_image import IMAGE
 
 _START_SECONDS = 10.0
@@ -28,9 +28,6 @@ class ContainerRuntime(Protocol):
     def exec(self, name: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a program in a container."""
 
-    def close(self) -> None:
-        """Leave nothing behind that does not end with the host."""
-
 
 _CONTAINERD = """
 version = 2
@@ -49,7 +46,7 @@ class Containerd:
 
     def __init__(self, host: Host, image: Path) -> None:
         self.host = host
-        self.group = f"{host.namespace.name}-ctr"  # of containers, and their control group's name
+        self.group = f"{host.namespace.name}.ctr"
         config = host.disk / "containerd.toml"
         config.write_text(_CONTAINERD, encoding="utf-8")
         self._log = host.disk / "containerd.log"
@@ -83,9 +80,6 @@ class Containerd:
         self.ctr("task", "delete", "--force", name)
         self.ctr("container", "delete", name)
 
-    def close(self) -> None:
-        remove_cgroups(self.group)
-
 
 _PODMAN = f"""
 [network]
@@ -106,7 +100,7 @@ class Podman:
 
     def __init__(self, host: Host, image: Path, network: str) -> None:
         self.host, self.network = host, network
-        self.group = f"{host.namespace.name}-podman"
+        self.group = f"{host.namespace.name}.podman"
         self._config = host.disk / "containers.conf"
         self._config.write_text(_PODMAN, encoding="utf-8")
         self.podman("load", "--input", str(image))
@@ -133,6 +127,3 @@ class Podman:
     def remove(self, name: str) -> None:
         """Kill a container and forget it."""
         self.podman("rm", "--force", "--time", "0", name)
-
-    def close(self) -> None:
-        remove_cgroups(self.group)

@@ -122,12 +122,17 @@ class Namespace:
             run("ip", "netns", "del", self.name, check=False)
 
 
+def is_stale(name: str) -> bool:
+    """Whether *name* is that of a namespace whose process is gone."""
+    match = _NAME.fullmatch(name)
+    return match is not None and not Path("/proc", match[1]).exists()
+
+
 def sweep() -> list[str]:
     """Remove the namespaces of runs whose process is gone, as a killed one leaves them; return their names."""
     stale = []
     for path in _NETNS_DIR.glob(f"{_PREFIX}-*"):
-        match = _NAME.fullmatch(path.name)
-        if match and not Path("/proc", match[1]).exists():
+        if is_stale(path.name):
             run("ip", "netns", "del", path.name, check=False)
             stale.append(path.name)
     return stale

@@ -122,9 +122,7 @@ class Node:
 class Pair:
     """Two nodes and what is between them."""
 
-    def __init__(
-        self, first: Backend, second: Backend, version: int, queues: int = 1, kind: type[Node] = Node
-    ) -> None:
+    def __init__(self, first: Backend, second: Backend, version: int, queues: int = 1, kind: type[Node] = Node) -> None:
         self._kind = kind
         self._undo = ExitStack()
         try:

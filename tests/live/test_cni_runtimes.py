@@ -1,0 +1,175 @@
+"""containerd and podman start containers on two nodes that an overlay joins, by way of our plugin."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .container_host import UPSTREAM_PLUGINS, sweep_cgroups
+from .container_image import BUSYBOX, write_image
+from .container_nodes import NETWORK, SYSCTL, Machine, RuntimeName, machines, network
+from .container_runtimes import Containerd, ContainerRuntime, Podman
+from .overlay_rig import Backend
+
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means", "container_means")]
+
+KINDS: list[RuntimeName] = ["containerd", "podman"]
+BACKENDS: list[Backend] = ["kernel", "user"]
+PAIRS: list[tuple[RuntimeName, RuntimeName]] = [
+    ("containerd", "containerd"), ("podman", "podman"), ("containerd", "podman"),
+]  # fmt: skip
+PORT = 7000
+BYTES = 3_000_000
+# What a server does: answer each stream with its digest.
+SERVE = ("nc", "-ll", "-p", str(PORT), "-e", "md5sum")
+
+
+@pytest.fixture(scope="module")
+def container_means() -> None:
+    """Skip, with the reason, where there are no container runtimes."""
+    missing = [name for name in ("containerd", "ctr", "podman", "runc", "iptables") if shutil.which(name) is None]
+    missing += [str(path) for path in (BUSYBOX, UPSTREAM_PLUGINS) if not path.exists()]
+    if missing:
+        pytest.skip(f"there is no {', '.join(missing)}")
+    sweep_cgroups()
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("image") / "busybox.tar"
+    write_image(path)
+    return path
+
+
+@pytest.fixture
+def nodes(request: pytest.FixtureRequest, tmp_path: Path, image: Path) -> Iterator[tuple[Machine, Machine]]:
+    """Two machines; the parameter is the backend, the kernel's if there is none."""
+    with machines(getattr(request, "param", "kernel"), tmp_path, image) as made:
+        yield made
+
+
+def address(runtime: ContainerRuntime, name: str, version: int = 4) -> str:
+    """The address of a container in the overlay, as it sees it itself."""
+    shown = runtime.exec(name, "ip", f"-{version}", "addr", "show", "dev", "eth0", "scope", "global").stdout
+    match = re.search(r"inet6? ([0-9a-f.:]+)/", shown)
+    assert match, shown
+    return match[1]
+
+
+def ping(runtime: ContainerRuntime, name: str, target: str) -> None:
+    runtime.exec(name, "ping", "-c", "1", "-W", "5", target)
+
+
+def send_stream(runtime: ContainerRuntime, name: str, target: str) -> None:
+    """Send a stream to a server; it has to say the digest of what was sent."""
+    script = f"head -c {BYTES} /dev/urandom >/tmp/sent; md5sum </tmp/sent; nc {target} {PORT} </tmp/sent"
+    sent, received = runtime.exec(name, "sh", "-c", script).stdout.splitlines()
+    assert sent == received
+
+
+@pytest.mark.parametrize("nodes", BACKENDS, indirect=True)
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
+def test_across_nodes(nodes: tuple[Machine, Machine], kinds: tuple[RuntimeName, RuntimeName]) -> None:
+    """Containers of different nodes reach each other by ping and TCP, both ways, over IPv4 and IPv6."""
+    runtimes = [node.runtime(kind) for node, kind in zip(nodes, kinds, strict=True)]
+    for runtime in runtimes:
+        runtime.start("c", *SERVE)
+    for version in (4, 6):
+        ends = [address(runtime, "c", version) for runtime in runtimes]
+        assert [end in node.addresses for end, node in zip(ends, nodes, strict=True)] == [True, True]
+        for runtime, other in zip(runtimes, reversed(ends), strict=True):
+            ping(runtime, "c", other)
+            send_stream(runtime, "c", other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_left(nodes: tuple[Machine, Machine], kind: RuntimeName) -> None:
+    """A container that has ended leaves no address, no interface, and nothing in the cache."""
+    node = nodes[0]
+    runtime = node.runtime(kind)
+    assert f"inet 10.5.{node.node.number}." in runtime.run("short", "ip", "addr")
+    assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+    if isinstance(runtime, Podman):
+        runtime.start("long", *SERVE)
+        assert (len(node.addresses), len(node.ports)) == (2, 1)
+        runtime.remove("long")
+        assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+
+
+def test_plugins_behind_ours(nodes: tuple[Machine, Machine]) -> None:
+    """portmap: a port of the node leads into the container, for another node. tuning: its setting is seen there."""
+    first, second = nodes
+    runtime = first.runtime("podman")
+    assert isinstance(runtime, Podman)
+    runtime.start("c", *SERVE, publish=f"8080:{PORT}")
+    assert runtime.exec("c", "cat", f"/proc/sys/{SYSCTL[0].replace('.', '/')}").stdout.strip() == SYSCTL[1]
+    with second.node.namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.settimeout(5.0)
+        client.connect((first.node.underlay(), 8080))
+        client.sendall(b"hello")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100).split()[0].decode() == hashlib.md5(b"hello").hexdigest()
+    runtime.remove("c")
+    assert "8080" not in first.node.namespace.exec("iptables-save").stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_libcni_caches(nodes: tuple[Machine, Machine], kind: RuntimeName) -> None:
+    """The files that the runtimes' libcni has written are read in full, and would be written the same."""
+    node = nodes[0]
+    runtime = node.runtime(kind)
+    runtime.start("c", *SERVE)
+    (cached,) = node.cache.attachments(NETWORK)
+    path = node.cache.path(NETWORK, cached.container.attachment)
+    assert cached.to_json() == json.loads(path.read_bytes())
+    assert address(runtime, "c") in json.dumps(cached.result)
+    assert json.loads(cached.config) == network()
+
+
+def test_leaked_addresses_are_collected(nodes: tuple[Machine, Machine]) -> None:
+    """ctr never detaches what it has started in the background: GC frees that, and leaves what is there alone."""
+    node, other = nodes
+    runtime, far = node.runtime("containerd"), other.runtime("containerd")
+    assert isinstance(runtime, Containerd)
+    for name in ("kept", "leaked"):
+        runtime.start(name, *SERVE)
+    far.start("far", *SERVE)
+    kept, leaked = ({address(runtime, name, version) for version in (4, 6)} for name in ("kept", "leaked"))
+    runtime.abandon("leaked")
+    assert node.addresses == kept | leaked
+    done = node.host.vxlanpkt("cni", "gc", NETWORK, "--keep", f"{runtime.group}-kept:eth0")
+    assert done.stdout == f"{runtime.group}-leaked:eth0\n"
+    assert node.addresses == kept
+    assert len(node.ports) == 1
+    ping(runtime, "kept", address(far, "far"))
+    runtime.start("leaked", *SERVE)
+    ping(runtime, "leaked", address(far, "far"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_reboot(kind: RuntimeName, tmp_path: Path, image: Path) -> None:
+    """The disk is as it was, and no device is there: containers start again, and GC frees what the old ones had."""
+    with machines("kernel", tmp_path, image) as (node, _):
+        node.runtime(kind).start("before", *SERVE)
+        before = node.addresses
+        assert len(before) == 2
+    with machines("kernel", tmp_path, image) as (node, other):
+        assert (node.addresses, node.ports) == (before, [])
+        runtime, far = node.runtime(kind), other.runtime(kind)
+        runtime.start("after", *SERVE)
+        far.start("far", *SERVE)
+        ping(runtime, "after", address(far, "far"))
+        after = {address(runtime, "after", version) for version in (4, 6)}
+        assert node.addresses == before | after
+        (there,) = [each.container.attachment for each in node.cache.attachments(NETWORK)
+                    if address(runtime, "after") in json.dumps(each.result)]  # fmt: skip
+        node.host.vxlanpkt("cni", "gc", NETWORK, "--keep", ":".join(there))
+        assert node.addresses == after
+        ping(runtime, "after", address(far, "far"))
