@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt.cni import Attachment, CNIError, Code, Container, NetworkConfigList, Runtime
@@ -342,11 +342,16 @@ def test_a_broken_cache_does_not_keep_a_delete_from_working(bench: Bench) -> Non
 
 # -- laws
 
+# Each example starts a process for each call of a plugin.
+EXAMPLES = min(settings().max_examples, max(50, settings().max_examples // 10))
+law = settings(max_examples=EXAMPLES)
+
 WORKS = "works"
 ADDS = st.sampled_from([WORKS, *BROKEN])
 CHAINS = st.lists(st.tuples(ADDS, st.sampled_from([WORKS, error(5, "busy")])), min_size=1, max_size=5)
 
 
+@law
 @given(CHAINS)
 def test_whatever_was_called_is_undone(chain: list[tuple[str, str]]) -> None:
     """Wherever a chain fails, each plugin whose ADD was called gets a DEL, in reverse order, and nothing is cached."""
@@ -371,6 +376,7 @@ def test_whatever_was_called_is_undone(chain: list[tuple[str, str]]) -> None:
             assert all(f"{name} DEL: busy" in found.details for name in not_undone)
 
 
+@law
 @given(st.dictionaries(st.tuples(st.sampled_from("ab-"), st.sampled_from(["eth0", "net1"])), st.booleans()))
 def test_what_is_valid_is_kept(attachments: dict[tuple[str, str], bool]) -> None:
     """GC deletes what is attached and not valid, leaves the rest, and tells each plugin what is to be kept."""

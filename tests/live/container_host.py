@@ -104,9 +104,14 @@ class Host:
             pipe.close()
 
 
+def cgroups(name: str) -> list[Path]:
+    """The control groups of containers on the host whose network namespace is *name*."""
+    return list(_CGROUPS.glob(f"*/{name}.*"))
+
+
 def remove_cgroups(name: str) -> None:
-    """Remove the control groups of containers in the network namespace *name*, which are gone."""
-    for group in _CGROUPS.glob(f"*/{name}.*"):
+    """Remove these, when the containers are gone."""
+    for group in cgroups(name):
         for directory, _, _ in os.walk(group, topdown=False):
             Path(directory).rmdir()
 

@@ -8,15 +8,17 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from .container_host import UPSTREAM_PLUGINS, sweep_cgroups
+from .container_host import UPSTREAM_PLUGINS, cgroups, sweep_cgroups
 from .container_image import BUSYBOX, write_image
 from .container_nodes import NETWORK, SYSCTL, Machine, RuntimeName, machines, network
 from .container_runtimes import Containerd, ContainerRuntime, Podman
-from .overlay_rig import Backend
+from .namespaces import killed_run, sweep
+from .overlay_rig import Backend, eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means", "container_means")]
 
@@ -173,3 +175,87 @@ def test_after_a_reboot(kind: RuntimeName, tmp_path: Path, image: Path) -> None:
         node.host.vxlanpkt("cni", "gc", NETWORK, "--keep", ":".join(there))
         assert node.addresses == after
         ping(runtime, "after", address(far, "far"))
+
+
+# -- our own runtime
+
+
+@pytest.fixture
+def blue(nodes: tuple[Machine, Machine]) -> str:
+    """The path of a network namespace on the first node's host, where its command line finds it by the name `blue`."""
+    host = nodes[0].host
+    host.run("ip", "netns", "add", "blue")
+    return "/run/netns/blue"
+
+
+def test_by_hand(nodes: tuple[Machine, Machine], blue: str) -> None:
+    """A namespace is attached, found to be so, damaged, found to be so, and detached."""
+    node, other = nodes
+    node.host.configure(network(cniVersion="1.0.0"))
+    far = other.runtime("containerd")
+    far.start("far", *SERVE)
+    cni = partial(node.host.vxlanpkt, "cni")
+    cni("status", NETWORK)
+    result = json.loads(cni("add", NETWORK, "blue").stdout)
+    assert {ip["address"].partition("/")[0] for ip in result["ips"]} == node.addresses
+    assert [each["sandbox"] for each in result["interfaces"] if each["name"] == "eth0"] == [blue]
+    node.host.run("ip", "netns", "exec", "blue", "ping", "-c", "1", "-W", "5", address(far, "far"))
+    cni("check", NETWORK, "blue")
+    node.host.run("ip", "-n", "blue", "addr", "flush", "dev", "eth0")
+    found = cni("check", NETWORK, "blue", check=False)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "vxlanpkt-cni CHECK: " in found.stderr
+    cni("del", NETWORK, "blue")
+    assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+    cni("del", NETWORK, "blue")
+
+
+def test_status_and_gc_of_the_newest_version(nodes: tuple[Machine, Machine], blue: str) -> None:
+    """Of a network in 1.1.0 the plugin itself is asked; of what no cache knows, it alone can free the address."""
+    node = nodes[0]
+    plugins = network()["plugins"][:1]
+    node.host.configure(network(cniVersion="1.0.0", cniVersions=["1.1.0"], plugins=plugins))
+    cni = partial(node.host.vxlanpkt, "cni")
+    cni("add", NETWORK, "blue")
+    (cached,) = node.cache.attachments(NETWORK)
+    assert cached.result["cniVersion"] == "1.1.0"
+    node.cache.remove(NETWORK, cached.container.attachment)
+    cni("gc", NETWORK, "blue")
+    assert len(node.addresses) == 2
+    cni("gc", NETWORK, "--all")
+    assert (node.addresses, node.ports) == (set(), [])
+    cni("status", NETWORK)
+    node.host.path("/run/flannel/subnet.env").unlink()
+    found = cni("status", NETWORK, check=False)
+    assert found.returncode == 1
+    assert "subnet.env is not there" in found.stderr and "(code 50)" in found.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_an_overlay(nodes: tuple[Machine, Machine], kind: RuntimeName) -> None:
+    """A node without subnet.env starts no container; what was wrong reaches whoever started it, and nothing is left."""
+    node = nodes[0]
+    runtime = node.runtime(kind)
+    node.host.path("/run/flannel/subnet.env").unlink()
+    with pytest.raises(RuntimeError, match=r"subnet\.env is not there"):
+        runtime.run("c", "ip", "addr")
+    assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+
+
+# -- the rig
+
+
+def test_nothing_is_left_of_a_crash(tmp_path: Path, image: Path) -> None:
+    """All processes of a host, in containers too, end with the one that made it; control groups are swept up."""
+    name, pid = killed_run(
+        "from contextlib import ExitStack; from pathlib import Path;"
+        f"from {__package__}.container_nodes import machines; stack = ExitStack();"
+        f"node, _ = stack.enter_context(machines('kernel', Path({str(tmp_path)!r}), Path({str(image)!r})));"
+        "node.runtime('containerd').start('c', 'sleep', '1000');"
+        "print(node.node.namespace.name, node.host.pid, flush=True)"
+    )
+    assert eventually(lambda: not Path("/proc", pid).exists())
+    assert name in sweep()
+    assert cgroups(name) != []
+    sweep_cgroups()
+    assert cgroups(name) == []
