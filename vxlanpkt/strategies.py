@@ -17,6 +17,7 @@ What is not          `damaged`, `mutated` and `truncated` take strategies of pac
 What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` gives files of records.
 What chooses         `filter_expressions`, text for a `Filter`.
 What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`.
+What CNI says        `cni_results`.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
 
@@ -26,7 +27,15 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_network,
+)
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -35,6 +44,8 @@ from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import FrameBatch
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter, Record
+from vxlanpkt.cni.protocol.results import DNS, IPConfig, Result, Route
+from vxlanpkt.cni.protocol.results import Interface as CNIInterface
 from vxlanpkt.dissection import dissect
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Layer
@@ -896,3 +907,50 @@ def neighbour_questions(draw: st.DrawFn, *, target: IPv4Address | IPv6Address | 
 
 
 _BROADCAST = (1 << 48) - 1
+
+
+# -- CNI
+
+
+@st.composite
+def cni_results(draw: st.DrawFn) -> Result:
+    """Results of an ADD, with all that CNI 1.1.0 has to say."""
+    interfaces = draw(st.lists(_cni_interfaces(), max_size=3))
+    addresses = st.one_of(
+        st.tuples(ipv4s(), st.integers(0, 32)).map(IPv4Interface),
+        st.tuples(ipv6s(), st.integers(0, 128)).map(IPv6Interface),
+    )
+    places = st.one_of(st.none(), *([st.integers(0, len(interfaces) - 1)] if interfaces else []))
+    ips = st.builds(IPConfig, addresses, st.one_of(st.none(), ipv4s(), ipv6s()), places)
+    words = st.lists(_cni_words(), max_size=2).map(tuple)
+    return Result(
+        tuple(interfaces),
+        tuple(draw(st.lists(ips, max_size=3))),
+        tuple(draw(st.lists(_cni_routes(), max_size=3))),
+        draw(st.builds(DNS, words, _cni_words(), words, words)),
+    )
+
+
+@_shared
+def _cni_interfaces() -> st.SearchStrategy[CNIInterface]:
+    mtu = st.one_of(st.none(), _bits(16))
+    return st.builds(
+        CNIInterface,
+        _cni_words(1),
+        st.one_of(st.just(""), macs().map(str)),
+        _cni_words(),
+        mtu,
+        _cni_words(),
+        _cni_words(),
+    )
+
+
+@_shared
+def _cni_routes() -> st.SearchStrategy[Route]:
+    numbers = [st.one_of(st.none(), _bits(32))] * 5
+    return st.builds(Route, networks(), st.one_of(st.none(), ipv4s(), ipv6s()), *numbers)
+
+
+@_shared
+def _cni_words(fewest: int = 0) -> st.SearchStrategy[str]:
+    return st.text("abz019.:-/", min_size=fewest, max_size=8)

@@ -12,8 +12,7 @@ from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 
-from vxlanpkt.cni import ResultCache
-from vxlanpkt.cni.installation import install
+from vxlanpkt.cni import ResultCache, install
 from vxlanpkt.overlay import SubnetEnv
 
 from .container_host import Host, remove_cgroups

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from vxlanpkt.cni import Attachment, CNIError, Container, NetworkConfigList, Runtime, find_network
+from vxlanpkt.cni import Attachment, CNIError, Container, NetworkConfigList, Runtime, find_network, install
 from vxlanpkt.cni.networks import DEFAULT_CONF_DIR
 from vxlanpkt.cni.result_cache import DEFAULT_CACHE_DIR
 from vxlanpkt.cni.runtime import DEFAULT_PLUGIN_DIRS
@@ -161,6 +161,19 @@ def collect(
 def status(runtime: Runtime, network: NetworkConfigList) -> None:
     """Ask the plugins of NETWORK whether they could attach a container."""
     runtime.status(network)
+
+
+@containers.command("install")
+@click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.option("--python", metavar="FILE", help="The interpreter that runs them.  [default: /usr/bin/python3]")
+def install_plugins(directory: str, python: str | None) -> None:
+    """Put the plugins vxlanpkt-cni and vxlanpkt-ipam into DIR, as files that need Python and nothing else."""
+    try:
+        paths = install(directory, python)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--python'") from error
+    for path in paths:
+        click.echo(path)
 
 
 def _netns_path(netns: str) -> str:

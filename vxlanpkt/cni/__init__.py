@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vxlanpkt.cni.execution import run_add as run_add
     from vxlanpkt.cni.execution import run_plugin as run_plugin
     from vxlanpkt.cni.execution import supported_versions as supported_versions
+    from vxlanpkt.cni.installation import install as install
     from vxlanpkt.cni.networks import find_network as find_network
     from vxlanpkt.cni.networks import read_network as read_network
     from vxlanpkt.cni.protocol.configuration import Attachment as Attachment
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "execution": ("find_plugin", "run_add", "run_plugin", "supported_versions"),
+    "installation": ("install",),
     "networks": ("find_network", "read_network"),
     "protocol.configuration": ("Attachment", "NetworkConfigList", "PluginConfig"),
     "protocol.environment": ("Call",),

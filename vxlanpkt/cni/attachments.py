@@ -78,7 +78,8 @@ class Attachments:
                 return None
         fields = Fields(decoded(text, str(path)), str(path), Code.DECODING_FAILURE)
         config = fields.object("config")
-        config.text("type")
+        for name in ("type", "cniVersion"):
+            config.text(name)
         return Stored(config.content, fields.text("netns"), fields.text("netnsIdentity"), fields.text("args"))
 
     def save(self, attachment: Attachment, stored: Stored) -> None:

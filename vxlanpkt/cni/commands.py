@@ -30,15 +30,6 @@ class Network:
         call = self.call if call is None else call
         run_plugin(config["type"], config, call._replace(command=command), self.settings.seconds)
 
-    def with_result(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The delegate's configuration with the result of its ADD, in its own version."""
-        given = self.config.prev_result
-        if given is None:
-            return config
-        if given.get("cniVersion") != config["cniVersion"]:
-            given = Result.from_json(given, "prevResult").to_json(config["cniVersion"])
-        return {**config, "prevResult": given}
-
 
 def add(call: Call, config: PluginConfig) -> dict[str, Any]:
     """Attach: nothing is left of one that fails."""
@@ -110,8 +101,18 @@ def delete(call: Call, config: PluginConfig) -> None:
             network.attachments.remove(network.attachment)
             return
         if stored is not None:
-            network.run("DEL", network.with_result(stored.config))
+            network.run("DEL", {**stored.config, **_known_result(config, stored.config["cniVersion"])})
             network.attachments.remove(network.attachment)
+
+
+def _known_result(config: PluginConfig, version: str) -> dict[str, Any]:
+    """The member `prevResult` of a DEL, in the delegate's version; none, if it is missing or cannot be understood."""
+    try:
+        given = config.prev_result
+        return {} if given is None else {"prevResult": Result.from_json(given, "prevResult").to_json(version)}
+    except CNIError as error:
+        print(f"DEL goes on without what is wrong: {error}", file=sys.stderr)
+        return {}
 
 
 def check(call: Call, config: PluginConfig) -> None:
@@ -129,7 +130,10 @@ def check(call: Call, config: PluginConfig) -> None:
         if then != ranges:
             raise CNIError(Code.CHECK_FAILED, f"attached in {then}, but the node's subnet is {ranges} now: "
                                               "the container has to be attached anew")  # fmt: skip
-        network.run("CHECK", network.with_result(stored.config))
+        # The plugins of the CNI project look for routes by the next hop, which their results may leave out.
+        expected = Result.from_json(config.prev_result, "prevResult").with_gateways()
+        version = stored.config["cniVersion"]
+        network.run("CHECK", {**stored.config, "prevResult": expected.to_json(version)})
 
 
 def _subnets_of(config: dict[str, Any]) -> str:

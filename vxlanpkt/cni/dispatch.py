@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,7 +32,9 @@ def dispatch(handlers: Mapping[str, Handler], stdin: bytes) -> int:
     except CNIError as error:
         failure = error
     except Exception as error:  # whatever it is, the runtime reads JSON
-        traceback.print_exc()
+        from traceback import print_exc  # not needed by calls that go well
+
+        print_exc()
         failure = CNIError(Code.INTERNAL, f"{type(error).__name__}: {error}", "standard error has the traceback")
     else:
         if result is not None:

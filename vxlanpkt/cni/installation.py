@@ -49,7 +49,7 @@ def install(directory: str | PathLike[str], python: str | PathLike[str] | None =
     chosen = Path(fspath(python)) if python is not None else Path(_SYSTEM_PYTHON)
     if python is None and not chosen.exists():
         chosen = Path(sys.executable)
-    content = f"#!{chosen} -IS\n".encode() + _archive(chosen)
+    content = _archive(chosen)
     paths = []
     for name in NAMES:
         temporary = write_new(home / name, content)
@@ -59,7 +59,7 @@ def install(directory: str | PathLike[str], python: str | PathLike[str] | None =
 
 
 def _archive(python: Path) -> bytes:
-    """A zip archive of the modules, compiled by *python*."""
+    """The executable archive of the modules, compiled by *python*."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
         source = Path(vxlanpkt.__file__).parent
@@ -71,7 +71,7 @@ def _archive(python: Path) -> bytes:
             (package / "__init__.py").write_text(_PACKAGE)
         (root / "__main__.py").write_text(_MAIN)
         _compile(python, root)
-        return _zipped(root)
+        return _zipped(root, f"#!{python} -IS\n".encode())
 
 
 def _compile(python: Path, root: Path) -> None:
@@ -90,9 +90,10 @@ def _compile(python: Path, root: Path) -> None:
         raise ValueError(f"{python} cannot run the plugins, which need Python {needed}: {done.stdout}{done.stderr}")
 
 
-def _zipped(root: Path) -> bytes:
-    """All files below, stored as they are, with the same bytes each time."""
+def _zipped(root: Path, head: bytes) -> bytes:
+    """All files below behind a first line, stored as they are, with the same bytes each time."""
     found = io.BytesIO()
+    found.write(head)
     with zipfile.ZipFile(found, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(root.rglob("*.py*")):
             archive.writestr(zipfile.ZipInfo(str(path.relative_to(root))), path.read_bytes())

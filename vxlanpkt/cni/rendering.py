@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from vxlanpkt.cni.execution import DEFAULT_SECONDS
 from vxlanpkt.cni.protocol.configuration import PluginConfig
 from vxlanpkt.cni.protocol.errors import CNIError, Code
+from vxlanpkt.cni.protocol.fields import Fields
 from vxlanpkt.overlay.subnet_values import SubnetValues, read_values
 
 _SUBNET_FILE = "/run/flannel/subnet.env"
@@ -84,9 +85,7 @@ def delegate_config(config: PluginConfig, settings: Settings, subnets: SubnetVal
 
 def _ipam_config(settings: Settings, subnets: SubnetValues) -> dict[str, Any]:
     nodes = [interface.network for interface in (subnets.subnet, subnets.ipv6_subnet) if interface is not None]
-    routes = settings.ipam.get("routes") or []
-    if not isinstance(routes, list):
-        raise CNIError(Code.INVALID_CONFIG, "ipam.routes is no list")
+    routes = Fields(settings.ipam, "ipam").items("routes")
     return {
         **settings.ipam,
         "ranges": [[{"subnet": str(network)}] for network in nodes],

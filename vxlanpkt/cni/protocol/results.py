@@ -158,6 +158,14 @@ class Result(NamedTuple):
                 raise fields.wrong(f"ips[{number}].interface", f"is {ip.interface}: there is no such interface")
         return found
 
+    def with_gateways(self) -> Result:
+        """The same, where each route says its next hop: one that says none has the gateway of an address."""
+        gateways: dict[int, IPv4Address | IPv6Address | None] = {}
+        for ip in self.ips:
+            gateways.setdefault(ip.address.version, ip.gateway)
+        routes = (each if each.gw else each._replace(gw=gateways.get(each.dst.version)) for each in self.routes)
+        return self._replace(routes=tuple(routes))
+
     def to_json(self, version: str) -> dict[str, Any]:
         """The object that says it in a version of CNI."""
         lists = {
