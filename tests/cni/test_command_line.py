@@ -15,6 +15,19 @@ from .scripted import ScriptedPlugins, error, printed, result
 BLUE = "cnitool-df26705e2e4ffd095eb1"
 
 
+def run_verb(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """`vxlanpkt cni` with these arguments."""
+    done = subprocess.run(
+        [sys.executable, "-m", "vxlanpkt.cli", "cni", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return done
+
+
 class Desk:
     """A directory with plugins and a network, and the command line."""
 
@@ -30,11 +43,7 @@ class Desk:
     def run(self, command: str, *arguments: str, status: int = 0) -> tuple[str, str]:
         where = [f"--{name}-dir={self.directory / path}" for name, path in
                  (("conf", "conf"), ("plugin", "bin"), ("cache", "cache"))]  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-m", "vxlanpkt.cli", "cni", command, *where, *arguments],
-            capture_output=True, text=True, timeout=60, check=False, cwd=self.directory,
-        )  # fmt: skip
-        assert done.returncode == status, done.stderr
+        done = run_verb(command, *where, *arguments, status=status)
         return done.stdout, done.stderr
 
 
@@ -112,3 +121,15 @@ def test_gc(desk: Desk) -> None:
 def test_a_plugin_that_hangs(desk: Desk) -> None:
     desk.plugins.make("a", ADD="sleep 60")
     assert "took longer than 0.5 s" in desk.run("add", "net", "blue", "--timeout=0.5", status=1)[1]
+
+
+def test_install(tmp_path: Path) -> None:
+    """The plugins are there as executables, and answer; a Python that is none is a wrong call."""
+    (tmp_path / "bin").mkdir()
+    done = run_verb("install", str(tmp_path / "bin"))
+    assert done.stdout.split() == [str(tmp_path / "bin" / name) for name in ("vxlanpkt-cni", "vxlanpkt-ipam")]
+    for path in done.stdout.split():
+        answer = subprocess.run([path], capture_output=True, env={"CNI_COMMAND": "VERSION"}, check=True, timeout=60)
+        assert "1.1.0" in json.loads(answer.stdout)["supportedVersions"]
+    assert "--python" in run_verb("install", str(tmp_path / "bin"), "--python", "/no/python", status=2).stderr
+    assert "does not exist" in run_verb("install", str(tmp_path / "nothing"), status=2).stderr
