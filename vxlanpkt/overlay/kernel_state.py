@@ -14,6 +14,14 @@ Interface = IPv4Interface | IPv6Interface
 Network = IPv4Network | IPv6Network
 
 
+LinkKind = Literal["vxlan", "tap", "tun"]
+
+
+def bytes_outside(kind: LinkKind, version: int) -> int:
+    """What is put before an IP packet inside: outer IP and UDP; but for a "tun" VXLAN and the inner Ethernet header."""
+    return (20 if version == 4 else 40) + 8 + (0 if kind == "tun" else 8 + 14)
+
+
 @dataclass(frozen=True)
 class Underlay:
     """The interface that tunnels leave by.
@@ -45,7 +53,7 @@ class OverlayLink:
     """
 
     name: str
-    kind: Literal["vxlan", "tap", "tun"]
+    kind: LinkKind
     mtu: int
     underlay: str
     local: Address
