@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -48,10 +47,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Unreliable]:
+def store(tmp_path: Path, clock: Clock) -> Unreliable:
     made = FileStore(tmp_path, clock=clock)
     made.set_config(CONFIG)
-    yield Unreliable(made)
+    return Unreliable(made)
 
 
 def _keeper(store: Unreliable, clock: Clock, attributes: LeaseAttributes = NODE) -> LeaseKeeper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -17,8 +18,8 @@ ONLY_IPV6 = Underlay("eth0", 1500, None, IPv6Address("2001:db8::1"))
 
 
 def _config(backend: str, dual: bool = True) -> NetworkConfig:
-    ipv6 = ', "EnableIPv6": true, "IPv6Network": "fc00:5::/48"' if dual else ""
-    return parse_config('{"Network": "10.5.0.0/16"%s, "Backend": {"Type": "%s", "VNI": 7}}' % (ipv6, backend))
+    ipv6 = {"EnableIPv6": True, "IPv6Network": "fc00:5::/48"} if dual else {}
+    return parse_config(json.dumps({"Network": "10.5.0.0/16", **ipv6, "Backend": {"Type": backend, "VNI": 7}}))
 
 
 @pytest.mark.parametrize("backend", ["vxlan", "vxlan-user"])

@@ -11,8 +11,8 @@ from vxlanpkt import DecapPolicy, MACAddress, Reason, Tunnel
 from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.datapath import DataPath, Ending
 from vxlanpkt.overlay.devices import Device
+from vxlanpkt.overlay.icmp_errors import ICMPErrors
 from vxlanpkt.overlay.kernel_state import Address, Network, OverlayLink, Plan
-from vxlanpkt.overlay.path_errors import PathErrors
 from vxlanpkt.overlay.peers import Peers
 from vxlanpkt.overlay.planning import networks_of
 
@@ -89,13 +89,12 @@ class _Carrier:
             self.device = undo.enter_context(
                 Device(link.name, "tun" if link.kind == "tun" else "tap", queues=queues, mtu=link.mtu, mac=link.mac)
             )
-            self._errors = PathErrors(self.device, link, lambda version, mac: self._gateways.get((version, mac)))
             self._path = DataPath(
                 self.device,
                 link.local,
                 link.port,
                 peers=Peers.udp({}) if link.kind == "tun" else Peers.vxlan({}),
-                on_event=self._errors,
+                on_event=ICMPErrors(self.device, lambda version, mac: self._gateways.get((version, mac))),
                 on_end=on_end,
             )
             undo.callback(self._path.close)
@@ -111,7 +110,7 @@ class _Carrier:
         if link != self._link:
             self._path.stop()
             self.device.mtu = link.mtu
-            self._link = self._errors.link = link
+            self._link = link
             self._path.start()
         sources = [source for source in plan.sources if source.version == self._link.local.version]
         if self._link.kind == "tun":
