@@ -371,6 +371,7 @@ def test_icmp_errors_arrive(version: int) -> None:
         first, second = nodes.first, nodes.second
         for node in (first, second):
             assert node.path is not None and node.device is not None
+            routers: dict[int, IPv4Address | IPv6Address]
             routers = {4: IPv4Address(f"10.5.0.{node.number}"), 6: IPv6Address(f"fc00:5::{node.number}")}
             node.path._on_event = ICMPErrors(node.device, partial(_router, routers))
             node.namespace.sysctl("net.ipv4.ip_forward", 1)
