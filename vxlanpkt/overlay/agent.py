@@ -6,10 +6,12 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from vxlanpkt import MACAddress
 from vxlanpkt.overlay.agent_loop import AgentLoop, Node
 from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.kernel_state import Underlay
@@ -19,12 +21,12 @@ from vxlanpkt.overlay.lease_keeper import LeaseKeeper
 from vxlanpkt.overlay.leases import Subnets
 from vxlanpkt.overlay.netlink import Netlink
 from vxlanpkt.overlay.node import BackendType, attributes_of, with_backend
-from vxlanpkt.overlay.planning import link_kind, networks_of
+from vxlanpkt.overlay.planning import link_kind, link_names, networks_of
 from vxlanpkt.overlay.reconciling import Reconciler
 from vxlanpkt.overlay.status import AgentStatus
 from vxlanpkt.overlay.stores import LeaseStore
 from vxlanpkt.overlay.subnet_env import DEFAULT_PATH, SubnetEnv
-from vxlanpkt.overlay.underlay import find_underlay
+from vxlanpkt.overlay.underlays import find_underlay
 
 if TYPE_CHECKING:
     from vxlanpkt.overlay.data_plane import DataPlane
@@ -109,7 +111,7 @@ class Agent:
         config = with_backend(self._answer(self._store.config), self._backend)
         underlay = self._find_underlay()
         netlink = undo.enter_context(Netlink())
-        attributes = attributes_of(config, underlay, netlink.mac)
+        attributes = attributes_of(config, underlay, partial(_mac_of, netlink))
         keeper = self._answer(lambda: LeaseKeeper(self._store, attributes, self._previous()))
         undo.callback(self._unless_kept, keeper.release)
         undo.callback(self._unless_kept, self._drop_subnet_env)
@@ -120,7 +122,8 @@ class Agent:
             undo.callback(plane.close)
         node = Node(self._store, config, self._find_underlay, keeper, reconciler, plane, self._subnet_env)
         self._loop = loop = AgentLoop(node, underlay, self._on_ready)
-        undo.enter_context(KernelWatch(lambda _: loop.kernel_changed()))
+        names = {underlay.name, *link_names(config, underlay)}
+        undo.enter_context(KernelWatch(loop.kernel_changed, names, netlink.port))
         return loop
 
     def _plane(self, config: NetworkConfig) -> DataPlane | None:
@@ -136,7 +139,7 @@ class Agent:
             self._loop.devices_gone()
 
     def _find_underlay(self) -> Underlay:
-        return find_underlay(self._interface, self._public_ip, self._public_ipv6)
+        return find_underlay(self._interface, public_ip=self._public_ip, public_ipv6=self._public_ipv6)
 
     def _answer(self, question: Callable[[], _T]) -> _T:
         """What the store says, as soon as it says something."""
@@ -168,3 +171,8 @@ class Agent:
 
     def _drop_subnet_env(self) -> None:
         self._subnet_env.unlink(missing_ok=True)
+
+
+def _mac_of(netlink: Netlink, name: str) -> MACAddress | None:
+    """The address of a device of the overlay that is there already."""
+    return next((link.mac for link in netlink.read([name], ()).links), None)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from vxlanpkt.overlay.agent_status import Shown, status_of
 from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.kernel_state import Plan, Underlay
+from vxlanpkt.overlay.kernel_watch import KernelChange
 from vxlanpkt.overlay.lease_follower import LeaseFollower
 from vxlanpkt.overlay.lease_keeper import LeaseKeeper
 from vxlanpkt.overlay.leases import Lease, LeaseAttributes
@@ -67,9 +68,9 @@ class AgentLoop:
         """Have the loop look whether it is to stop; from a signal handler too."""
         self._jobs.put(_nothing)
 
-    def kernel_changed(self) -> None:
-        """Have the loop look at the kernel: somebody else was at work there."""
-        self._jobs.put(self._look_at_kernel)
+    def kernel_changed(self, change: KernelChange) -> None:
+        """Have the loop look at what somebody else did."""
+        self._jobs.put(partial(self._on_change, change))
 
     def devices_gone(self) -> None:
         """Have the loop open devices anew."""
@@ -145,9 +146,16 @@ class AgentLoop:
 
     # -- the kernel
 
-    def _look_at_kernel(self) -> None:
-        self._node.reconciler.forget()
-        self._is_dirty = True
+    def _on_change(self, change: KernelChange) -> None:
+        if change.kind == "overrun" or change.link == self._underlay.name:
+            self._look_below()
+        reconciler = self._node.reconciler
+        if reconciler.held is not None and reconciler.is_news(change):
+            _logger.info("the kernel is looked at anew: %s %s", change.link, change.kind)
+            reconciler.forget()
+            self._is_dirty = True
+
+    def _look_below(self) -> None:
         try:
             underlay = self._node.find_underlay()
         except (OSError, ValueError) as error:
@@ -159,7 +167,7 @@ class AgentLoop:
     def _move(self, underlay: Underlay) -> None:
         """Another MTU, or other addresses: peers are told of what concerns them."""
         _logger.warning("%s has changed: MTU %d, %s", underlay.name, underlay.mtu, _addresses(underlay))
-        was, self._underlay = self._underlay, underlay
+        was, self._underlay, self._is_dirty = self._underlay, underlay, True
         if (underlay.public_ip, underlay.public_ipv6) != (was.public_ip, was.public_ipv6):
             macs = {link.name: link.mac for link in self._shown.plan.links}
             self._node.keeper.say(attributes_of(self._node.config, underlay, macs.get))
@@ -191,8 +199,7 @@ class AgentLoop:
         if node.plane is not None and node.plane.bring(wanted):
             node.reconciler.forget()  # with a device its addresses and routes are gone
         outcome = node.reconciler.bring(wanted.kernel)
-        missing = tuple(f"{link.name} is gone" for link in outcome.missing)
-        return missing + tuple(f"{step}: {error}" for step, error in outcome.failures)
+        return (*(f"{name} is gone" for name in outcome.missing), *map(str, outcome.failures))
 
     def _write_env(self, wanted: Plan) -> None:
         env = SubnetEnv.of_node(self._node.config, self._node.keeper.lease.subnets, wanted.mtu, ip_masq=False)

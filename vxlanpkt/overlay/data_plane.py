@@ -52,9 +52,8 @@ class DataPlane:
 
     def _open(self, link: OverlayLink) -> _Carrier:
         carrier = _Carrier(self._config, link, self._queues, self._tell)
-        missing = carrier.device.features.missing
-        if missing:
-            _logger.warning("%s: the kernel lacks %s: it does without", link.name, ", ".join(missing))
+        if carrier.missing:
+            _logger.warning("%s: the kernel lacks %s: it does without", link.name, ", ".join(carrier.missing))
         return carrier
 
     def _tell(self, ending: Ending) -> None:
@@ -70,7 +69,7 @@ class DataPlane:
     def missing(self, name: str) -> tuple[str, ...]:
         """What the kernel lacks for the device of that name."""
         carrier = self._carriers.get(name)
-        return () if carrier is None else carrier.device.features.missing
+        return () if carrier is None else carrier.missing
 
     def close(self) -> None:
         """End all loops, and remove their devices."""
@@ -86,15 +85,15 @@ class _Carrier:
         self._config, self._link = config, link
         self._gateways: dict[tuple[int, MACAddress | None], Address] = {}
         with ExitStack() as undo:
-            self.device = undo.enter_context(
+            self._device = undo.enter_context(
                 Device(link.name, "tun" if link.kind == "tun" else "tap", queues=queues, mtu=link.mtu, mac=link.mac)
             )
             self._path = DataPath(
-                self.device,
+                self._device,
                 link.local,
                 link.port,
                 peers=Peers.udp({}) if link.kind == "tun" else Peers.vxlan({}),
-                on_event=ICMPErrors(self.device, lambda version, mac: self._gateways.get((version, mac))),
+                on_event=ICMPErrors(self._device, lambda version, mac: self._gateways.get((version, mac))),
                 on_end=on_end,
             )
             undo.callback(self._path.close)
@@ -109,7 +108,7 @@ class _Carrier:
         """Serve as *link*, and send to the peers of *plan*, from now on."""
         if link != self._link:
             self._path.stop()
-            self.device.mtu = link.mtu
+            self._device.mtu = link.mtu
             self._link = link
             self._path.start()
         sources = [source for source in plan.sources if source.version == self._link.local.version]
@@ -139,6 +138,12 @@ class _Carrier:
         base = DecapPolicy.LINUX_GBP if link.gbp else DecapPolicy.LINUX
         policy = base.replace(check_inner_source=False, vnis={vni})
         return Peers.vxlan(stations, sources=sources, policy=policy, own_macs=[mac])
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the kernel lacks of what was asked for."""
+        is_one = len(self._device.queues) == 1
+        return tuple(name for name in self._device.features.missing if not (is_one and name == "multi_queue"))
 
     def losses(self) -> dict[str, int]:
         refused = {

@@ -54,6 +54,12 @@ def link_name(config: NetworkConfig, outside: int) -> str:
     return f"flannel{'' if outside == 4 else '-v6'}.{config.backend.vni}"
 
 
+def link_names(config: NetworkConfig, underlay: Underlay) -> frozenset[str]:
+    """The names of the devices that a node has."""
+    inside = [network.version for network in networks_of(config)]
+    return frozenset(link_name(config, underlay_version(config, underlay, version)) for version in inside)
+
+
 def networks_of(config: NetworkConfig) -> tuple[Network, ...]:
     """The networks that all nodes' subnets are of."""
     return tuple(subnets.network for subnets in (config.ipv4, config.ipv6) if subnets is not None)
