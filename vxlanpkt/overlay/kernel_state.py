@@ -41,7 +41,7 @@ class OverlayLink:
     """A device of the overlay.
 
     kind: "vxlan" is the kernel's; the frames of a "tap" and the packets of a "tun" are carried by a data path.
-    local, port: where datagrams are received. mac, vni: None for a "tun".
+    local, port: where datagrams are received. mac, vni: None for a "tun". is_up: False is only found, never wanted.
     """
 
     name: str
@@ -54,6 +54,7 @@ class OverlayLink:
     vni: int | None = None
     gbp: bool = False
     learning: bool = False
+    is_up: bool = True
 
 
 class LinkAddress(NamedTuple):
@@ -80,12 +81,19 @@ class FDBEntry(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A route. A gateway on an overlay's device is `onlink`: no prefix of the device covers it."""
+    """A route. A gateway on an overlay's device is `onlink`: no prefix of the device covers it.
+
+    metric: 0 for what the kernel takes where none is given, as all of ours have.
+    """
 
     destination: Network
     link: str
     gateway: Address | None = None
     onlink: bool = False
+    metric: int = 0
+
+
+Entry = LinkAddress | NeighbourEntry | FDBEntry | Route
 
 
 class Hop(NamedTuple):
