@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vxlanpkt._names import loaded_on_use
 
 if TYPE_CHECKING:
+    from vxlanpkt.overlay.agent import Agent as Agent
     from vxlanpkt.overlay.config import NetworkConfig as NetworkConfig
     from vxlanpkt.overlay.config import SubnetRange as SubnetRange
     from vxlanpkt.overlay.config import UDPBackend as UDPBackend
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.vtep import VtepCounts as VtepCounts
 
 _MODULES: dict[str, tuple[str, ...]] = {
+    "agent": ("Agent",),
     "config": ("NetworkConfig", "SubnetRange", "UDPBackend", "VXLANBackend", "parse_config"),
     "datapath": ("DataPath", "Ending", "Event", "EventKind"),
     "devices": ("Device", "Features"),
