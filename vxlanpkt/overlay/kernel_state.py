@@ -14,6 +14,14 @@ Interface = IPv4Interface | IPv6Interface
 Network = IPv4Network | IPv6Network
 
 
+LinkKind = Literal["vxlan", "tap", "tun"]
+
+
+def bytes_outside(kind: LinkKind, version: int) -> int:
+    """What is put before an IP packet inside: outer IP and UDP; but for a "tun" VXLAN and the inner Ethernet header."""
+    return (20 if version == 4 else 40) + 8 + (0 if kind == "tun" else 8 + 14)
+
+
 @dataclass(frozen=True)
 class Underlay:
     """The interface that tunnels leave by.
@@ -41,11 +49,11 @@ class OverlayLink:
     """A device of the overlay.
 
     kind: "vxlan" is the kernel's; the frames of a "tap" and the packets of a "tun" are carried by a data path.
-    local, port: where datagrams are received. mac, vni: None for a "tun".
+    local, port: where datagrams are received. mac, vni: None for a "tun". is_up: False is only found, never wanted.
     """
 
     name: str
-    kind: Literal["vxlan", "tap", "tun"]
+    kind: LinkKind
     mtu: int
     underlay: str
     local: Address
@@ -54,6 +62,7 @@ class OverlayLink:
     vni: int | None = None
     gbp: bool = False
     learning: bool = False
+    is_up: bool = True
 
 
 class LinkAddress(NamedTuple):
@@ -80,12 +89,19 @@ class FDBEntry(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A route. A gateway on an overlay's device is `onlink`: no prefix of the device covers it."""
+    """A route. A gateway on an overlay's device is `onlink`: no prefix of the device covers it.
+
+    metric: 0 for what the kernel takes where none is given, as all of ours have.
+    """
 
     destination: Network
     link: str
     gateway: Address | None = None
     onlink: bool = False
+    metric: int = 0
+
+
+Entry = LinkAddress | NeighbourEntry | FDBEntry | Route
 
 
 class Hop(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_interface
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from vxlanpkt import MACAddress
 from vxlanpkt.overlay.config import NetworkConfig, UDPBackend, VXLANBackend
@@ -17,6 +17,7 @@ from vxlanpkt.overlay.kernel_state import (
     FDBEntry,
     Hop,
     LinkAddress,
+    LinkKind,
     NeighbourEntry,
     Network,
     OverlayLink,
@@ -24,12 +25,11 @@ from vxlanpkt.overlay.kernel_state import (
     Route,
     Underlay,
     Unreachable,
+    bytes_outside,
 )
 from vxlanpkt.overlay.lease_errors import LeaseFormatError
 from vxlanpkt.overlay.leases import Lease, LeaseAttributes
 
-# Outer IP, UDP, and for VXLAN its header and the inner Ethernet header. flannel takes 50 off over IPv6 too.
-_OVERHEAD = {("vxlan", 4): 50, ("vxlan", 6): 70, ("udp", 4): 28, ("udp", 6): 48}
 _LEAST_MTU = {4: 68, 6: 1280}  # RFC 791 3.2, RFC 8200 5
 _VXLAN_TYPES = ("vxlan", "vxlan-user")  # the same on the wire
 
@@ -41,11 +41,28 @@ def underlay_version(config: NetworkConfig, underlay: Underlay, inside: int) -> 
     return inside if underlay.public(inside) is not None else 10 - inside
 
 
+def link_kind(config: NetworkConfig) -> LinkKind:
+    """What carries the backend's packets."""
+    kinds: dict[str, LinkKind] = {"vxlan": "vxlan", "vxlan-user": "tap", "udp": "tun"}
+    return kinds[config.backend.type]
+
+
 def link_name(config: NetworkConfig, outside: int) -> str:
     """The name that flannel gives the device over one IP version."""
     if isinstance(config.backend, UDPBackend):
         return "flannel0"
     return f"flannel{'' if outside == 4 else '-v6'}.{config.backend.vni}"
+
+
+def link_names(config: NetworkConfig, underlay: Underlay) -> frozenset[str]:
+    """The names of the devices that a node has."""
+    inside = [network.version for network in networks_of(config)]
+    return frozenset(link_name(config, underlay_version(config, underlay, version)) for version in inside)
+
+
+def networks_of(config: NetworkConfig) -> tuple[Network, ...]:
+    """The networks that all nodes' subnets are of."""
+    return tuple(subnets.network for subnets in (config.ipv4, config.ipv6) if subnets is not None)
 
 
 def plan(config: NetworkConfig, own: Lease, others: Iterable[Lease], underlay: Underlay) -> Plan:
@@ -84,11 +101,10 @@ def _link(config: NetworkConfig, own: Lease, underlay: Underlay, inside: int) ->
     local = underlay.public(outside)
     if local is None:
         raise ValueError(f"{underlay.name} has no address that peers could send to")
-    backend, name = config.backend, link_name(config, outside)
+    backend, name, kind = config.backend, link_name(config, outside), link_kind(config)
     mtu = _mtu(config, own, underlay, outside)
     if isinstance(backend, UDPBackend):
-        return OverlayLink(name, "tun", mtu, underlay.name, local, backend.port)
-    kind: Literal["vxlan", "tap"] = "vxlan" if backend.type == "vxlan" else "tap"
+        return OverlayLink(name, kind, mtu, underlay.name, local, backend.port)
     mac = _vtep_mac(own.attributes, inside)
     if mac is None:
         raise ValueError(f"the lease of {own.subnets} names no VTEP for IPv{inside}")
@@ -101,7 +117,8 @@ def _mtu(config: NetworkConfig, own: Lease, underlay: Underlay, outside: int) ->
     backend = config.backend
     if isinstance(backend, VXLANBackend) and backend.mtu:
         return backend.mtu
-    mtu = underlay.mtu - _OVERHEAD["udp" if isinstance(backend, UDPBackend) else "vxlan", outside]
+    # flannel takes 50 off over IPv6 too, and the longest packets are lost.
+    mtu = underlay.mtu - bytes_outside(link_kind(config), outside)
     least = max(_LEAST_MTU[subnet.version] for subnet in own.subnets)
     if mtu < least:
         raise ValueError(f"the MTU of {underlay.name}, {underlay.mtu}, leaves {mtu} bytes inside; IP needs {least}")
@@ -110,9 +127,10 @@ def _mtu(config: NetworkConfig, own: Lease, underlay: Underlay, outside: int) ->
 
 def _own_routes(config: NetworkConfig, links: Mapping[int, OverlayLink]) -> Iterator[Route]:
     """The network as a whole goes into a "tun": its data path has the prefixes."""
-    for subnets in (config.ipv4, config.ipv6):
-        if subnets is not None and (link := links.get(subnets.network.version)) and link.kind == "tun":
-            yield Route(subnets.network, link.name)
+    for network in networks_of(config):
+        link = links.get(network.version)
+        if link is not None and link.kind == "tun":
+            yield Route(network, link.name)
 
 
 def _vtep_mac(attributes: LeaseAttributes, inside: int) -> MACAddress | None:
