@@ -7,10 +7,12 @@ import re
 import socket
 import threading
 import time
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from vxlanpkt import VXLAN, DecapError, DecapPolicy, ParseError, Reason, Tunnel, decap
+from vxlanpkt import VXLAN, DecapError, DecapPolicy, MACAddress, ParseError, Reason, Tunnel, decap
 from vxlanpkt.overlay import Device, Event, ICMPErrors, Peers
 from vxlanpkt.overlay.datapath import Ending, EventKind
 
@@ -355,6 +357,13 @@ def test_ttl_runs_out() -> None:
         assert told and told[0].inward
 
 
+def _router(
+    routers: dict[int, IPv4Address | IPv6Address], version: int, mac: MACAddress | None
+) -> IPv4Address | IPv6Address:
+    assert mac is None
+    return routers[version]
+
+
 @pytest.mark.parametrize("version", [4, 6])
 def test_icmp_errors_arrive(version: int) -> None:
     """A kernel takes them, and ping says who sent them: what flannel's are dropped for."""
@@ -362,21 +371,21 @@ def test_icmp_errors_arrive(version: int) -> None:
         first, second = nodes.first, nodes.second
         for node in (first, second):
             assert node.path is not None and node.device is not None
-            node.path._on_event = ICMPErrors(
-                node.device, source4=f"10.5.0.{node.number}", source6=f"fc00:5::{node.number}"
-            )
+            routers: dict[int, IPv4Address | IPv6Address]
+            routers = {4: IPv4Address(f"10.5.0.{node.number}"), 6: IPv6Address(f"fc00:5::{node.number}")}
+            node.path._on_event = ICMPErrors(node.device, partial(_router, routers))
             node.namespace.sysctl("net.ipv4.ip_forward", 1)
             node.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
             node.namespace.ip("route", "add", "10.5.0.0/16", "dev", OVERLAY)
             node.namespace.ip("route", "add", "fc00:5::/32", "dev", OVERLAY)
         origin = ("-I", first.inside(version), "-c", "1", "-W", "2")
-        routers = ("10.5.0.1", "10.5.0.2") if version == 4 else ("fc00:5::1", "fc00:5::2")
-        for hops, source in enumerate(routers, 1):
+        sources = ("10.5.0.1", "10.5.0.2") if version == 4 else ("fc00:5::1", "fc00:5::2")
+        for hops, source in enumerate(sources, 1):
             got = first.namespace.exec("ping", *origin, "-t", str(hops), second.inside(version), check=False).stdout
             assert f"From {source}" in got and re.search("Time to live exceeded|Hop limit", got)
         nowhere = "10.5.77.1" if version == 4 else "fc00:5:77::1"
         got = first.namespace.exec("ping", *origin, nowhere, check=False).stdout
-        assert f"From {routers[0]}" in got and re.search("Net Unreachable|No route", got)
+        assert f"From {sources[0]}" in got and re.search("Net Unreachable|No route", got)
 
 
 def test_segmented_datagrams_of_a_tenant() -> None:

@@ -9,11 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vxlanpkt import ICMP, ICMPv6, IPv4, IPv6, LinkType, Packet, PacketTooBig, Quote, Unreachable, parse
+from vxlanpkt import (
+    ICMP,
+    Ethernet,
+    ICMPv6,
+    IPv4,
+    IPv6,
+    LinkType,
+    MACAddress,
+    Packet,
+    PacketTooBig,
+    Quote,
+    Unreachable,
+    parse,
+)
 
 pytest.importorskip("vxlanpkt.overlay._datapathlib", exc_type=ImportError)
 
-from vxlanpkt.overlay import Event, EventKind, icmp_error
+from vxlanpkt.overlay import Event, EventKind, ICMPErrors, icmp_error
 
 from .test_segments import tcp_frame, udp_frame
 
@@ -94,3 +107,56 @@ def test_anything(packet: bytes, kind: EventKind) -> None:
     """Whatever a tenant sends."""
     for source in (SOURCE4, SOURCE6):
         icmp_error(event(kind, packet), source, 1400)
+
+
+class Written:
+    """A device that keeps what is written to it."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.mtu = kind, 1450
+        self.frames: list[bytes] = []
+
+    def write(self, frame: bytes) -> None:
+        self.frames.append(frame)
+
+
+STATION = MACAddress("02:00:00:00:00:02")
+PEER = (ip_address("127.0.0.1"), 8472)
+
+
+def errors_written(kind: str, told: Event, source: Any = SOURCE4) -> list[bytes]:
+    device = Written(kind)
+    ICMPErrors(device, lambda version, mac: source if mac in (None, STATION) else None)(told)  # type: ignore[arg-type]
+    return device.frames
+
+
+def test_a_frame_is_answered_from_its_vtep() -> None:
+    """Addresses the other way round, and inside what a router would say."""
+    frame = tcp_frame(bytes(1400))
+    (written,) = errors_written("tap", Event(EventKind.TOO_BIG, PEER, len(frame), False, frame[:600]))
+    error, ethernet = parse(written), parse(frame)[Ethernet]
+    assert (error[Ethernet].dst, error[Ethernet].src) == (ethernet.src, ethernet.dst)
+    assert (error[IPv4].src, error[IPv4].dst) == (SOURCE4, parse(frame)[IPv4].src)
+    assert not error.checksum_errors()
+    body = error[ICMP].body
+    assert isinstance(body, Unreachable) and frame[14:].startswith(body.packet)
+    assert body.next_hop_mtu == 1450, "the loopback device takes more than this device"
+
+
+def test_a_frame_for_nobody_known() -> None:
+    frame = tcp_frame(bytes(1400)).replace(STATION.packed, bytes(6), 1)
+    assert errors_written("tap", Event(EventKind.TOO_BIG, PEER, len(frame), False, frame[:600])) == []
+
+
+@pytest.mark.parametrize("head", [b"", b"\x45", bytes(14), STATION.packed + bytes(6) + b"\x08\x06" + bytes(28),
+                                  STATION.packed + bytes(6) + b"\x08\x00\x45"])  # fmt: skip
+@pytest.mark.parametrize("kind", ["tap", "tun"])
+def test_what_no_error_is_about(kind: str, head: bytes) -> None:
+    assert errors_written(kind, Event(EventKind.TOO_BIG, PEER, len(head), False, head)) == []
+
+
+def test_a_packet_is_answered_bare() -> None:
+    packet = tcp_frame(bytes(100), raw=True)
+    (written,) = errors_written("tun", Event(EventKind.UNKNOWN_DESTINATION, None, len(packet), False, packet))
+    assert parse(written, start=LinkType.RAW)[ICMP].type == 3
+    assert errors_written("tun", Event(EventKind.UNKNOWN_DESTINATION, None, len(packet), False, packet), None) == []

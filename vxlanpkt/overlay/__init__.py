@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vxlanpkt._names import loaded_on_use
 
 if TYPE_CHECKING:
+    from vxlanpkt.overlay.agent import Agent as Agent
     from vxlanpkt.overlay.config import NetworkConfig as NetworkConfig
     from vxlanpkt.overlay.config import SubnetRange as SubnetRange
     from vxlanpkt.overlay.config import UDPBackend as UDPBackend
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.forwarding import LearningCounts as LearningCounts
     from vxlanpkt.overlay.icmp_errors import ICMPErrors as ICMPErrors
     from vxlanpkt.overlay.icmp_errors import icmp_error as icmp_error
+    from vxlanpkt.overlay.kernel_state import FDBEntry as FDBEntry
+    from vxlanpkt.overlay.kernel_state import Hop as Hop
+    from vxlanpkt.overlay.kernel_state import KernelState as KernelState
+    from vxlanpkt.overlay.kernel_state import LinkAddress as LinkAddress
+    from vxlanpkt.overlay.kernel_state import NeighbourEntry as NeighbourEntry
+    from vxlanpkt.overlay.kernel_state import OverlayLink as OverlayLink
+    from vxlanpkt.overlay.kernel_state import Plan as Plan
+    from vxlanpkt.overlay.kernel_state import Route as Route
+    from vxlanpkt.overlay.kernel_state import Underlay as Underlay
+    from vxlanpkt.overlay.kernel_state import Unreachable as Unreachable
+    from vxlanpkt.overlay.kernel_steps import Step as Step
+    from vxlanpkt.overlay.kernel_steps import steps as steps
+    from vxlanpkt.overlay.kernel_watch import KernelChange as KernelChange
+    from vxlanpkt.overlay.kernel_watch import KernelWatch as KernelWatch
     from vxlanpkt.overlay.lease_errors import ConfigError as ConfigError
     from vxlanpkt.overlay.lease_errors import LeaseError as LeaseError
     from vxlanpkt.overlay.lease_errors import LeaseFormatError as LeaseFormatError
@@ -37,8 +52,16 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.leases import Subnets as Subnets
     from vxlanpkt.overlay.neighbours import Neighbour as Neighbour
     from vxlanpkt.overlay.neighbours import NeighbourTable as NeighbourTable
+    from vxlanpkt.overlay.netlink import Netlink as Netlink
     from vxlanpkt.overlay.peers import Peers as Peers
+    from vxlanpkt.overlay.planning import plan as plan
+    from vxlanpkt.overlay.reconciling import Failure as Failure
+    from vxlanpkt.overlay.reconciling import Outcome as Outcome
+    from vxlanpkt.overlay.reconciling import Reconciler as Reconciler
     from vxlanpkt.overlay.routes import RouteTable as RouteTable
+    from vxlanpkt.overlay.status import AgentStatus as AgentStatus
+    from vxlanpkt.overlay.status import LinkStatus as LinkStatus
+    from vxlanpkt.overlay.status import PeerStatus as PeerStatus
     from vxlanpkt.overlay.stores import Added as Added
     from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
     from vxlanpkt.overlay.stores import LeaseTable as LeaseTable
@@ -47,12 +70,14 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.stores import Snapshot as Snapshot
     from vxlanpkt.overlay.stores import TableChange as TableChange
     from vxlanpkt.overlay.subnet_env import SubnetEnv as SubnetEnv
+    from vxlanpkt.overlay.underlays import find_underlay as find_underlay
     from vxlanpkt.overlay.vtep import Sending as Sending
     from vxlanpkt.overlay.vtep import SendingBatch as SendingBatch
     from vxlanpkt.overlay.vtep import Vtep as Vtep
     from vxlanpkt.overlay.vtep import VtepCounts as VtepCounts
 
 _MODULES: dict[str, tuple[str, ...]] = {
+    "agent": ("Agent",),
     "config": ("NetworkConfig", "SubnetRange", "UDPBackend", "VXLANBackend", "parse_config"),
     "datapath": ("DataPath", "Ending", "Event", "EventKind"),
     "devices": ("Device", "Features"),
@@ -60,13 +85,32 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "file_store": ("FileStore",),
     "forwarding": ("ForwardingEntry", "ForwardingTable", "LearningCounts"),
     "icmp_errors": ("ICMPErrors", "icmp_error"),
+    "kernel_state": (
+        "FDBEntry",
+        "Hop",
+        "KernelState",
+        "LinkAddress",
+        "NeighbourEntry",
+        "OverlayLink",
+        "Plan",
+        "Route",
+        "Underlay",
+        "Unreachable",
+    ),
+    "kernel_steps": ("Step", "steps"),
+    "kernel_watch": ("KernelChange", "KernelWatch"),
     "lease_errors": ("ConfigError", "LeaseError", "LeaseFormatError", "LeaseLostError", "NoSubnetError", "StoreError"),
     "leases": ("Lease", "LeaseAttributes", "Subnets"),
     "neighbours": ("Neighbour", "NeighbourTable"),
+    "netlink": ("Netlink",),
     "peers": ("Peers",),
+    "planning": ("plan",),
+    "reconciling": ("Failure", "Outcome", "Reconciler"),
     "routes": ("RouteTable",),
+    "status": ("AgentStatus", "LinkStatus", "PeerStatus"),
     "stores": ("Added", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot", "TableChange"),
     "subnet_env": ("SubnetEnv",),
+    "underlays": ("find_underlay",),
     "vtep": ("Sending", "SendingBatch", "Vtep", "VtepCounts"),
 }
 

@@ -360,7 +360,8 @@ class EtcdWatch(LeaseWatch):
                 return self._pending.pop(0)
             try:
                 self._advance(deadline)
-            except (StoreError, ValueError, KeyError, TypeError):  # nobody there, or what speaks is no etcd
+            except (StoreError, ValueError, KeyError, TypeError) as error:  # nobody there, or what speaks is no etcd
+                self.fault = str(error)
                 self._failures += 1
                 if self._revision is not None:
                     self._etcd.turn()
@@ -392,7 +393,7 @@ class EtcdWatch(LeaseWatch):
         message = self._stream.read(min(deadline, quiet_end) - time.monotonic(), self._wake)
         if message is not None:
             self._heard = time.monotonic()
-            self._failures = 0
+            self._failures, self.fault = 0, ""
             self._take(message, self._revision)
         elif time.monotonic() >= quiet_end:
             # Nothing happens, or nobody is there who would tell: what a new connection finds out.

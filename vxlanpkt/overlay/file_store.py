@@ -260,8 +260,9 @@ class FileWatch(LeaseWatch):
             try:
                 if not self._pending:
                     self._look()
-                pause = self._poll_seconds
-            except StoreError:
+                pause, self.fault = self._poll_seconds, ""
+            except StoreError as error:
+                self.fault = str(error)
                 pause = min(2 * pause, max(5.0, self._poll_seconds))
             if self._pending:
                 return self._pending.pop(0)

@@ -7,14 +7,19 @@ overlay's network that no node has, such as one of the subnet that flannel never
 from __future__ import annotations
 
 import logging
+import socket
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
 from vxlanpkt import (
     ICMP,
+    Ethernet,
+    EtherType,
     ICMPv6,
     IPv4,
     IPv6,
     LinkType,
+    MACAddress,
     Packet,
     PacketTooBig,
     ParseError,
@@ -24,13 +29,18 @@ from vxlanpkt import (
 )
 from vxlanpkt.overlay.datapath import Event, EventKind
 from vxlanpkt.overlay.devices import Device
+from vxlanpkt.overlay.kernel_state import bytes_outside
+
+Address = IPv4Address | IPv6Address
 
 _logger = logging.getLogger(__name__)
 
-_QUOTED4, _QUOTED6 = (
-    548,
-    1232,
-)  # so that the error is no longer than 576 (RFC 1812 4.3.2.3) or 1280 bytes (RFC 4443 2.4)
+# So that the error is no longer than 576 (RFC 1812 4.3.2.3) or 1280 bytes (RFC 4443 2.4).
+_QUOTED4, _QUOTED6 = 548, 1232
+_ETHERNET = 14
+_IP_VERSIONS: dict[int, int] = {EtherType.IPV4: 4, EtherType.IPV6: 6}
+_IP_MTU, _IPV6_MTU = 14, 24
+_PATH_MTU = {4: (socket.AF_INET, socket.IPPROTO_IP, _IP_MTU), 6: (socket.AF_INET6, socket.IPPROTO_IPV6, _IPV6_MTU)}
 _ICMP, _ICMPV6 = 1, 58
 _QUERIES = frozenset((0, 8, 9, 10, 13, 14))  # ICMP messages that are no errors
 _MESSAGES4 = {
@@ -87,37 +97,61 @@ def _is_host(address: IPv4Address | IPv6Address) -> bool:
     return not (address.is_multicast or address.is_unspecified or address.is_loopback or int(address) == 0xFFFFFFFF)
 
 
-class ICMPErrors:
-    """An `on_event` for the data path of a TUN: writes the error to the device, whose kernel knows the way.
+# Who an error comes from: for a packet's IP version, and in a frame the VTEP that it was for.
+Router = Callable[[int, MACAddress | None], Address | None]
 
-    source4, source6  where errors come from: no address of this node; None sends none of this version
-    mtu               what paths take inside; the device's if not given
+
+class ICMPErrors:
+    """An `on_event` for a data path: writes the error to the device, whose kernel knows the way to the sender.
+
+    router  whose address an error bears: no address of this node's, and one that has a route to the device. None sends
+            no error
     """
 
-    def __init__(
-        self,
-        device: Device,
-        *,
-        source4: IPv4Address | str | None = None,
-        source6: IPv6Address | str | None = None,
-        mtu: int | None = None,
-    ) -> None:
-        self._device = device
-        self._sources = {
-            4: None if source4 is None else IPv4Address(source4),
-            6: None if source6 is None else IPv6Address(source6),
-        }
-        self._mtu = mtu
+    def __init__(self, device: Device, router: Router) -> None:
+        self._device, self._router = device, router
 
     def __call__(self, event: Event) -> None:
         """Answer, if an answer is to be sent."""
-        source = self._sources.get(event.head[0] >> 4) if event.head else None
-        if source is None:
-            return
         try:
-            error = icmp_error(event, source, self._mtu or self._device.mtu)
+            error = self._in_frame(event) if self._device.kind == "tap" else self._bare(event)
         except ParseError as fault:
             _logger.debug("no error about a broken packet: %s", fault)
             return
         if error is not None:
             self._device.write(error)
+
+    def _bare(self, event: Event) -> bytes | None:
+        source = self._router(event.head[0] >> 4, None) if event.head else None
+        return None if source is None else icmp_error(event, source, self._mtu(event))
+
+    def _in_frame(self, event: Event) -> bytes | None:
+        """The error in a frame from the VTEP that the other was for."""
+        found = dissect(event.head, original_length=event.length)
+        if Ethernet not in found:
+            return None
+        ethernet = found[Ethernet]
+        version = _IP_VERSIONS.get(ethernet.require("ethertype"))
+        source = None if version is None else self._router(version, ethernet.dst)
+        if source is None:
+            return None
+        packet = event._replace(head=event.head[_ETHERNET:], length=event.length - _ETHERNET)
+        error = icmp_error(packet, source, self._mtu(event))
+        back = ethernet.replace(dst=ethernet.src, src=ethernet.dst)
+        return None if error is None else Packet(back).build() + error
+
+    def _mtu(self, event: Event) -> int:
+        """What fits inside on the way to the peer."""
+        if event.kind is not EventKind.TOO_BIG or event.peer is None:
+            return self._device.mtu
+        address, port = event.peer
+        outside = bytes_outside(self._device.kind, address.version)
+        return min(self._device.mtu, _path_mtu(address, port) - outside)
+
+
+def _path_mtu(peer: Address, port: int) -> int:
+    """What the kernel knows of the path to a peer: the MTU of the device there, unless a router said less."""
+    family, level, option = _PATH_MTU[peer.version]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((str(peer), port))
+        return probe.getsockopt(level, option)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NoReturn
@@ -65,8 +65,11 @@ class Subnets:
             self.ipv6 is not None and other.ipv6 is not None and self.ipv6.overlaps(other.ipv6)
         )
 
+    def __iter__(self) -> Iterator[IPv4Network | IPv6Network]:
+        return (subnet for subnet in (self.ipv4, self.ipv6) if subnet is not None)
+
     def __str__(self) -> str:
-        return " and ".join(str(subnet) for subnet in (self.ipv4, self.ipv6) if subnet is not None)
+        return " and ".join(map(str, self))
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,10 @@ class LeaseWatch(ABC):
     """The leases of a store as they change: a snapshot, then events, and a snapshot again where some were missed.
 
     Iterate over it, which waits, or ask `poll`. It is a context manager. `close` ends it, from another thread too.
+    `fault` is what the store said when it last failed, "" while it answers.
     """
+
+    fault: str = ""
 
     @abstractmethod
     def poll(self, timeout: float | None = None) -> LeaseEvent | None:
