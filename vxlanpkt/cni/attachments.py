@@ -12,14 +12,13 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from vxlanpkt.cni.files import names_in, read_file, remove_file, remove_unfinished, replace_file
 from vxlanpkt.cni.protocol.configuration import Attachment
 from vxlanpkt.cni.protocol.environment import Call, is_name
 from vxlanpkt.cni.protocol.errors import CNIError, Code
 from vxlanpkt.cni.protocol.fields import Fields, decoded
-from vxlanpkt.overlay.files import TEMPORARY, replace_file
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -47,16 +46,16 @@ class Attachments:
     """The attachments of one network, in a directory that is made with the first."""
 
     def __init__(self, data_directory: str, network: str) -> None:
-        self._home = Path(data_directory, network)
+        self._home = f"{data_directory}/{network}"
 
     @contextlib.contextmanager
     def guarded(self, *, alone: bool = False, make: bool = False) -> Iterator[None]:
         """While files are looked at and changed: *alone*, as GC has to be, or beside others. *make* the directory."""
         with _reported(self._home):
             if make:
-                self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.makedirs(self._home, mode=0o700, exist_ok=True)
             try:
-                descriptor = os.open(self._home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+                descriptor = os.open(f"{self._home}/lock", os.O_RDWR | os.O_CREAT, 0o600)
             except FileNotFoundError:  # no directory: nothing is attached
                 descriptor = -1
         if descriptor < 0:
@@ -72,11 +71,10 @@ class Attachments:
         """What is stored of an attachment, or None; a file that cannot be understood is an error of decoding."""
         path = self._path(attachment)
         with _reported(path):
-            try:
-                text = path.read_bytes()
-            except FileNotFoundError:
-                return None
-        fields = Fields(decoded(text, str(path)), str(path), Code.DECODING_FAILURE)
+            text = read_file(path)
+        if text is None:
+            return None
+        fields = Fields(decoded(text, path), path, Code.DECODING_FAILURE)
         config = fields.object("config")
         for name in ("type", "cniVersion"):
             config.text(name)
@@ -98,40 +96,36 @@ class Attachments:
         """Forget an attachment."""
         path = self._path(attachment)
         with _reported(path):
-            path.unlink(missing_ok=True)
+            remove_file(path)
 
     def remove_unfinished(self) -> None:
         """Take away what processes left that died while they wrote; only *alone*."""
         with _reported(self._home):
-            for left in self._home.glob(f"{TEMPORARY}*"):
-                left.unlink()
+            remove_unfinished(self._home)
 
     def all(self) -> tuple[Attachment, ...]:
         """All attachments that there are, in the order of their names."""
         with _reported(self._home):
-            try:
-                names = sorted(path.name for path in self._home.iterdir())
-            except FileNotFoundError:
-                return ()
+            names = names_in(self._home)
         pairs = (name.partition("@") for name in names)
         return tuple(Attachment(container, ifname) for container, at, ifname in pairs if at and is_name(container))
 
-    def _path(self, attachment: Attachment) -> Path:
-        return self._home / f"{attachment.container_id}@{attachment.ifname}"
+    def _path(self, attachment: Attachment) -> str:
+        return f"{self._home}/{attachment.container_id}@{attachment.ifname}"
 
 
 def identity(netns: str) -> str:
     """What tells a namespace from one that has its path later; empty, if it is not there."""
     try:
-        found = os.stat(netns)  # noqa: PTH116
-        boot = Path(_BOOT_ID).read_text().strip()  # numbers begin anew with each boot
+        found = os.stat(netns)
+        boot = (read_file(_BOOT_ID) or b"").decode().strip()  # numbers begin anew with each boot
     except OSError:
         return ""
     return f"{boot}:{found.st_dev}:{found.st_ino}"
 
 
 @contextlib.contextmanager
-def _reported(path: Path) -> Iterator[None]:
+def _reported(path: str) -> Iterator[None]:
     """An operating system's error is one of CNI."""
     try:
         yield

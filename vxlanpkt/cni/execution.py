@@ -34,8 +34,8 @@ class Ended(NamedTuple):
 def find_plugin(kind: str, call: Call) -> str:
     """The path of the executable that has the name *kind*, in the directories of the call."""
     for directory in call.path:
-        path = os.path.join(directory, kind)  # noqa: PTH118 - pathlib is not needed for anything else
-        if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112
+        path = os.path.join(directory, kind)
+        if os.access(path, os.X_OK) and not os.path.isdir(path):
             return path
     raise CNIError(Code.DELEGATE_MISSING, f"there is no executable {kind!r} in CNI_PATH, {':'.join(call.path)!r}")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import vxlanpkt
-from vxlanpkt.overlay.files import write_new
+from vxlanpkt.cni.files import replace_file
 
 NAMES = ("vxlanpkt-cni", "vxlanpkt-ipam")
 _SYSTEM_PYTHON = "/usr/bin/python3"
@@ -24,10 +24,10 @@ _OLDEST = (3, 10)
 
 # What plugins load, and no more: a test runs them with it. Packages are made anew, without their tables of names.
 _MODULES = (
-    "cni/attachments.py", "cni/commands.py", "cni/dispatch.py", "cni/execution.py", "cni/plugin.py", "cni/rendering.py",
-    "cni/ipam/commands.py", "cni/ipam/ranges.py", "cni/ipam/reservations.py", "cni/ipam/settings.py",
-    "cni/protocol/configuration.py", "cni/protocol/environment.py", "cni/protocol/errors.py", "cni/protocol/fields.py",
-    "cni/protocol/results.py", "cni/protocol/versions.py", "overlay/files.py", "overlay/subnet_values.py",
+    "cni/attachments.py", "cni/commands.py", "cni/dispatch.py", "cni/execution.py", "cni/files.py", "cni/plugin.py",
+    "cni/rendering.py", "cni/ipam/commands.py", "cni/ipam/ranges.py", "cni/ipam/reservations.py",
+    "cni/ipam/settings.py", "cni/protocol/configuration.py", "cni/protocol/environment.py", "cni/protocol/errors.py",
+    "cni/protocol/fields.py", "cni/protocol/results.py", "cni/protocol/versions.py", "overlay/subnet_values.py",
 )  # fmt: skip
 _PACKAGE = f'"""The part of vxlanpkt {vxlanpkt.__version__} that its CNI plugins need."""\n'
 _MAIN = '''"""One archive under two names: which of the plugins it is, its name says."""
@@ -50,12 +50,9 @@ def install(directory: str | PathLike[str], python: str | PathLike[str] | None =
     if python is None and not chosen.exists():
         chosen = Path(sys.executable)
     content = _archive(chosen)
-    paths = []
     for name in NAMES:
-        temporary = write_new(home / name, content)
-        temporary.chmod(0o755)
-        paths.append(temporary.replace(home / name))
-    return tuple(paths)
+        replace_file(str(home / name), content, 0o755)
+    return tuple(home / name for name in NAMES)
 
 
 def _archive(python: Path) -> bytes:

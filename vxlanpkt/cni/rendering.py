@@ -55,7 +55,7 @@ class Settings(NamedTuple):
 def node_subnets(path: str, missing: Code = Code.TRY_AGAIN_LATER) -> SubnetValues:
     """What the node's subnet.env says; an error with the code *missing* while it is not there, or not whole."""
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - nothing else here needs pathlib
+        with open(path, encoding="utf-8") as file:
             return read_values(file.read())
     except FileNotFoundError as error:
         raise CNIError(

@@ -116,9 +116,11 @@ def read_range_sets(fields: Fields, runtime: Fields) -> tuple[RangeSet, ...]:
 
 def _sets(fields: Fields, name: str) -> Iterator[RangeSet]:
     for number, ranges in enumerate(fields.items(name)):
-        inside = Fields({"": ranges}, fields.path(f"{name}[{number}]"), fields.code)
-        found = RangeSet(tuple(Range.read(each) for each in inside.objects("")))
-        if len({each.subnet.version for each in found.ranges}) != 1:
-            reason = "mixes IPv4 and IPv6: an address is taken of each set" if found.ranges else "is empty"
-            raise inside.wrong("", reason)
-        yield found
+        place = f"{name}[{number}]"
+        if not isinstance(ranges, list) or not ranges:
+            raise fields.wrong(place, "has to be a list of ranges, and not empty")
+        where = fields.path(place)
+        found = tuple(Range.read(Fields(each, f"{where}[{at}]", fields.code)) for at, each in enumerate(ranges))
+        if len({each.subnet.version for each in found}) > 1:
+            raise fields.wrong(place, "mixes IPv4 and IPv6: an address is taken of each set")
+        yield RangeSet(found)

@@ -12,26 +12,27 @@ import fcntl
 import os
 from collections.abc import Iterator
 from ipaddress import ip_address
-from pathlib import Path
 
+from vxlanpkt.cni.files import create_file, names_in, read_file, remove_file, remove_unfinished, replace_file
 from vxlanpkt.cni.ipam.ranges import Address, Candidate, RangeSet
 from vxlanpkt.cni.protocol.configuration import Attachment
 from vxlanpkt.cni.protocol.errors import CNIError, Code
-from vxlanpkt.overlay.files import TEMPORARY, create_file
+
+_MODE = 0o644  # as `host-local` makes them
 
 
 class Reservations:
     """The addresses of one network."""
 
     def __init__(self, data_directory: str, network: str) -> None:
-        self._home = Path(data_directory, network)
+        self._home = f"{data_directory}/{network}"
 
     @contextlib.contextmanager
     def locked(self, *, make: bool = False) -> Iterator[None]:
         """While addresses are looked at and changed; *make* the directory, if there is none."""
         try:
             if make:
-                self._home.mkdir(parents=True, exist_ok=True)
+                os.makedirs(self._home, exist_ok=True)
             with self._lock():
                 yield
         except OSError as error:
@@ -43,7 +44,7 @@ class Reservations:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         try:
-            descriptor = os.open(self._home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(f"{self._home}/lock", os.O_RDWR | os.O_CREAT, _MODE)
         except FileNotFoundError:  # no directory: nothing is reserved
             yield
             return
@@ -56,51 +57,44 @@ class Reservations:
     def all(self) -> dict[Address, str]:
         """Every address that somebody has, and what its file says of them."""
         found = {}
-        for name in self._names():
-            with contextlib.suppress(ValueError, FileNotFoundError):
-                found[ip_address(name)] = (self._home / name).read_text(errors="replace").strip()
+        for name in names_in(self._home):
+            with contextlib.suppress(ValueError):
+                found[ip_address(name)] = (read_file(self._path(name)) or b"").decode(errors="replace").strip()
         return found
 
     def reserve(self, ranges: RangeSet, place: int, owner: Attachment) -> Candidate | None:
         """The next free address of a set, which is the *place*th; None if there is none."""
-        taken = set(self._names())
+        taken = set(names_in(self._home))
         for found in ranges.candidates(self._last(place)):
-            if str(found.address) not in taken and self._create(found.address, place, owner):
+            if str(found.address) not in taken and self.reserve_this(found.address, place, owner):
                 return found
         return None
 
     def reserve_this(self, address: Address, place: int, owner: Attachment) -> bool:
         """Whether an address was free, and is the owner's now."""
-        return self._create(address, place, owner)
+        try:
+            create_file(self._path(str(address)), "\r\n".join(owner).encode(), _MODE)
+        except FileExistsError:
+            return False
+        replace_file(self._path(f"last_reserved_ip.{place}"), str(address).encode(), _MODE)
+        return True
 
     def release(self, address: Address) -> None:
         """Free an address."""
-        (self._home / str(address)).unlink(missing_ok=True)
+        remove_file(self._path(str(address)))
 
     def remove_unfinished(self) -> None:
         """Take away what processes left that died while they wrote."""
-        for left in self._home.glob(f"{TEMPORARY}*"):
-            left.unlink()
-
-    def _create(self, address: Address, place: int, owner: Attachment) -> bool:
-        try:
-            create_file(self._home / str(address), "\r\n".join(owner).encode())
-        except FileExistsError:
-            return False
-        (self._home / f"last_reserved_ip.{place}").write_text(str(address))
-        return True
+        remove_unfinished(self._home)
 
     def _last(self, place: int) -> Address | None:
         try:
-            return ip_address((self._home / f"last_reserved_ip.{place}").read_text().strip())
-        except (FileNotFoundError, ValueError):
+            return ip_address((read_file(self._path(f"last_reserved_ip.{place}")) or b"").decode().strip())
+        except ValueError:
             return None
 
-    def _names(self) -> list[str]:
-        try:
-            return os.listdir(self._home)  # noqa: PTH208 - names are what is wanted
-        except FileNotFoundError:
-            return []
+    def _path(self, name: str) -> str:
+        return f"{self._home}/{name}"
 
 
 def belongs(content: str, owner: Attachment) -> bool:

@@ -63,7 +63,7 @@ def read_resolv_conf(path: str) -> DNS:
     options: list[str] = []
     domain, search = "", tuple[str, ...]()
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8", errors="replace") as file:
             lines = [line.split() for line in file]
     except OSError as error:
         raise CNIError(Code.IO_FAILURE, f"ipam.resolvConf, {path}, cannot be read: {error.strerror}") from error
