@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from . import ovs
+from .container_host import UPSTREAM_PLUGINS, sweep_cgroups
+from .container_image import BUSYBOX, write_image
+from .container_nodes import Machine, machines
 from .namespaces import missing, sweep
 from .ovs import Switch
 from .rig import Rig
@@ -56,3 +61,27 @@ def switch(means: None) -> Iterator[Switch]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def container_means() -> None:
+    """Skip, with the reason, where there are no container runtimes."""
+    missing = [name for name in ("containerd", "ctr", "podman", "runc", "iptables") if shutil.which(name) is None]
+    missing += [str(path) for path in (BUSYBOX, UPSTREAM_PLUGINS) if not path.exists()]
+    if missing:
+        pytest.skip(f"there is no {', '.join(missing)}")
+    sweep_cgroups()
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("image") / "busybox.tar"
+    write_image(path)
+    return path
+
+
+@pytest.fixture
+def nodes(request: pytest.FixtureRequest, tmp_path: Path, image: Path) -> Iterator[tuple[Machine, Machine]]:
+    """Two machines; the parameter is the backend, the kernel's if there is none."""
+    with machines(getattr(request, "param", "kernel"), tmp_path, image) as made:
+        yield made

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import socket
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from .container_host import UPSTREAM_PLUGINS, cgroups, sweep_cgroups
-from .container_image import BUSYBOX, write_image
+from .container_host import cgroups, sweep_cgroups
 from .container_nodes import NETWORK, SYSCTL, Machine, RuntimeName, machines, network
 from .container_runtimes import Containerd, ContainerRuntime, Podman
 from .namespaces import killed_run, sweep
@@ -31,30 +28,6 @@ PORT = 7000
 BYTES = 3_000_000
 # What a server does: answer each stream with its digest.
 SERVE = ("nc", "-ll", "-p", str(PORT), "-e", "md5sum")
-
-
-@pytest.fixture(scope="module")
-def container_means() -> None:
-    """Skip, with the reason, where there are no container runtimes."""
-    missing = [name for name in ("containerd", "ctr", "podman", "runc", "iptables") if shutil.which(name) is None]
-    missing += [str(path) for path in (BUSYBOX, UPSTREAM_PLUGINS) if not path.exists()]
-    if missing:
-        pytest.skip(f"there is no {', '.join(missing)}")
-    sweep_cgroups()
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("image") / "busybox.tar"
-    write_image(path)
-    return path
-
-
-@pytest.fixture
-def nodes(request: pytest.FixtureRequest, tmp_path: Path, image: Path) -> Iterator[tuple[Machine, Machine]]:
-    """Two machines; the parameter is the backend, the kernel's if there is none."""
-    with machines(getattr(request, "param", "kernel"), tmp_path, image) as made:
-        yield made
 
 
 def address(runtime: ContainerRuntime, name: str, version: int = 4) -> str:
