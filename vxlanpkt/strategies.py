@@ -17,7 +17,7 @@ What is not          `damaged`, `mutated` and `truncated` take strategies of pac
 What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` gives files of records.
 What chooses         `filter_expressions`, text for a `Filter`.
 What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`.
-What CNI says        `cni_results`.
+What CNI says        `cni_results`, `cni_containers`.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
 
@@ -46,6 +46,7 @@ from vxlanpkt.batch import FrameBatch
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter, Record
 from vxlanpkt.cni.protocol.results import DNS, IPConfig, Result, Route
 from vxlanpkt.cni.protocol.results import Interface as CNIInterface
+from vxlanpkt.cni.result_cache import Container
 from vxlanpkt.dissection import dissect
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Layer
@@ -954,3 +955,16 @@ def _cni_routes() -> st.SearchStrategy[Route]:
 @_shared
 def _cni_words(fewest: int = 0) -> st.SearchStrategy[str]:
     return st.text("abz019.:-/", min_size=fewest, max_size=8)
+
+
+def cni_containers() -> st.SearchStrategy[Container]:
+    """Interfaces of containers, as a runtime is told of them: names that CNI takes, and whatever is said beside."""
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=10,
+    )
+    names = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]{0,20}", fullmatch=True)
+    interfaces = st.from_regex(r"[a-z0-9.\-]{1,12}[a-z0-9]", fullmatch=True)
+    pairs = st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple)
+    return st.builds(Container, names, st.text(), interfaces, pairs, st.dictionaries(st.text(), values, max_size=3))

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vxlanpkt.cni import Attachment, Cached, Container, ResultCache
+from vxlanpkt.cni import Attachment, Cached, Container, Result, ResultCache
+from vxlanpkt.cni.protocol.versions import VERSIONS
+from vxlanpkt.strategies import cni_containers, cni_results
 
 # As libcni 1.1 writes it (podman 4.3), with its newer member `netns`.
 LIBCNI = (
@@ -96,22 +98,12 @@ def test_forgetting_twice(tmp_path: Path) -> None:
     assert list(cache.attachments("net")) == []
 
 
-NAMES = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]{0,20}", fullmatch=True)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)
-OBJECTS = st.dictionaries(st.text(), JSON)
-CONTAINERS = st.builds(
-    Container, NAMES, st.text(), st.from_regex(r"[a-z0-9]{1,15}", fullmatch=True),
-    st.lists(st.tuples(st.text(), st.text())).map(tuple), OBJECTS,
-)  # fmt: skip
-
-
-@given(st.builds(Cached, NAMES, CONTAINERS, st.binary(), OBJECTS))
-def test_what_is_written_is_read(cached: Cached) -> None:
+@given(cni_containers(), st.binary(), cni_results(), st.sampled_from(VERSIONS))
+def test_what_is_written_is_read(container: Container, config: bytes, result: Result, version: str) -> None:
+    """Whatever a container is told, and whatever comes of it."""
+    cached = Cached("net", container, config, result.to_json(version))
     with TemporaryDirectory() as directory:
         cache = ResultCache(directory)
         cache.write(cached)
-        assert cache.find(cached.network, cached.container.attachment) == cached
-        assert list(cache.attachments(cached.network)) == [cached]
+        assert cache.find("net", container.attachment) == cached
+        assert list(cache.attachments("net")) == [cached]
