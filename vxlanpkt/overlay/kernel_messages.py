@@ -86,12 +86,18 @@ def quiet_link(index: int) -> Message:
 
 
 def changed_link(link: OverlayLink, index: int) -> Message:
-    """Sets what can be set of a link that is there, and brings it up."""
+    """Sets what can be set of a link that is there."""
     message = numbered_link(index)
-    message["change"] = message["flags"] = _IFF_UP
     message["attrs"] = [["IFLA_MTU", link.mtu]]
     if link.mac is not None:
         message["attrs"].append(["IFLA_ADDRESS", str(link.mac)])
+    return message
+
+
+def raised_link(index: int) -> Message:
+    """Brings a link up."""
+    message = numbered_link(index)
+    message["change"] = message["flags"] = _IFF_UP
     return message
 
 

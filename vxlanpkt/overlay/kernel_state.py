@@ -22,6 +22,11 @@ def bytes_outside(kind: LinkKind, version: int) -> int:
     return (20 if version == 4 else 40) + 8 + (0 if kind == "tun" else 8 + 14)
 
 
+def covers(network: Network, other: Network) -> bool:
+    """Whether all of *other* is in *network*."""
+    return other.prefixlen >= network.prefixlen and other.network_address in network
+
+
 @dataclass(frozen=True)
 class Underlay:
     """The interface that tunnels leave by.

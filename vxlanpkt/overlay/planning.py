@@ -26,6 +26,7 @@ from vxlanpkt.overlay.kernel_state import (
     Underlay,
     Unreachable,
     bytes_outside,
+    covers,
 )
 from vxlanpkt.overlay.lease_errors import LeaseFormatError
 from vxlanpkt.overlay.leases import Lease, LeaseAttributes
@@ -212,14 +213,10 @@ def _peer(node: _Node, lease: Lease, subnet: Network) -> _Peer:
 def _check_subnet(node: _Node, lease: Lease, subnet: Network) -> None:
     """A lease must not draw traffic that is none of the network's, or this node's own."""
     offered = node.config.ipv4 if subnet.version == 4 else node.config.ipv6
-    if offered is None or not _lies_in(subnet, offered.network):
+    if offered is None or not covers(offered.network, subnet):
         raise _Refused(f"it is not in the network{'' if offered is None else f', {offered.network}'}")
     if node.own.subnets.overlaps(lease.subnets):
         raise _Refused(f"it overlaps this node's {node.own.subnets}")
-
-
-def _lies_in(subnet: Network, network: Network) -> bool:
-    return subnet.prefixlen >= network.prefixlen and subnet.network_address in network
 
 
 def _check_remote(node: _Node, remote: Address) -> None:
