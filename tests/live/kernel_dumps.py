@@ -78,12 +78,13 @@ def _link(entry: dict[str, Any]) -> OverlayLink:
     kind = entry["linkinfo"]["info_kind"]
     is_up = "UP" in entry["flags"]
     if kind == "tun":
-        mac = MACAddress(entry["address"]) if data["type"] == "tap" else None
-        return OverlayLink(entry["ifname"], data["type"], entry["mtu"], "", ip_address(0), 0, mac, is_up=is_up)
+        station = MACAddress(entry["address"]) if data["type"] == "tap" else None
+        return OverlayLink(entry["ifname"], data["type"], entry["mtu"], "", ip_address(0), 0, station, is_up=is_up)
     local = data.get("local") or data["local6"]
+    mac = MACAddress(entry["address"])
     return OverlayLink(
-        entry["ifname"], kind, entry["mtu"], data["link"], ip_address(local), data["port"], MACAddress(entry["address"]),
-        data["id"], data.get("gbp", False), data["learning"], is_up,
+        entry["ifname"], kind, entry["mtu"], data["link"], ip_address(local), data["port"], mac, data["id"],
+        data.get("gbp", False), data["learning"], is_up,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import json
 import socket
 import struct
 from ipaddress import IPv4Address, IPv4Interface
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_families(inside: str, outside: str, names: set[str], mtus: set[int]) ->
 
 
 @pytest.mark.parametrize("option", [{"GBP": True}, {"Learning": True}, {"Port": 4789}, {"VNI": 77}, {"MTU": 1400}])
-def test_options(option: dict[str, object]) -> None:
+def test_options(option: dict[str, Any]) -> None:
     """What the configuration says of the device."""
     with kernel_node("4", **option) as node:
         assert node.bring([node.lease(2)]).is_complete
@@ -122,7 +123,7 @@ def test_tap() -> None:
 
 
 def test_peers_come_and_go() -> None:
-    """Added, removed, a new MAC address, a new node address: only what changes is touched, and replaced in its place."""
+    """Added, removed, a new MAC address, a new node address: only what changes is touched."""
     with kernel_node() as node:
         assert node.bring([node.lease(2), node.lease(3)]).is_complete
         steps = [
@@ -140,7 +141,7 @@ def test_peers_come_and_go() -> None:
 
 
 def test_replaced_without_a_hole() -> None:
-    """While a peer's addresses change, the kernel's own notifications tell of no entry that goes before its successor."""
+    """While a peer's addresses change, the kernel tells of nothing that goes before its successor has come."""
     with kernel_node("4") as node:
         node.bring([node.lease(2)])
         with node.namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as listener:
@@ -285,7 +286,8 @@ def test_link_replaced_by_another() -> None:
     with kernel_node() as node:
         node.bring([node.lease(2)])
         node.namespace.ip("link", "del", "flannel.1")
-        node.namespace.exec(*"ip link add flannel.1 type vxlan id 1 local 198.18.0.1 dev eth0 dstport 8472".split())
+        node.namespace.ip("link", "add", "flannel.1", "type", "vxlan", "id", "1", "local", "198.18.0.1",
+                          "dev", UNDERLAY, "dstport", "8472")  # fmt: skip
         assert node.bring([node.lease(2), node.lease(3)]).is_complete
         check(node, 2, 3)
 
@@ -326,7 +328,8 @@ def test_bridge_in_the_way() -> None:
 def test_vni_in_use() -> None:
     """By a device of another name: the error says what to look for."""
     with kernel_node("4") as node:
-        node.namespace.exec(*"ip link add other type vxlan id 1 local 198.18.0.1 dev eth0 dstport 8472".split())
+        node.namespace.ip("link", "add", "other", "type", "vxlan", "id", "1", "local", "198.18.0.1",
+                          "dev", UNDERLAY, "dstport", "8472")  # fmt: skip
         (failure,) = node.bring([node.lease(2)]).failures
         assert "VNI 1" in str(failure) and failure.error.errno == errno.EEXIST
 

@@ -220,18 +220,21 @@ class Netlink:
             raise
 
     def _change_link(self, link: OverlayLink) -> None:
-        number = self._number(link.name)
+        found = self._find(link.name)
+        if found is None:
+            raise OSError(errno.ENODEV, "the device has gone", link.name)
+        self._numbers[link.name] = found["index"]
         try:
-            self._ask(Request(rtnetlink.NEWLINK, messages.quiet_link(number)))
+            self._ask(Request(rtnetlink.NEWLINK, messages.quiet_link(found["index"])))
         except OSError as error:
             if error.errno != errno.EAFNOSUPPORT:  # no IPv6 there, so nothing to be spared
                 raise
         try:
-            self._ask(Request(rtnetlink.NEWLINK, messages.changed_link(link, number)))
+            self._ask(Request(rtnetlink.NEWLINK, messages.changed_link(link, found)))
         except OSError as error:
             what = f"{error.strerror}: an MTU of {link.mtu}, the address {link.mac}"
             raise OSError(error.errno, what, link.name) from error
-        self._ask(Request(rtnetlink.NEWLINK, messages.raised_link(number)))
+        self._ask(Request(rtnetlink.NEWLINK, messages.raised_link(found["index"])))
 
     def _in_the_way(self, link: OverlayLink) -> str:
         """Why the kernel says that a device is there already."""
