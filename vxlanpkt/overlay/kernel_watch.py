@@ -45,19 +45,26 @@ class KernelWatch:
     underlay  the name of the interface that tunnels leave by: it, its addresses and our routes by it count
     ours      the port of the `Netlink` whose own changes are not told of. The kernel does not always say whose a change
               was, so some of them are told of all the same: `Reconciler.is_news` knows.
+    room      bytes of notifications that may wait; what comes beyond is lost, and told of as "overrun"
 
     It belongs to the network namespace of the thread that makes it.
     """
 
     def __init__(
-        self, report: Callable[[KernelChange], None], links: Iterable[str], underlay: str, ours: int = 0
+        self,
+        report: Callable[[KernelChange], None],
+        links: Iterable[str],
+        underlay: str,
+        ours: int = 0,
+        *,
+        room: int = _ROOM,
     ) -> None:
         self._report = report
         self._links = frozenset((*links, underlay))
         self._underlay = underlay
         self._ours = ours
         self._names: dict[int, str] = {}
-        self._socket = Rtnetlink(_GROUPS, room=_ROOM)
+        self._socket = Rtnetlink(_GROUPS, room)
         self._wake, self._waker = os.pipe()
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="kernel watch", daemon=True)
