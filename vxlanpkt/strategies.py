@@ -16,17 +16,19 @@ What is not          `damaged`, `mutated` and `truncated` take strategies of pac
                      damaged; `hostile_frames` gives bytes with the lies that break parsers.
 What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` gives files of records.
 What chooses         `filter_expressions`, text for a `Filter`.
-What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`.
+What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`; `overlays`, what `plan`
+                     makes a `Plan` of.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface, ip_network
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -69,7 +71,10 @@ from vxlanpkt.layers.tcp import TCP
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
+from vxlanpkt.overlay.config import NetworkConfig, parse_config
 from vxlanpkt.overlay.forwarding import ForwardingTable
+from vxlanpkt.overlay.kernel_state import Underlay
+from vxlanpkt.overlay.leases import Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.routes import RouteTable
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy
@@ -896,3 +901,79 @@ def neighbour_questions(draw: st.DrawFn, *, target: IPv4Address | IPv6Address | 
 
 
 _BROADCAST = (1 << 48) - 1
+
+
+def _seldom(usual: Sequence[Any], odd: Sequence[Any]) -> st.SearchStrategy[Any]:
+    """One of *odd* about once in twenty times, else one of *usual*."""
+    return st.sampled_from([*list(usual) * (1 + 19 * len(odd) // len(usual)), *odd])
+
+
+@_shared
+def _backends() -> st.SearchStrategy[dict[str, Any]]:
+    kinds = st.sampled_from(("vxlan", "vxlan-user", "udp"))
+    return st.fixed_dictionaries({"Type": kinds, "DirectRouting": st.booleans()})
+
+
+@_shared
+def _lease_data() -> st.SearchStrategy[str | None]:
+    """What a node says of its VTEP: few addresses, so that nodes claim the same one; groups, zero, and no address."""
+    stations = [f"02:00:00:00:00:{number:02x}" for number in range(2, 12)]
+    odd = ("02:00:00:00:00:01", "01:00:5e:00:00:01", "00:00:00:00:00:00", "none", 7)
+    said = st.fixed_dictionaries({"VNI": _seldom((1,), (2, "1")), "VtepMAC": _seldom(stations, odd)}).map(json.dumps)
+    return st.integers(0, 19).flatmap(lambda chance: said if chance else st.sampled_from((None, "7", "[]", "{}")))
+
+
+@_shared
+def _lease_attributes(kind: str) -> st.SearchStrategy[LeaseAttributes]:
+    outer4 = [f"192.0.2.{number}" for number in range(2, 6)] + ["198.51.100.7"]
+    odd4 = ["192.0.2.1", "192.0.2.9", "192.0.2.255", "127.0.0.1", "224.0.0.1", "255.255.255.255", "10.5.9.9", None]
+    outer6 = [f"2001:db8::{number}" for number in range(2, 6)] + ["2001:db8:1::7"]
+    odd6 = ["2001:db8::1", "2001:db8::9", "::1", "ff02::1", "fe80::1", "fc00:5::9", None]
+    return st.tuples(
+        _seldom(outer4, odd4), _seldom(outer6, odd6), _seldom((kind,), ("vxlan", "udp", "host-gw", "")),
+        _lease_data(), _lease_data(),
+    ).filter(lambda said: said[0] or said[1]).map(lambda said: LeaseAttributes(
+        said[0] and IPv4Address(said[0]), said[1] and IPv6Address(said[1]), *said[2:],
+    ))  # fmt: skip
+
+
+@_shared
+def _lease_subnets() -> st.SearchStrategy[Subnets]:
+    inner4 = [IPv4Network(f"10.5.{number}.0/24") for number in range(2, 8)]
+    odd4 = [*map(IPv4Network, ("10.5.1.0/24", "10.5.4.0/22", "10.5.0.0/16", "10.0.0.0/8", "10.9.1.0/24")), None]
+    inner6 = [IPv6Network(f"fc00:5:0:{number}::/64") for number in range(2, 8)]
+    odd6 = [*map(IPv6Network, ("fc00:5:0:1::/64", "fc00:5:0:4::/62", "fc00:5::/48", "fc00:9::/64")), None]
+    both = st.tuples(_seldom(inner4, odd4), _seldom(inner6, odd6))
+    return both.filter(any).map(lambda subnets: Subnets(*subnets))
+
+
+@st.composite
+def overlays(draw: st.DrawFn) -> tuple[NetworkConfig, Lease, tuple[Lease, ...], Underlay]:
+    """A network, the lease of a node, those of others, and the node's underlay: what `plan` takes.
+
+    Many of the others claim what is another's, or what nobody may have. Their keys differ, as in a store.
+    """
+    versions = st.sampled_from(((4,), (6,), (4, 6)))
+    inside, outside = draw(versions), draw(versions)
+    text = {
+        "EnableIPv4": 4 in inside,
+        "EnableIPv6": 6 in inside,
+        "Network": "10.5.0.0/16",
+        "IPv6Network": "fc00:5::/48",
+    }
+    config = parse_config(json.dumps({**text, "Backend": draw(_backends())}))
+    public_ip = IPv4Address("192.0.2.1") if 4 in outside else None
+    public_ipv6 = IPv6Address("2001:db8::1") if 6 in outside else None
+    own = {4: ["192.0.2.1/24", "192.0.2.9/24"], 6: ["2001:db8::1/64", "2001:db8::9/64"]}
+    addresses = [ip_interface(text) for version in outside for text in own[version]]
+    underlay = Underlay("eth0", 1500, public_ip, public_ipv6, frozenset(addresses))
+    attributes = LeaseAttributes.vxlan(
+        public_ip, "02:00:00:00:00:01", public_ipv6=public_ipv6, vtep_mac6="02:00:00:00:00:01",
+        backend_type=config.backend.type,
+    )  # fmt: skip
+    subnets = Subnets(
+        IPv4Network("10.5.1.0/24") if 4 in inside else None, IPv6Network("fc00:5:0:1::/64") if 6 in inside else None
+    )
+    leases = st.builds(Lease, _lease_subnets(), _lease_attributes(config.backend.type))
+    others = draw(st.lists(leases, max_size=12, unique_by=lambda lease: lease.key))
+    return config, Lease(subnets, attributes), tuple(others), underlay

@@ -44,6 +44,18 @@ class Underlay:
         """The address of one IP version that peers send to."""
         return self.public_ip if version == 4 else self.public_ipv6
 
+    def has(self, address: Address) -> bool:
+        """Whether *address* is the node's own."""
+        return any(address == own.ip for own in self.addresses)
+
+    def is_broadcast(self, address: Address) -> bool:
+        """Whether *address* stands for all that are reached without a router."""
+        return any(
+            address == own.network.broadcast_address
+            for own in self.addresses
+            if isinstance(own, IPv4Interface) and own.network.prefixlen < 31
+        )
+
     def is_direct(self, address: Address) -> bool:
         """Whether *address* is reached without a router."""
         return any(address in own.network for own in self.addresses)
