@@ -141,6 +141,6 @@ def parse_address(text: str) -> tuple[str, int]:
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     bare6 = ":" in host and not text.startswith("[")
     if not colon or not host or bare6 or not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        message = f"serve_metrics.address: {text!r} is not like 127.0.0.1:9100 or [::1]:9100"
+        message = f"{text!r} is not like 127.0.0.1:9100 or [::1]:9100"
         raise FieldError(message, layer="serve_metrics", field="address", value=text, bits=None)
     return host, int(port)

@@ -9,7 +9,6 @@ from vxlanpkt.overlay.agent_record import AgentRecord
 from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.control import ask_stop
 from vxlanpkt.overlay.leftovers import remove_leftovers
-from vxlanpkt.overlay.planning import link_name, networks_of
 from vxlanpkt.overlay.run_files import AgentError, NoAgentError, RunFiles, holder, only_one
 
 
@@ -52,6 +51,7 @@ def _clean_up(files: RunFiles, *, ended: bool) -> None:
 def _remove_from_kernel(network: NetworkConfig) -> None:
     """Remove the overlay's devices and routes in this network namespace."""
     from vxlanpkt.overlay.netlink import Netlink  # it needs the extra
+    from vxlanpkt.overlay.planning import link_name, networks_of
     from vxlanpkt.overlay.reconciling import Reconciler
 
     with Netlink() as netlink:

@@ -15,8 +15,8 @@ from vxlanpkt.cli.listings import fitted
 from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
 
 _LABEL = 9  # columns of what is left of a line's content
-_LINKS = ("link", "kind", "at", "packets/s in", "bit/s in", "packets/s out", "bit/s out", "drops")
-_DROPS = ("drops of", "reason", "packets", "packets/s")
+_LINKS = ("link", "kind", "at", "pps in", "bit/s in", "pps out", "bit/s out", "drops")
+_DROPS = ("drops of", "reason", "packets", "pps")
 _PEERS = ("subnet", "node", "path", "VTEP")
 _SPARED_PEERS = ("VTEP",)
 _SPARED_LINKS = ("kind", "at")
@@ -40,8 +40,16 @@ def status_lines(
         Text(),
         _counted_peers(now.peers),
     ]
-    room = peers if height is None else max(0, height - len(lines) - 2)  # the table's head, and what is left out
-    return [*lines, *_peers(now.peers, width, room)]
+    if height is None:
+        lines += _peers(now.peers, width, peers)
+    else:
+        lines += _fitting_peers(now.peers, width, height - len(lines))
+    return [Text(_printable(line.plain), line.style) for line in lines]
+
+
+def _printable(line: str) -> str:
+    """Without what a terminal takes for a command: other nodes have a say in some of the texts."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 # -- the node
@@ -168,6 +176,14 @@ def _peers(peers: Sequence[PeerStatus], width: int, most: int | None) -> Iterato
         yield from fitted(_PEERS, "llll", rows, _SPARED_PEERS, width)[0]
     if len(shown) < len(peers):
         yield Text(f"{len(peers) - len(shown):,} more are not shown: --all")
+
+
+def _fitting_peers(peers: Sequence[PeerStatus], width: int, height: int) -> list[Text]:
+    """As many as there is room for in so many lines."""
+    most = max(0, height)
+    while len(lines := list(_peers(peers, width, most))) > height and most:
+        most -= 1
+    return lines
 
 
 def _unreached(peers: Iterable[PeerStatus], width: int) -> Iterator[Text]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,15 +18,19 @@ from vxlanpkt.cli.overlay.network_file import NetworkFile
 from vxlanpkt.cli.overlay.options import agent_options, files_of, store_of, store_options
 from vxlanpkt.cli.overlay.readiness import notify
 from vxlanpkt.cli.overlay.signals import stopped_by_signals
+from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.agent_record import AgentRecord
 from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.control import Controlled, ControlServer
 from vxlanpkt.overlay.etcd_store import EtcdStore
 from vxlanpkt.overlay.file_store import FileStore
 from vxlanpkt.overlay.lease_errors import LeaseFormatError, StoreError
-from vxlanpkt.overlay.run_files import RunFiles, only_one
+from vxlanpkt.overlay.run_files import AgentError, RunFiles, only_one
 from vxlanpkt.overlay.status import AgentStatus
 from vxlanpkt.overlay.subnet_env import DEFAULT_PATH
+
+if TYPE_CHECKING:
+    from vxlanpkt.overlay.agent import Agent
 
 _PAUSE = 2.0  # before a store that cannot be reached is tried again
 _MOST_QUEUES = 64
@@ -52,7 +56,7 @@ def _address(kind: type[IPv4Address | IPv6Address]) -> Callable[[click.Context, 
               help="The underlay: its name or an address of it.  [default: that of the default route]")  # fmt: skip
 @store_options
 @click.option("--backend", type=click.Choice(["vxlan", "vxlan-user"]),
-              help="Which of the two this node has: to others it is the same.  [default: --config's, the network's]")  # fmt: skip
+              help="Which of the two this node has; peers see no difference.  [default: as configured]")  # fmt: skip
 @click.option("--public-ip", metavar="ADDRESS", callback=_address(IPv4Address),
               help="Where peers send to.  [default: the interface's]")  # fmt: skip
 @click.option("--public-ipv6", metavar="ADDRESS", callback=_address(IPv6Address), help="The same of IPv6.")
@@ -108,8 +112,16 @@ def up(
             return
         undo.callback(written.end, running)
         written.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
-        agent.run()
+        _run(agent)
         running.has_ended = True
+
+
+def _run(agent: Agent) -> None:
+    try:
+        agent.run()
+    except ValueError as error:  # the network is one that this node cannot join
+        _log.debug("the agent gives up", exc_info=True)
+        raise AgentError(str(error)) from error
 
 
 class _Running:
@@ -201,7 +213,10 @@ def _tell(error: LeaseFormatError) -> None:
 def _metrics(address: str, running: _Running) -> Iterator[None]:
     from vxlanpkt.overlay.metrics import serve_metrics
 
-    server = serve_metrics(address, running.status)
+    try:
+        server = serve_metrics(address, running.status)
+    except FieldError as error:
+        raise click.BadParameter(str(error), param_hint="--metrics") from error
     try:
         _log.info("metrics at port %d", server.port)
         yield
