@@ -15,8 +15,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from types import ModuleType
 
-import vxlanpkt.cli.overlay.down
 from vxlanpkt.cli import main
+from vxlanpkt.overlay import leftovers
 from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.leases import LeaseAttributes
 from vxlanpkt.overlay.status import AgentStatus, LinkStatus
@@ -91,5 +91,5 @@ if __name__ == "__main__":
     sys.modules[module.__name__] = module
     if "MISSING" in os.environ:
         sys.modules[os.environ["MISSING"]] = None  # type: ignore[assignment] # as `import` has it
-    vxlanpkt.cli.overlay.down._remove_from_kernel = remove_from_kernel
+    leftovers.remove_from_kernel = remove_from_kernel
     main()

@@ -389,6 +389,18 @@ def test_kill_9(node: Node) -> None:
     assert node.left() == []
 
 
+def test_after_an_agent_of_another_network(node: Node) -> None:
+    """Its devices have other names, and nobody else would remove them."""
+    process = node.up()
+    process.kill()
+    process.wait(20)
+    (node.kernel / "flannel.1").rename(node.kernel / "flannel.7")
+    node.config.write_text(CONFIG.replace("10.5.0.0", "10.7.0.0"))
+    node.up("--replace-config")
+    assert [path.name for path in node.kernel.iterdir()] == ["flannel.1"]
+    assert any("left of another network is taken away" in line for line in node.said)
+
+
 def test_what_is_another_nodes_stays(node: Node) -> None:
     """The subnets that the dead agent had may have a new owner, and subnet.env a new writer."""
     process = node.up()

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from vxlanpkt.overlay.agent_record import AgentRecord
 from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.lease_errors import LeaseError, LeaseFormatError
 from vxlanpkt.overlay.leases import Lease
-from vxlanpkt.overlay.run_files import RunFiles
+from vxlanpkt.overlay.planning import link_name, networks_of
+from vxlanpkt.overlay.run_files import AgentError, RunFiles
 from vxlanpkt.overlay.subnet_env import SubnetEnv
 
 _STORE_SECONDS = 5.0  # a store that is gone holds nobody up: a lease ends by itself
 
-# Takes out of the kernel what an overlay of this configuration has there.
-KernelRemoval = Callable[[NetworkConfig], None]
 
-
-def remove_leftovers(files: RunFiles, record: AgentRecord, remove_from_kernel: KernelRemoval) -> Iterator[str]:
+def remove_leftovers(files: RunFiles, record: AgentRecord) -> Iterator[str]:
     """Take everything away, and say one by one what is gone, or why it is not.
 
     The caller holds the agent's lock. What the kernel refuses is raised, and the record stays: it can be tried again.
@@ -29,6 +27,17 @@ def remove_leftovers(files: RunFiles, record: AgentRecord, remove_from_kernel: K
     yield from _remove_subnet_env(record, lease)
     files.socket.unlink(missing_ok=True)
     files.record.unlink(missing_ok=True)
+
+
+def remove_from_kernel(network: NetworkConfig) -> None:
+    """Remove a network's devices, and the routes into it, from the kernel of this network namespace."""
+    from vxlanpkt.overlay.netlink import Netlink  # it needs the extra, and all else here does not
+    from vxlanpkt.overlay.reconciling import Reconciler
+
+    with Netlink() as netlink:
+        outcome = Reconciler(netlink, networks_of(network)).remove({link_name(network, 4), link_name(network, 6)})
+    if outcome.failures:
+        raise AgentError(f"the kernel refuses: {'; '.join(map(str, outcome.failures))}")
 
 
 def _release(record: AgentRecord) -> Generator[str, None, Lease | None]:

@@ -6,10 +6,9 @@ import click
 
 from vxlanpkt.cli.overlay.options import agent_options, files_of
 from vxlanpkt.overlay.agent_record import AgentRecord
-from vxlanpkt.overlay.config import NetworkConfig
 from vxlanpkt.overlay.control import ask_stop
 from vxlanpkt.overlay.leftovers import remove_leftovers
-from vxlanpkt.overlay.run_files import AgentError, NoAgentError, RunFiles, holder, only_one
+from vxlanpkt.overlay.run_files import NoAgentError, RunFiles, holder, only_one
 
 
 @click.command()
@@ -44,17 +43,5 @@ def _clean_up(files: RunFiles, *, ended: bool) -> None:
             return
         how = "was told to leave all as it was" if record.kept else "has died"
         click.echo(f"the agent (pid {record.pid}) {how}: what is left is taken away", err=True)
-        for told in remove_leftovers(files, record, _remove_from_kernel):
+        for told in remove_leftovers(files, record):
             click.echo(told, err=True)
-
-
-def _remove_from_kernel(network: NetworkConfig) -> None:
-    """Remove the overlay's devices and routes in this network namespace."""
-    from vxlanpkt.overlay.netlink import Netlink  # it needs the extra
-    from vxlanpkt.overlay.planning import link_name, networks_of
-    from vxlanpkt.overlay.reconciling import Reconciler
-
-    with Netlink() as netlink:
-        outcome = Reconciler(netlink, networks_of(network)).remove({link_name(network, 4), link_name(network, 6)})
-    if outcome.failures:
-        raise AgentError(f"the kernel refuses: {'; '.join(map(str, outcome.failures))}")

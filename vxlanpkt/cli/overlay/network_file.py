@@ -13,6 +13,7 @@ from vxlanpkt.overlay.config import NetworkConfig, VXLANBackend, parse_config
 from vxlanpkt.overlay.etcd_store import EtcdStore
 from vxlanpkt.overlay.file_store import FileStore
 from vxlanpkt.overlay.lease_errors import ConfigError
+from vxlanpkt.overlay.node import BackendType
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class NetworkFile:
             raise ConfigError(f"{path}: {error}", field="", value=None) from error
 
     @property
-    def node_backend(self) -> str | None:
+    def node_backend(self) -> BackendType | None:
         """The backend that this node is to have, where a network has nodes of several."""
         backend = self.network.backend
         return backend.type if isinstance(backend, VXLANBackend) else None

@@ -25,6 +25,8 @@ from vxlanpkt.overlay.control import Controlled, ControlServer
 from vxlanpkt.overlay.etcd_store import EtcdStore
 from vxlanpkt.overlay.file_store import FileStore
 from vxlanpkt.overlay.lease_errors import LeaseFormatError, StoreError
+from vxlanpkt.overlay.leftovers import remove_from_kernel
+from vxlanpkt.overlay.node import BackendType
 from vxlanpkt.overlay.run_files import AgentError, RunFiles, only_one
 from vxlanpkt.overlay.status import AgentStatus
 from vxlanpkt.overlay.subnet_env import DEFAULT_PATH
@@ -71,7 +73,7 @@ def up(
     config_path: str | None,
     replace_config: bool,
     interface: str | None,
-    backend: str | None,
+    backend: BackendType | None,
     public_ip: IPv4Address | None,
     public_ipv6: IPv6Address | None,
     subnet_env: str,
@@ -110,6 +112,7 @@ def up(
         network = _network(store, file, replace_config, running)
         if network is None:
             return
+        _clear_other_network(files, network)
         undo.callback(written.end, running)
         written.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
         _run(agent)
@@ -193,6 +196,14 @@ def _network(
             _log.warning("%s; tried again in %g s", error, _PAUSE)
             running.stopping.wait(_PAUSE)
     return None
+
+
+def _clear_other_network(files: RunFiles, network: NetworkConfig) -> None:
+    """Take away what the agent before had for another network: of the same one the new agent takes it over."""
+    record = AgentRecord.read(files.record)
+    if record is not None and record.network != network:
+        _log.warning("what an agent before (pid %d) left of another network is taken away", record.pid)
+        remove_from_kernel(record.network)
 
 
 def _summary(status: AgentStatus) -> str:
