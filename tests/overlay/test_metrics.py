@@ -128,7 +128,7 @@ def test_promtool_has_nothing_against_it() -> None:
 def test_the_page_has_every_metric() -> None:
     """Names, types and labels as in the table."""
     page = (DOCS / "overlay-commands.md").read_text(encoding="utf-8")
-    rows = re.findall(rf"^\| `({PREFIX}\w+)` \| (\w+) \| ([^|]*) \|", page, re.M)
+    rows = re.findall(rf"^\| `({PREFIX}\w+)` \| (\w+) \| ([^|]*)\|", page, re.M)
     told = {name: (kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     made = {
         sample.name: (family.type, frozenset(sample.labels))
