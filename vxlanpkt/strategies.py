@@ -16,8 +16,8 @@ What is not          `damaged`, `mutated` and `truncated` take strategies of pac
                      damaged; `hostile_frames` gives bytes with the lies that break parsers.
 What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` gives files of records.
 What chooses         `filter_expressions`, text for a `Filter`.
-What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`; `overlays`, what `plan`
-                     makes a `Plan` of.
+What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`, `agent_statuses`;
+                     `overlays`, what `plan` makes a `Plan` of.
 Single values        `macs`, `ipv4s`, `ipv6s`, `vnis`.
 """
 
@@ -76,6 +76,7 @@ from vxlanpkt.overlay.forwarding import ForwardingTable
 from vxlanpkt.overlay.kernel_state import Underlay
 from vxlanpkt.overlay.leases import Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.routes import RouteTable
+from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel, TunnelTable
@@ -977,3 +978,64 @@ def overlays(draw: st.DrawFn) -> tuple[NetworkConfig, Lease, tuple[Lease, ...], 
     leases = st.builds(Lease, _lease_subnets(), _lease_attributes(config.backend.type))
     others = draw(st.lists(leases, max_size=12, unique_by=lambda lease: lease.key))
     return config, Lease(subnets, attributes), tuple(others), underlay
+
+
+def _counts() -> st.SearchStrategy[int]:
+    return st.one_of(st.integers(0, 10), st.integers(0, (1 << 64) - 1))
+
+
+@_shared
+def _link_statuses() -> st.SearchStrategy[LinkStatus]:
+    return st.builds(
+        LinkStatus,
+        name=st.sampled_from(("flannel.1", "flannel-v6.1", "flannel0", "flannel-v6.16777215")),
+        kind=st.sampled_from(("vxlan", "tap", "tun")),
+        mtu=_bits(16),
+        local=st.one_of(ipv4s(), ipv6s()).map(str),
+        port=_bits(16),
+        vni=st.one_of(st.none(), vnis()),
+        mac=st.one_of(st.none(), macs().map(str)),
+        rx_packets=_counts(),
+        rx_bytes=_counts(),
+        tx_packets=_counts(),
+        tx_bytes=_counts(),
+        drops=st.dictionaries(st.sampled_from(("VNI_REFUSED", "SOURCE_REFUSED", "rx_errors", "tx_dropped")), _counts()),
+        missing=st.lists(st.sampled_from(("IFF_VNET_HDR", "UDP_GRO", "UDP_SEGMENT")), unique=True).map(tuple),
+    )
+
+
+@_shared
+def _peer_statuses() -> st.SearchStrategy[PeerStatus]:
+    return st.builds(
+        PeerStatus,
+        subnet=networks().map(str),
+        node=st.one_of(ipv4s(), ipv6s()).map(str),
+        path=st.sampled_from(("tunnel", "direct", "none")),
+        mac=st.one_of(st.none(), macs().map(str)),
+        why=st.text(max_size=100),
+    )
+
+
+@_shared
+def agent_statuses() -> st.SearchStrategy[AgentStatus]:
+    """What agents say of themselves, with several links and peers, anything in the texts, and any counts."""
+    times = st.floats(0, 1e10)
+    return st.builds(
+        AgentStatus,
+        backend=st.sampled_from(("vxlan", "vxlan-user", "udp")),
+        store=st.text(max_size=60),
+        underlay=st.sampled_from(("eth0", "wlp0s20f3")),
+        subnets=st.lists(networks().map(str), max_size=2).map(tuple),
+        mtu=_bits(16),
+        started=times,
+        now=times,
+        pid=st.integers(1, 1 << 22),
+        lease_expiry=st.one_of(st.none(), times),
+        store_fault=st.one_of(st.just(""), st.text(max_size=100)),
+        faults=st.lists(st.text(max_size=100), max_size=2).map(tuple),
+        programmed=_counts(),
+        failed=_counts(),
+        events=_counts(),
+        links=st.lists(_link_statuses(), max_size=3, unique_by=lambda link: link.name).map(tuple),
+        peers=st.lists(_peer_statuses(), max_size=5).map(tuple),
+    )
