@@ -83,5 +83,5 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def nodes(request: pytest.FixtureRequest, tmp_path: Path, image: Path) -> Iterator[tuple[Machine, Machine]]:
     """Two machines; the parameter is the backend, the kernel's if there is none."""
-    with machines(getattr(request, "param", "kernel"), tmp_path, image) as made:
+    with machines(getattr(request, "param", "vxlan"), tmp_path, image) as made:
         yield made

@@ -1,14 +1,12 @@
-"""Two nodes of an overlay that run containers: a host for each, with its subnet.env, our plugins and a network.
-
-What joins the nodes is `ContainerNode` alone: it programs the overlay as flannel's backends do, and has subnet.env.
-"""
+"""Two machines of an overlay that run containers: on each an agent, our plugins and a network, as on real ones."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,59 +15,84 @@ from vxlanpkt.overlay import SubnetEnv
 
 from .container_host import Host, remove_cgroups
 from .container_runtimes import Containerd, Podman
-from .overlay_rig import Backend, Node, Pair
+from .namespaces import Namespace
+from .overlay_rig import UNDERLAY, eventually
 
+Backend = Literal["vxlan", "vxlan-user"]
 RuntimeName = Literal["containerd", "podman"]
 
 NETWORK = "overlay"
 BRIDGE = "cni0"
 SYSCTL = ("net.core.somaxconn", "500")
+SUBNET_ENV = "/run/flannel/subnet.env"
+_AGENT_SECONDS = 20.0
 
 
 def network(**members: Any) -> dict[str, Any]:
-    """The network that a node has: our plugin, ports of the node, a setting inside of containers."""
+    """The network on each machine: our plugin, ports of the machine, a setting inside of containers."""
     return {
         "cniVersion": "0.4.0",
         "name": NETWORK,
         "plugins": [
-            {"type": "vxlanpkt-cni", "delegate": {"bridge": BRIDGE, "hairpinMode": True, "isDefaultGateway": True}},
+            {"type": "vxlanpkt-cni",
+             "delegate": {"bridge": BRIDGE, "hairpinMode": True, "isDefaultGateway": True}},
             {"type": "portmap", "capabilities": {"portMappings": True}},
             {"type": "tuning", "sysctl": dict([SYSCTL])},
         ],
         **members,
-    }
-
-
-class ContainerNode(Node):
-    """A node of the overlay whose containers are real ones."""
-
-    has_stand_ins = False
-
-    def make_overlay(self, other: Node) -> None:
-        super().make_overlay(other)
-        # The bridge, which is made later, asks for neighbours from a link-local address, which it can use at once.
-        self.namespace.sysctl("net.ipv6.conf.default.addr_gen_mode", 0)
-        self.namespace.sysctl("net.ipv6.conf.default.dad_transmits", 0)
-
-    @property
-    def subnet_env(self) -> SubnetEnv:
-        """What an agent would write."""
-        return SubnetEnv(
-            (IPv4Network("10.5.0.0/16"),), IPv4Interface(f"10.5.{self.number}.1/24"),
-            (IPv6Network("fc00:5::/32"),), IPv6Interface(f"fc00:5:{self.number}::1/64"),
-            self.mtu, ip_masq=True,
-        )  # fmt: skip
+    }  # fmt: skip
 
 
 class Machine:
-    """A node and the host on it; `disk` outlives both."""
+    """One of two; its disk and the leases are in *directory*, and outlive it."""
 
-    def __init__(self, node: ContainerNode, disk: Path, image: Path) -> None:
-        self.node, self.image = node, image
-        self.host = Host(node.namespace, disk)
+    def __init__(self, number: int, namespace: Namespace, directory: Path, image: Path) -> None:
+        self.namespace, self.image = namespace, image
+        self.underlay = f"192.0.2.{number}"
+        self._directory = directory
+        disk = directory / f"machine{number}"
+        self.host = Host(namespace, disk)
         install(disk / "plugins")
         self.host.configure(network())
-        node.subnet_env.write(self.host.path("/run/flannel/subnet.env"))
+        self._log = disk / "agent.log"
+
+    def join(self, backend: Backend) -> None:
+        """Start the agent."""
+        config = self._directory / "network.json"
+        config.write_text(
+            json.dumps({
+                "Network": "10.5.0.0/16", "EnableIPv6": True, "IPv6Network": "fc00:5::/48",
+                "Backend": {"Type": "vxlan"},
+            }),
+            encoding="utf-8",
+        )  # fmt: skip
+        with self._log.open("wb") as log:
+            self.host.start(
+                sys.executable, "-m", "vxlanpkt.cli", "overlay", "up", "--config", str(config), "--iface", UNDERLAY,
+                "--store", str(self._directory / "leases"), "--backend", backend, output=log,
+            )  # fmt: skip
+
+    def wait_for(self, other: Machine) -> None:
+        """Wait until both have their subnets, and this one knows where the other's are."""
+        if not eventually(lambda: self._knows(other), _AGENT_SECONDS):
+            raise RuntimeError(f"no overlay:\n{self._log.read_text(encoding='utf-8')}")
+
+    def _knows(self, other: Machine) -> bool:
+        if not all(machine.host.path(SUBNET_ENV).exists() for machine in (self, other)):
+            return False
+        subnets = other.subnets.subnets
+        routes = (("-4", subnets.ipv4), ("-6", subnets.ipv6))
+        return all(self.namespace.ip(family, "route", "show", str(subnet)).stdout for family, subnet in routes)
+
+    @property
+    def subnets(self) -> SubnetEnv:
+        """What the agent says."""
+        return SubnetEnv.read(self.host.path(SUBNET_ENV))
+
+    def has(self, address: str) -> bool:
+        """Whether an address is of this machine's subnets."""
+        subnets = self.subnets.subnets
+        return any(each is not None and ip_address(address) in each for each in (subnets.ipv4, subnets.ipv6))
 
     def runtime(self, kind: RuntimeName) -> Containerd | Podman:
         """A container runtime, started and with an image."""
@@ -88,23 +111,46 @@ class Machine:
     @property
     def ports(self) -> list[str]:
         """The interfaces in the bridge: one a container."""
-        shown = self.node.namespace.ip("-json", "link", "show", "master", BRIDGE, check=False)
+        shown = self.namespace.ip("-json", "link", "show", "master", BRIDGE, check=False)
         return [link["ifname"] for link in json.loads(shown.stdout or "[]")]
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is attached, given out or remembered."""
+        return not self.addresses and not self.ports and not list(self.cache.attachments(NETWORK))
+
     def close(self) -> None:
+        """End all that runs; the disk stays."""
         self.host.close()
-        remove_cgroups(self.node.namespace.name)
+        remove_cgroups(self.namespace.name)
 
 
 @contextmanager
 def machines(backend: Backend, directory: Path, image: Path) -> Iterator[tuple[Machine, Machine]]:
-    """Two machines for the time of the block, with their disks in *directory*: the same ones again after a reboot."""
+    """Two machines for the time of the block; with the same *directory* the same ones again, after a reboot."""
     with ExitStack() as undo:
-        pair = Pair(backend, backend, version=4, kind=ContainerNode)
-        undo.callback(pair.close)
         made = []
-        for node in (pair.first, pair.second):
-            assert isinstance(node, ContainerNode)
-            made.append(Machine(node, directory / f"node{node.number}", image))
+        for number in (1, 2):
+            namespace = Namespace()
+            undo.callback(namespace.delete)
+            # An address can be used at once, the bridge's too, and not a second or two later.
+            namespace.sysctl("net.ipv6.conf.default.dad_transmits", 0)
+            made.append(Machine(number, namespace, directory, image))
             undo.callback(made[-1].close)
-        yield made[0], made[1]
+        first, second = made
+        _join(first, second)
+        for machine in made:
+            machine.join(backend)
+        first.wait_for(second)
+        second.wait_for(first)
+        yield first, second
+
+
+def _join(first: Machine, second: Machine) -> None:
+    """A cable between the two."""
+    first.namespace.ip("link", "add", UNDERLAY, "type", "veth", "peer", "name", UNDERLAY,
+                       "netns", second.namespace.name)  # fmt: skip
+    for number, machine in enumerate((first, second), 1):
+        machine.namespace.ip("addr", "add", f"{machine.underlay}/24", "dev", UNDERLAY)
+        machine.namespace.ip("addr", "add", f"2001:db8::{number}/64", "dev", UNDERLAY, "nodad")
+        machine.namespace.ip("link", "set", UNDERLAY, "up")

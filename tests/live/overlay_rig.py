@@ -25,8 +25,6 @@ Backend = Literal["kernel", "user", "udp"]
 class Node:
     """One node; `number` is 1 or 2."""
 
-    has_stand_ins = True  # addresses on the loopback device, for containers
-
     def __init__(self, number: int, backend: Backend, version: int, queues: int = 1) -> None:
         self.number, self.backend, self.version, self.queues = number, backend, version, queues
         self.namespace = Namespace()
@@ -63,15 +61,13 @@ class Node:
         ):
             flags = ("nodad",) if version == 6 else ()
             ip("addr", "add", f"{own}/{32 if version == 4 else 128}", "dev", OVERLAY, *flags)
-            source: tuple[str, ...] = ()
-            if self.has_stand_ins:
-                ip("addr", "add", f"{self.inside(version)}/{32 if version == 4 else 128}", "dev", "lo", *flags)
-                source = ("src", self.inside(version))
+            ip("addr", "add", f"{self.inside(version)}/{32 if version == 4 else 128}", "dev", "lo", *flags)
             via: tuple[str, ...] = ()
             if self.backend != "udp":
                 ip("neigh", "add", net, "lladdr", other.mac, "dev", OVERLAY, "nud", "permanent")
                 via = ("via", net)
-            ip("route", "add", f"{net}/{size}", *via, "dev", OVERLAY, *(("onlink",) if via else ()), *source)
+            ip("route", "add", f"{net}/{size}", *via, "dev", OVERLAY, *(("onlink",) if via else ()),
+               "src", self.inside(version))  # fmt: skip
         if self.backend != "kernel":
             self.path = self.namespace.call(lambda: self.open_path(other))
             self.path.start()
@@ -122,8 +118,7 @@ class Node:
 class Pair:
     """Two nodes and what is between them."""
 
-    def __init__(self, first: Backend, second: Backend, version: int, queues: int = 1, kind: type[Node] = Node) -> None:
-        self._kind = kind
+    def __init__(self, first: Backend, second: Backend, version: int, queues: int = 1) -> None:
         self._undo = ExitStack()
         try:
             self.first, self.second = (self._node(*node, version, queues) for node in ((1, first), (2, second)))
@@ -135,7 +130,7 @@ class Pair:
             raise
 
     def _node(self, number: int, backend: Backend, version: int, queues: int) -> Node:
-        node = self._kind(number, backend, version, queues)
+        node = Node(number, backend, version, queues)
         self._undo.callback(node.close)
         node.namespace.quieten()
         return node

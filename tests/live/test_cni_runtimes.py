@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from .container_host import cgroups, sweep_cgroups
-from .container_nodes import NETWORK, SYSCTL, Machine, RuntimeName, machines, network
+from .container_nodes import NETWORK, SUBNET_ENV, SYSCTL, Backend, Machine, RuntimeName, machines, network
 from .container_runtimes import Containerd, ContainerRuntime, Podman
 from .namespaces import killed_run, sweep
-from .overlay_rig import Backend, eventually
+from .overlay_rig import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means", "container_means")]
 
 KINDS: list[RuntimeName] = ["containerd", "podman"]
-BACKENDS: list[Backend] = ["kernel", "user"]
+BACKENDS: list[Backend] = ["vxlan", "vxlan-user"]
 PAIRS: list[tuple[RuntimeName, RuntimeName]] = [
     ("containerd", "containerd"), ("podman", "podman"), ("containerd", "podman"),
 ]  # fmt: skip
@@ -30,12 +30,16 @@ BYTES = 3_000_000
 SERVE = ("nc", "-ll", "-p", str(PORT), "-e", "md5sum")
 
 
-def address(runtime: ContainerRuntime, name: str, version: int = 4) -> str:
-    """The address of a container in the overlay, as it sees it itself."""
-    shown = runtime.exec(name, "ip", f"-{version}", "addr", "show", "dev", "eth0", "scope", "global").stdout
-    match = re.search(r"inet6? ([0-9a-f.:]+)/", shown)
+def address_in(shown: str) -> str:
+    """The address in the overlay, as `ip address` shows it."""
+    match = re.search(r"inet6? ([0-9a-f.:]+)/\d+ .*scope global", shown)
     assert match, shown
     return match[1]
+
+
+def address(runtime: ContainerRuntime, name: str, version: int = 4) -> str:
+    """The address of a container, as it sees it itself."""
+    return address_in(runtime.exec(name, "ip", f"-{version}", "addr", "show", "dev", "eth0").stdout)
 
 
 def ping(runtime: ContainerRuntime, name: str, target: str) -> None:
@@ -58,7 +62,7 @@ def test_across_nodes(nodes: tuple[Machine, Machine], kinds: tuple[RuntimeName, 
         runtime.start("c", *SERVE)
     for version in (4, 6):
         ends = [address(runtime, "c", version) for runtime in runtimes]
-        assert [end in node.addresses for end, node in zip(ends, nodes, strict=True)] == [True, True]
+        assert [node.has(end) and end in node.addresses for end, node in zip(ends, nodes, strict=True)] == [True, True]
         for runtime, other in zip(runtimes, reversed(ends), strict=True):
             ping(runtime, "c", other)
             send_stream(runtime, "c", other)
@@ -69,13 +73,13 @@ def test_nothing_is_left(nodes: tuple[Machine, Machine], kind: RuntimeName) -> N
     """A container that has ended leaves no address, no interface, and nothing in the cache."""
     node = nodes[0]
     runtime = node.runtime(kind)
-    assert f"inet 10.5.{node.node.number}." in runtime.run("short", "ip", "addr")
-    assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+    assert node.has(address_in(runtime.run("short", "ip", "-4", "addr", "show", "dev", "eth0")))
+    assert node.is_clean
     if isinstance(runtime, Podman):
         runtime.start("long", *SERVE)
         assert (len(node.addresses), len(node.ports)) == (2, 1)
         runtime.remove("long")
-        assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+        assert node.is_clean
 
 
 def test_plugins_behind_ours(nodes: tuple[Machine, Machine]) -> None:
@@ -85,14 +89,14 @@ def test_plugins_behind_ours(nodes: tuple[Machine, Machine]) -> None:
     assert isinstance(runtime, Podman)
     runtime.start("c", *SERVE, publish=f"8080:{PORT}")
     assert runtime.exec("c", "cat", f"/proc/sys/{SYSCTL[0].replace('.', '/')}").stdout.strip() == SYSCTL[1]
-    with second.node.namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+    with second.namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
         client.settimeout(5.0)
-        client.connect((first.node.underlay(), 8080))
+        client.connect((first.underlay, 8080))
         client.sendall(b"hello")
         client.shutdown(socket.SHUT_WR)
         assert client.recv(100).split()[0].decode() == hashlib.md5(b"hello").hexdigest()
     runtime.remove("c")
-    assert "8080" not in first.node.namespace.exec("iptables-save").stdout
+    assert "8080" not in first.namespace.exec("iptables-save").stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -131,11 +135,11 @@ def test_leaked_addresses_are_collected(nodes: tuple[Machine, Machine]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_reboot(kind: RuntimeName, tmp_path: Path, image: Path) -> None:
     """The disk is as it was, and no device is there: containers start again, and GC frees what the old ones had."""
-    with machines("kernel", tmp_path, image) as (node, _):
+    with machines("vxlan", tmp_path, image) as (node, _):
         node.runtime(kind).start("before", *SERVE)
         before = node.addresses
         assert len(before) == 2
-    with machines("kernel", tmp_path, image) as (node, other):
+    with machines("vxlan", tmp_path, image) as (node, other):
         assert (node.addresses, node.ports) == (before, [])
         runtime, far = node.runtime(kind), other.runtime(kind)
         runtime.start("after", *SERVE)
@@ -179,7 +183,7 @@ def test_by_hand(nodes: tuple[Machine, Machine], blue: str) -> None:
     assert (found.returncode, found.stdout) == (1, "")
     assert "vxlanpkt-cni CHECK: " in found.stderr
     cni("del", NETWORK, "blue")
-    assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+    assert node.is_clean
     cni("del", NETWORK, "blue")
 
 
@@ -196,9 +200,9 @@ def test_status_and_gc_of_the_newest_version(nodes: tuple[Machine, Machine], blu
     cni("gc", NETWORK, "blue")
     assert len(node.addresses) == 2
     cni("gc", NETWORK, "--all")
-    assert (node.addresses, node.ports) == (set(), [])
+    assert node.is_clean
     cni("status", NETWORK)
-    node.host.path("/run/flannel/subnet.env").unlink()
+    node.host.path(SUBNET_ENV).unlink()
     found = cni("status", NETWORK, check=False)
     assert found.returncode == 1
     assert "subnet.env is not there" in found.stderr and "(code 50)" in found.stderr
@@ -209,10 +213,10 @@ def test_without_an_overlay(nodes: tuple[Machine, Machine], kind: RuntimeName) -
     """A node without subnet.env starts no container; what was wrong reaches whoever started it, and nothing is left."""
     node = nodes[0]
     runtime = node.runtime(kind)
-    node.host.path("/run/flannel/subnet.env").unlink()
+    node.host.path(SUBNET_ENV).unlink()
     with pytest.raises(RuntimeError, match=r"subnet\.env is not there"):
         runtime.run("c", "ip", "addr")
-    assert (node.addresses, node.ports, list(node.cache.attachments(NETWORK))) == (set(), [], [])
+    assert node.is_clean
 
 
 # -- the rig
@@ -223,9 +227,9 @@ def test_nothing_is_left_of_a_crash(tmp_path: Path, image: Path) -> None:
     name, pid = killed_run(
         "from contextlib import ExitStack; from pathlib import Path;"
         f"from {__package__}.container_nodes import machines; stack = ExitStack();"
-        f"node, _ = stack.enter_context(machines('kernel', Path({str(tmp_path)!r}), Path({str(image)!r})));"
+        f"node, _ = stack.enter_context(machines('vxlan', Path({str(tmp_path)!r}), Path({str(image)!r})));"
         "node.runtime('containerd').start('c', 'sleep', '1000');"
-        "print(node.node.namespace.name, node.host.pid, flush=True)"
+        "print(node.namespace.name, node.host.pid, flush=True)"
     )
     assert eventually(lambda: not Path("/proc", pid).exists())
     assert name in sweep()

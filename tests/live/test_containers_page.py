@@ -66,4 +66,4 @@ def test_containerd_on_a_machine_of_its_own(nodes: tuple[Machine, Machine], tmp_
     runtime.ctr("images", "tag", IMAGE, "docker.io/library/busybox:latest")
     printed = run(nodes[0].host, commands("containerd and podman"), tmp_path / "page",
                   CONTAINERD_NAMESPACE=runtime.group, CONTAINERD_SNAPSHOTTER="native")  # fmt: skip
-    assert f"inet 10.5.{nodes[0].node.number}." in printed
+    assert f"inet {str(nodes[0].subnets.subnets.ipv4).removesuffix('0/24')}" in printed

@@ -62,10 +62,11 @@ class _Verbs(click.Group):
     vxlanpkt.__version__, message=f"vxlanpkt %(version)s, {vxlanpkt.backend} kernel, Python {sys.version.split()[0]}"
 )
 def app() -> None:
-    """Look into VXLAN captures, take the tunnels off, put packets into one; be a node of an overlay, attach containers."""
+    """Look into VXLAN captures, take tunnels off, put packets into one; be a node of an overlay, attach containers."""
 
 
 for verb in (
-    info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting, overlay, containers,
+    info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting,
+    overlay, containers,
 ):  # fmt: skip
     app.add_command(verb)
