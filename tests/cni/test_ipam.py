@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -47,6 +48,8 @@ def config(tmp_path: Path) -> Config:
 def files(config: Config) -> dict[str, str]:
     """What the directory has, by name."""
     home = Path(config["ipam"]["dataDir"], config["name"])
+    if not home.exists():
+        return {}
     return {path.name: path.read_bytes().decode() for path in home.iterdir()}
 
 
@@ -125,7 +128,7 @@ def test_requested_addresses(config: Config, way: str) -> None:
 )
 def test_requests_that_cannot_be(config: Config, asked: str, code: Code) -> None:
     assert refused("ADD", config, args=f"IP={asked}").code == code
-    assert set(files(config)) <= {"lock"} if Path(config["ipam"]["dataDir"], "net").exists() else True
+    assert set(files(config)) <= {"lock"}
 
 
 def test_second_add_of_the_same(config: Config) -> None:
@@ -230,6 +233,38 @@ def _expected(ranges: list[dict[str, str]]) -> Iterator[str]:
         for host in range(int(start), int(each["rangeEnd"].rsplit(".", 1)[1]) + 1):
             if f"{network}.{host}" != each["gateway"]:
                 yield f"{network}.{host}"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(("ADD", "ADD", "DEL", "GC")), st.sampled_from("abcdefgh"), st.sampled_from("01")),
+        max_size=30,
+    )
+)
+def test_no_address_is_given_twice(steps: list[tuple[str, str, str]]) -> None:
+    """Nor withheld while one is free."""
+    with TemporaryDirectory() as directory:
+        ipam = {"type": "x", "dataDir": directory, "ranges": [[{"subnet": "10.1.1.0/29"}], [{"subnet": "fc00::/125"}]]}
+        config = {"cniVersion": "1.1.0", "name": "net", "type": "bridge", "ipam": ipam}
+        held: dict[tuple[str, str], list[str]] = {}
+        for command, container, number in steps:
+            owner = (container, f"eth{number}")
+            if command == "DEL":
+                run("DEL", config, *owner)
+                held.pop(owner, None)
+            elif command == "GC":
+                held = {each: those for each, those in held.items() if each[0] >= container}
+                valid = [{"containerID": name, "ifname": ifname} for name, ifname in held]
+                run("GC", {**config, "cni.dev/valid-attachments": valid}, "", "")
+            elif owner in held:
+                assert refused("ADD", config, container, ifname=owner[1]).code == Code.INVALID_ENVIRONMENT
+            elif len(held) == 5:  # of IPv4 there are no more
+                assert refused("ADD", config, container, ifname=owner[1]).code == Code.NO_ADDRESS
+            else:
+                held[owner] = [each.partition("/")[0] for each in addresses(config, container, ifname=owner[1])]
+            given_out = [each for those in held.values() for each in those]
+            assert len(given_out) == len(set(given_out)) == 2 * len(held)
+            assert {name for name in files(config) if name[0] in "1f"} == set(given_out)
 
 
 def test_a_large_subnet_is_not_gone_through(config: Config) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 import vxlanpkt
 from vxlanpkt.capture.columns import TableOptions
+from vxlanpkt.cni import Code
 from vxlanpkt.kernel.contract import DECAP_COLUMNS
 from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
 
@@ -72,6 +73,13 @@ def test_every_reason_has_a_row() -> None:
     """The errors page draws its table from REASONS, which has a row for each reason that is an error."""
     assert "```{reasons}" in (DOCS / "errors.md").read_text(encoding="utf-8")
     assert set(vxlanpkt.REASONS) == set(vxlanpkt.Reason) - {vxlanpkt.Reason.OK}
+
+
+def test_every_code_of_cni_has_a_row() -> None:
+    """With its number, and no row has a code that is none."""
+    text = (DOCS / "cni.md").read_text(encoding="utf-8")
+    rows = {(int(number), name) for number, name in re.findall(r"^\| (\d+) \| `([A-Z_]+)` \|", text, re.MULTILINE)}
+    assert rows == {(int(code), code.name) for code in Code}
 
 
 def test_columns_of_captures_are_drawn_from_their_table() -> None:

@@ -198,6 +198,22 @@ def test_many_in_a_row(machine: Machine) -> None:
     assert machine.left == NOTHING
 
 
+@pytest.mark.parametrize("ipam", ["host-local", "vxlanpkt-ipam"])
+def test_a_subnet_that_is_full(machine: Machine, ipam: str) -> None:
+    """The container that is too many is told so, and leaves nothing; when another goes, there is room."""
+    text = (machine.home / "subnet.env").read_text()
+    (machine.home / "subnet.env").write_text(text.replace("10.5.52.1/24", "10.5.52.1/30"))
+    config = machine.network("1.0.0", ipam)
+    assert machine.call("ADD", config, "c1").addresses == ["10.5.52.2/30"]
+    before = machine.left
+    answer = machine.call("ADD", config, "c2")
+    assert answer.code == (Code.NO_ADDRESS if ipam == "vxlanpkt-ipam" else 999)
+    assert machine.left == before
+    assert [link["ifname"] for link in links_of(machine.namespace("c2"))] == ["lo"]
+    assert machine.call("DEL", config, "c1").status == 0
+    assert machine.call("ADD", config, "c2").addresses == ["10.5.52.2/30"]
+
+
 def test_failed_add_leaves_nothing(machine: Machine) -> None:
     """A namespace that is not there: the address that the delegate had taken by then is given back."""
     answer = machine.call("ADD", machine.network(), "c1", netns="/run/netns/not-there")

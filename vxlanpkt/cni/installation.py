@@ -32,11 +32,17 @@ _MODULES = (
 _PACKAGE = f'"""The part of vxlanpkt {vxlanpkt.__version__} that its CNI plugins need."""\n'
 _MAIN = '''"""One archive under two names: which of the plugins it is, its name says."""
 
+import gc
+import os
 import sys
+
+gc.disable()  # a call is over before there is anything to collect
 
 from vxlanpkt.cni.plugin import ipam_main, main
 
-sys.exit(ipam_main() if sys.argv[0].endswith("-ipam") else main())
+status = ipam_main() if sys.argv[0].endswith("-ipam") else main()
+sys.stdout.flush()
+os._exit(status)  # what an interpreter tidies up at its end takes a tenth of the time
 '''
 
 
@@ -46,9 +52,9 @@ def install(directory: str | PathLike[str], python: str | PathLike[str] | None =
     python: the interpreter that runs them; the system's, or this one where there is none. ValueError if it cannot.
     """
     home = Path(fspath(directory))
-    chosen = Path(fspath(python)) if python is not None else Path(_SYSTEM_PYTHON)
-    if python is None and not chosen.exists():
-        chosen = Path(sys.executable)
+    if python is None:
+        python = _SYSTEM_PYTHON if Path(_SYSTEM_PYTHON).exists() else sys.executable
+    chosen = Path(fspath(python)).absolute()
     content = _archive(chosen)
     for name in NAMES:
         replace_file(str(home / name), content, 0o755)
