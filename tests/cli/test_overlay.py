@@ -500,6 +500,15 @@ def test_without_the_extra(node: Node) -> None:
     assert node.left() == []
 
 
+def test_without_pyroute2() -> None:
+    code = (
+        "import sys; sys.modules['pyroute2'] = None; sys.argv[1:] = ['overlay', 'up']\n"
+        "from vxlanpkt.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "vxlanpkt: this needs pyroute2: pip install 'vxlanpkt[overlay]'\n")
+
+
 def test_without_linux() -> None:
     """Where there is no fcntl the other verbs are still there."""
     code = "import sys; sys.modules['fcntl'] = None; from vxlanpkt.cli import main; sys.argv[1:] = {}; main()"

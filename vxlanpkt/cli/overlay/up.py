@@ -80,9 +80,10 @@ def up(
     verbose: bool,
     **where: Any,
 ) -> None:
-    """Take a subnet and carry packets, until SIGTERM, SIGINT or `overlay down`; then take everything away.
+    """Take a subnet, and carry packets until it is stopped.
 
-    Logs to standard error, and says there when packets can pass (and to systemd, for Type=notify).
+    SIGTERM, SIGINT and `overlay down` stop it, and everything is taken away. It logs to standard error, and says there
+    when packets can pass; to systemd as well, for Type=notify.
     """
     from vxlanpkt.overlay.agent import Agent  # it needs the extra
 
