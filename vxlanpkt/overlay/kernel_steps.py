@@ -1,9 +1,10 @@
 """From what the kernel holds to what it should hold: the steps, in an order that leaves no hole. Pure functions.
 
 Stale routes go first, so that nothing is sent to what goes next. Then come links and addresses: a stale address goes
-after the new one has come, as a device that loses its last one loses all its routes. Then, peer by peer, come the
-neighbour, the FDB entry and the route, as flannel has it. What no route uses any more goes last: a peer that is now
-reached directly has its new route before its neighbour entry goes. What has changed is replaced and not made anew.
+after the new one has come, as a device that loses its last one loses all its routes. Then, peer by peer, come the FDB
+entry, the neighbour and the route: each needs what is before it. (flannel has the neighbour first, so a VTEP's new MAC
+address leads nowhere for a moment.) What no route uses any more goes last: a peer that is now reached directly has its
+new route before its neighbour entry goes. What has changed is replaced and not made anew.
 """
 
 from __future__ import annotations
@@ -139,13 +140,13 @@ def _peer_by_peer(
         route = step.item
         assert isinstance(route, Route)
         gateway: Hashable = (route.link, route.gateway)
-        if gateway in neighbours:
-            yield neighbours.pop(gateway)
         if (station := (route.link, macs.get(gateway))) in fdb:
             yield fdb.pop(station)
+        if gateway in neighbours:
+            yield neighbours.pop(gateway)
         yield step
-    yield from neighbours.values()
     yield from fdb.values()
+    yield from neighbours.values()
 
 
 def applied(found: KernelState, done: Iterable[Step]) -> KernelState:
