@@ -64,8 +64,8 @@ class KernelModel:
             self._remove(item)
         else:
             is_there = isinstance(item, Route) and (item.destination, item.metric) in self.routes
-            if isinstance(item, Route) and is_there != (step.action == "replace"):
-                raise Refused(f"{step}: {'there' if is_there else 'not there'}")
+            if is_there and step.action == "make":
+                raise Refused(f"{step}: another is there")
             self.put(item)
 
     def _do_link(self, action: str, link: OverlayLink) -> None:
