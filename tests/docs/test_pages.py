@@ -7,14 +7,17 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 import vxlanpkt
 from vxlanpkt.capture.columns import TableOptions
 from vxlanpkt.cni import Code
 from vxlanpkt.kernel.contract import DECAP_COLUMNS
+from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -50,6 +53,20 @@ def test_every_note_is_explained() -> None:
 
 def test_every_column_is_explained() -> None:
     assert {*DECAP_COLUMNS} - _names_in_code("batches.md") == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="agents are of Linux alone")
+@pytest.mark.parametrize("verb", ["up", "status", "down"])
+def test_every_option_of_the_overlay_is_explained(verb: str) -> None:
+    command: click.Command = getattr(import_module(f"vxlanpkt.cli.overlay.{verb}"), verb)
+    text = (DOCS / "overlay-commands.md").read_text(encoding="utf-8")
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {option for option in options if not re.search(rf"`{option}[` ]", text)} == set()
+
+
+@pytest.mark.parametrize("part", [AgentStatus, LinkStatus, PeerStatus])
+def test_every_field_of_a_status_is_explained(part: type) -> None:
+    assert {field.name for field in dataclasses.fields(part)} - _names_in_code("overlay-commands.md") == set()
 
 
 def test_every_reason_has_a_row() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vxlanpkt.overlay import FileStore, KernelState, LeaseAttributes, Plan, SubnetEnv, Underlay, plan
+from vxlanpkt.overlay import FileStore, KernelState, LeaseAttributes, OverlayLink, Plan, SubnetEnv, Underlay, plan
 from vxlanpkt.overlay.agent_loop import AgentLoop, Node
 from vxlanpkt.overlay.kernel_state import Network
 from vxlanpkt.overlay.kernel_steps import Step, applied
@@ -36,6 +36,9 @@ class Kernel:
     def read(self, links: Iterable[str], networks: Iterable[Network]) -> KernelState:
         self.reads += 1
         return self.state
+
+    def find_link(self, name: str) -> OverlayLink | None:
+        return next((link for link in self.state.links if link.name == name), None)
 
     def carry_out(self, steps: Sequence[Step]) -> list[OSError | None]:
         done = [step for step in steps if not self.refuses(step)]

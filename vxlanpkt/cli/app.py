@@ -21,6 +21,7 @@ from vxlanpkt.cli.exporting import exporting
 from vxlanpkt.cli.flow_listing import flow_listing
 from vxlanpkt.cli.info import info
 from vxlanpkt.cli.options import SOURCE
+from vxlanpkt.cli.overlay import overlay
 from vxlanpkt.cli.reporting import reporting
 from vxlanpkt.cli.show import show
 from vxlanpkt.cli.signals import Interrupted, handled_signals
@@ -60,8 +61,10 @@ class _Verbs(click.Group):
     vxlanpkt.__version__, message=f"vxlanpkt %(version)s, {vxlanpkt.backend} kernel, Python {sys.version.split()[0]}"
 )
 def app() -> None:
-    """Look into VXLAN captures, take the tunnels off, or put packets into one."""
+    """Look into VXLAN captures, take the tunnels off, put packets into one; be a node of an overlay."""
 
 
-for verb in (info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting):
+for verb in (
+    info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting, overlay,
+):  # fmt: skip
     app.add_command(verb)

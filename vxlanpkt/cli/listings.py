@@ -75,22 +75,38 @@ def print_rows(
 
     Where there is no room for all, the columns *spared* are left out, one after the other.
     """
-    known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    console = PlainConsole(highlight=False, width=None if known else _ENDLESS)
-    kept = list(range(len(columns)))
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    left: list[str] = []
-    for name in spared:
-        if sum(widths[at] + len(_GAP) for at in kept) - len(_GAP) > console.width:
-            kept = [at for at in kept if columns[at] != name]
-            left.append(name)
-    for row in (columns, *rows) if rows else ():
-        cells = (row[at].rjust(widths[at]) if right[at] == "r" else row[at].ljust(widths[at]) for at in kept)
-        console.print(Text(_GAP.join(cells).rstrip(), "bold" if row is columns else ""), soft_wrap=True)
+    console = listing_console()
+    lines, left = fitted(columns, right, rows, spared, console.width)
+    for line in lines if rows else ():
+        console.print(line, soft_wrap=True)
     if left:
         notes = (*notes, f"no room for: {', '.join(left)}; see --csv")
     for note in notes:
         click.echo(note)
+
+
+def listing_console() -> PlainConsole:
+    """A console on standard output, as wide as that is: what is no terminal has no end."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return PlainConsole(highlight=False, width=None if known else _ENDLESS)
+
+
+def fitted(
+    columns: Sequence[str], right: str, rows: Sequence[Sequence[str]], spared: Iterable[str], width: int
+) -> tuple[list[Text], list[str]]:
+    """The lines of a table, the head first, and which of the columns *spared* *width* has no room for."""
+    kept = list(range(len(columns)))
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    left: list[str] = []
+    for name in spared:
+        if sum(widths[at] + len(_GAP) for at in kept) - len(_GAP) > width:
+            kept = [at for at in kept if columns[at] != name]
+            left.append(name)
+    lines = []
+    for row in (columns, *rows):
+        cells = (row[at].rjust(widths[at]) if right[at] == "r" else row[at].ljust(widths[at]) for at in kept)
+        lines.append(Text(_GAP.join(cells).rstrip(), "bold" if row is columns else ""))
+    return lines, left
 
 
 def summary(what: str, table: Table[Any], vnis: Sequence[int], chosen: Filter | None) -> str:

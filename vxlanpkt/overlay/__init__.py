@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.config import UDPBackend as UDPBackend
     from vxlanpkt.overlay.config import VXLANBackend as VXLANBackend
     from vxlanpkt.overlay.config import parse_config as parse_config
+    from vxlanpkt.overlay.control import ask_status as ask_status
+    from vxlanpkt.overlay.control import ask_stop as ask_stop
     from vxlanpkt.overlay.datapath import DataPath as DataPath
     from vxlanpkt.overlay.datapath import Ending as Ending
     from vxlanpkt.overlay.datapath import Event as Event
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.leases import Lease as Lease
     from vxlanpkt.overlay.leases import LeaseAttributes as LeaseAttributes
     from vxlanpkt.overlay.leases import Subnets as Subnets
+    from vxlanpkt.overlay.metrics import AgentCollector as AgentCollector
+    from vxlanpkt.overlay.metrics import serve_metrics as serve_metrics
     from vxlanpkt.overlay.neighbours import Neighbour as Neighbour
     from vxlanpkt.overlay.neighbours import NeighbourTable as NeighbourTable
     from vxlanpkt.overlay.netlink import Netlink as Netlink
@@ -59,9 +63,14 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.reconciling import Outcome as Outcome
     from vxlanpkt.overlay.reconciling import Reconciler as Reconciler
     from vxlanpkt.overlay.routes import RouteTable as RouteTable
+    from vxlanpkt.overlay.run_files import AgentError as AgentError
+    from vxlanpkt.overlay.run_files import AgentRunsError as AgentRunsError
+    from vxlanpkt.overlay.run_files import NoAgentError as NoAgentError
+    from vxlanpkt.overlay.run_files import RunFiles as RunFiles
     from vxlanpkt.overlay.status import AgentStatus as AgentStatus
     from vxlanpkt.overlay.status import LinkStatus as LinkStatus
     from vxlanpkt.overlay.status import PeerStatus as PeerStatus
+    from vxlanpkt.overlay.store_location import StoreLocation as StoreLocation
     from vxlanpkt.overlay.stores import Added as Added
     from vxlanpkt.overlay.stores import LeaseStore as LeaseStore
     from vxlanpkt.overlay.stores import LeaseTable as LeaseTable
@@ -79,6 +88,7 @@ if TYPE_CHECKING:
 _MODULES: dict[str, tuple[str, ...]] = {
     "agent": ("Agent",),
     "config": ("NetworkConfig", "SubnetRange", "UDPBackend", "VXLANBackend", "parse_config"),
+    "control": ("ask_status", "ask_stop"),
     "datapath": ("DataPath", "Ending", "Event", "EventKind"),
     "devices": ("Device", "Features"),
     "etcd_store": ("EtcdStore",),
@@ -101,13 +111,16 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "kernel_watch": ("KernelChange", "KernelWatch"),
     "lease_errors": ("ConfigError", "LeaseError", "LeaseFormatError", "LeaseLostError", "NoSubnetError", "StoreError"),
     "leases": ("Lease", "LeaseAttributes", "Subnets"),
+    "metrics": ("AgentCollector", "serve_metrics"),
     "neighbours": ("Neighbour", "NeighbourTable"),
     "netlink": ("Netlink",),
     "peers": ("Peers",),
     "planning": ("plan",),
     "reconciling": ("Failure", "Outcome", "Reconciler"),
     "routes": ("RouteTable",),
+    "run_files": ("AgentError", "AgentRunsError", "NoAgentError", "RunFiles"),
     "status": ("AgentStatus", "LinkStatus", "PeerStatus"),
+    "store_location": ("StoreLocation",),
     "stores": ("Added", "LeaseStore", "LeaseTable", "LeaseWatch", "Removed", "Snapshot", "TableChange"),
     "subnet_env": ("SubnetEnv",),
     "underlays": ("find_underlay",),

@@ -122,8 +122,8 @@ class Agent:
             undo.callback(plane.close)
         node = Node(self._store, config, self._find_underlay, keeper, reconciler, plane, self._subnet_env)
         self._loop = loop = AgentLoop(node, underlay, self._on_ready)
-        names = {underlay.name, *link_names(config, underlay)}
-        undo.enter_context(KernelWatch(loop.kernel_changed, names, netlink.port))
+        names = link_names(config, underlay)
+        undo.enter_context(KernelWatch(loop.kernel_changed, names, underlay.name, netlink.port))
         return loop
 
     def _plane(self, config: NetworkConfig) -> DataPlane | None:

@@ -102,6 +102,14 @@ class EtcdStore:
         parse_config(text)
         self._etcd.call("kv/put", {"key": text64(self._config_key), "value": text64(text)})
 
+    def offer_config(self, config: NetworkConfig | str) -> bool:
+        """Write the network's configuration, as `set_config`, if there is none; say whether it was written."""
+        text = config if isinstance(config, str) else config.to_json()
+        parse_config(text)
+        key = text64(self._config_key)
+        none: dict[str, object] = {"key": key, "target": "VERSION", "version": "0"}
+        return self._transaction([none], {"request_put": {"key": key, "value": text64(text)}})
+
     def acquire(self, attributes: LeaseAttributes, previous: Subnets | None = None) -> Lease:
         """A lease for the node of *attributes*: see `LeaseStore`. A lost race is run again."""
         granted = _Grant(self)

@@ -99,6 +99,15 @@ class FileStore:
                 left.unlink()
             replace_file(self._home / "config", text.encode())
 
+    def offer_config(self, config: NetworkConfig | str) -> bool:
+        """Write the network's configuration, as `set_config`, if there is none; say whether it was written."""
+        text = config if isinstance(config, str) else config.to_json()
+        parse_config(text)
+        with self._locked(fcntl.LOCK_EX), contextlib.suppress(FileExistsError):
+            create_file(self._home / "config", text.encode())
+            return True
+        return False
+
     def acquire(self, attributes: LeaseAttributes, previous: Subnets | None = None) -> Lease:
         """A lease for the node of *attributes*: see `LeaseStore`."""
         with self._locked(fcntl.LOCK_EX):

@@ -85,13 +85,19 @@ def quiet_link(index: int) -> Message:
     return message
 
 
-def changed_link(link: OverlayLink, index: int) -> Message:
-    """Sets what can be set of a link that is there, and brings it up."""
+def changed_link(link: OverlayLink, found: Message) -> Message:
+    """Sets what can be set of a link that was found. Setting even the same MAC address would cost it its neighbours."""
+    message = numbered_link(found["index"])
+    message["attrs"] = [["IFLA_MTU", link.mtu]]
+    if link.mac is not None and link.mac != MACAddress(found.get_attr("IFLA_ADDRESS")):
+        message["attrs"].append(["IFLA_ADDRESS", str(link.mac)])
+    return message
+
+
+def raised_link(index: int) -> Message:
+    """Brings a link up."""
     message = numbered_link(index)
     message["change"] = message["flags"] = _IFF_UP
-    message["attrs"] = [["IFLA_MTU", link.mtu]]
-    if link.mac is not None:
-        message["attrs"].append(["IFLA_ADDRESS", str(link.mac)])
     return message
 
 

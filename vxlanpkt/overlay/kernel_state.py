@@ -22,6 +22,11 @@ def bytes_outside(kind: LinkKind, version: int) -> int:
     return (20 if version == 4 else 40) + 8 + (0 if kind == "tun" else 8 + 14)
 
 
+def covers(network: Network, other: Network) -> bool:
+    """Whether all of *other* is in *network*."""
+    return other.prefixlen >= network.prefixlen and other.network_address in network
+
+
 @dataclass(frozen=True)
 class Underlay:
     """The interface that tunnels leave by.
@@ -38,6 +43,18 @@ class Underlay:
     def public(self, version: int) -> Address | None:
         """The address of one IP version that peers send to."""
         return self.public_ip if version == 4 else self.public_ipv6
+
+    def has(self, address: Address) -> bool:
+        """Whether *address* is the node's own."""
+        return any(address == own.ip for own in self.addresses)
+
+    def is_broadcast(self, address: Address) -> bool:
+        """Whether *address* stands for all that are reached without a router."""
+        return any(
+            address == own.network.broadcast_address
+            for own in self.addresses
+            if isinstance(own, IPv4Interface) and own.network.prefixlen < 31
+        )
 
     def is_direct(self, address: Address) -> bool:
         """Whether *address* is reached without a router."""

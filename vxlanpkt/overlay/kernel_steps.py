@@ -1,6 +1,7 @@
 """From what the kernel holds to what it should hold: the steps, in an order that leaves no hole. Pure functions.
 
-Stale routes go first, so that nothing is sent to what goes next. Then come links and addresses, and peer by peer the
+Stale routes go first, so that nothing is sent to what goes next. Then come links and addresses: a stale address goes
+after the new one has come, as a device that loses its last one loses all its routes. Then, peer by peer, come the
 neighbour, the FDB entry and the route, as flannel has it. What no route uses any more goes last: a peer that is now
 reached directly has its new route before its neighbour entry goes. What has changed is replaced and not made anew.
 """
@@ -79,7 +80,6 @@ def steps(wanted: KernelState, found: KernelState) -> tuple[Step, ...]:
     fdb = differ(found.fdb, wanted.fdb)
     return (
         *_removals(routes.stale + routes.extra),
-        *_removals(addresses.stale),
         *_removals(link for name, link in links.items() if name in removed),
         *(
             Step("replace" if name in kept else "make", link)
@@ -87,6 +87,7 @@ def steps(wanted: KernelState, found: KernelState) -> tuple[Step, ...]:
             if name not in absent and not (name in kept and is_as_wanted(link, links[name]))
         ),
         *(addresses.wanted[key] for key in sorted(addresses.wanted, key=str)),
+        *_removals(addresses.stale),
         *_removals(neighbours.extra + fdb.extra),
         *_peer_by_peer(wanted, neighbours.wanted, fdb.wanted, routes.wanted),
         *_removals(fdb.stale + neighbours.stale),

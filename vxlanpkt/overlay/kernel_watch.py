@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from vxlanpkt.overlay import kernel_messages as messages
 from vxlanpkt.overlay import rtnetlink
-from vxlanpkt.overlay.kernel_state import Entry, OverlayLink
+from vxlanpkt.overlay.kernel_state import Entry, LinkAddress, OverlayLink, Route
 from vxlanpkt.overlay.rtnetlink import Answer, Message, Request, Rtnetlink
 
 # RTMGRP_: links, neighbours and FDB, IPv4 and IPv6 addresses, IPv4 and IPv6 routes.
@@ -41,19 +41,30 @@ class KernelChange(NamedTuple):
 class KernelWatch:
     """Tells *report* of each change on *links*, in a thread of its own, from now until `close`.
 
-    links    names: the overlay's devices, all of whose entries count, and the underlay, of which our routes count
-    ours     the port of the `Netlink` whose own changes are not told of. The kernel does not always say whose a change
-             was, so some of them are told of all the same: `Reconciler.is_news` knows.
+    links     names of the overlay's devices: all on them counts
+    underlay  the name of the interface that tunnels leave by: it, its addresses and our routes by it count
+    ours      the port of the `Netlink` whose own changes are not told of. The kernel does not always say whose a change
+              was, so some of them are told of all the same: `Reconciler.is_news` knows.
+    room      bytes of notifications that may wait; what comes beyond is lost, and told of as "overrun"
 
     It belongs to the network namespace of the thread that makes it.
     """
 
-    def __init__(self, report: Callable[[KernelChange], None], links: Iterable[str], ours: int = 0) -> None:
+    def __init__(
+        self,
+        report: Callable[[KernelChange], None],
+        links: Iterable[str],
+        underlay: str,
+        ours: int = 0,
+        *,
+        room: int = _ROOM,
+    ) -> None:
         self._report = report
-        self._links = frozenset(links)
+        self._links = frozenset((*links, underlay))
+        self._underlay = underlay
         self._ours = ours
         self._names: dict[int, str] = {}
-        self._socket = Rtnetlink(_GROUPS, room=_ROOM)
+        self._socket = Rtnetlink(_GROUPS, room)
         self._wake, self._waker = os.pipe()
         self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="kernel watch", daemon=True)
@@ -128,7 +139,9 @@ class KernelWatch:
             entry = messages.read_neighbour(message, self._names)
             if entry is None:
                 entry, is_gone = messages.read_lost_neighbour(message, self._names), True
-        return None if entry is None else KernelChange("entry gone" if is_gone else "entry new", entry.link, entry)
+        if entry is None or (entry.link == self._underlay and not _counts(entry, message)):
+            return None
+        return KernelChange("entry gone" if is_gone else "entry new", entry.link, entry)
 
     def close(self) -> None:
         """Stop; once is enough, and from any thread but that of *report*."""
@@ -150,3 +163,8 @@ class KernelWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _counts(entry: Entry, message: Message) -> bool:
+    """Whether an entry of the underlay concerns an overlay."""
+    return isinstance(entry, LinkAddress) or (isinstance(entry, Route) and messages.is_ours(message))

@@ -19,6 +19,7 @@ from vxlanpkt.overlay.kernel_state import (
     Network,
     OverlayLink,
     Route,
+    covers,
 )
 from vxlanpkt.overlay.kernel_steps import Step
 from vxlanpkt.overlay.rtnetlink import Message, Request, Rtnetlink
@@ -80,6 +81,11 @@ class Netlink:
             frozenset(entry for entry in entries if isinstance(entry, Route)),
         )
 
+    def find_link(self, name: str) -> OverlayLink | None:
+        """A device as it is now; None where there is none, or one of a kind that no overlay has."""
+        message = self._find(name)
+        return None if message is None else messages.read_link(message, self._names_near(message))
+
     def _find(self, name: str) -> Message | None:
         """The device of a name, None where there is none."""
         try:
@@ -128,7 +134,11 @@ class Netlink:
                 if number in self._numbers.values():
                     continue
                 route = messages.read_route(message, {number: self._name(number)} if number else {})
-                if route and messages.is_ours(message) and any(_covers(network, route) for network in networks):
+                if (
+                    route
+                    and messages.is_ours(message)
+                    and any(covers(network, route.destination) for network in networks)
+                ):
                     yield route
 
     def _dump(self, kind: int, message: Message) -> list[Message]:
@@ -189,12 +199,7 @@ class Netlink:
         link = step.item
         assert isinstance(link, OverlayLink)
         try:
-            if step.action == "remove":
-                self._remove_link(link)
-            else:
-                if step.action == "make":
-                    self._make_link(link)
-                self._change_link(link)
+            {"make": self._make_link, "replace": self._change_link, "remove": self._remove_link}[step.action](link)
         except OSError as error:
             is_done = step.action == "remove" and error.errno == errno.ENODEV
             return None if is_done else error
@@ -208,15 +213,28 @@ class Netlink:
         except FileExistsError as error:
             raise FileExistsError(errno.EEXIST, self._in_the_way(link), link.name) from error
         self._ours.add(link.name)
+        try:
+            self._change_link(link)
+        except OSError:
+            self._remove_link(link)
+            raise
 
     def _change_link(self, link: OverlayLink) -> None:
-        number = self._number(link.name)
+        found = self._find(link.name)
+        if found is None:
+            raise OSError(errno.ENODEV, "the device has gone", link.name)
+        self._numbers[link.name] = found["index"]
         try:
-            self._ask(Request(rtnetlink.NEWLINK, messages.quiet_link(number)))
+            self._ask(Request(rtnetlink.NEWLINK, messages.quiet_link(found["index"])))
         except OSError as error:
             if error.errno != errno.EAFNOSUPPORT:  # no IPv6 there, so nothing to be spared
                 raise
-        self._ask(Request(rtnetlink.NEWLINK, messages.changed_link(link, number)))
+        try:
+            self._ask(Request(rtnetlink.NEWLINK, messages.changed_link(link, found)))
+        except OSError as error:
+            what = f"{error.strerror}: an MTU of {link.mtu}, the address {link.mac}"
+            raise OSError(error.errno, what, link.name) from error
+        self._ask(Request(rtnetlink.NEWLINK, messages.raised_link(found["index"])))
 
     def _in_the_way(self, link: OverlayLink) -> str:
         """Why the kernel says that a device is there already."""
@@ -248,15 +266,6 @@ class Netlink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _covers(network: Network, route: Route) -> bool:
-    destination = route.destination
-    return (
-        destination.version == network.version
-        and destination.prefixlen >= network.prefixlen
-        and destination.network_address in network
-    )
 
 
 def _judged(step: Step, error: OSError | None) -> OSError | None:

@@ -26,6 +26,7 @@ from vxlanpkt.overlay.kernel_state import (
     Underlay,
     Unreachable,
     bytes_outside,
+    covers,
 )
 from vxlanpkt.overlay.lease_errors import LeaseFormatError
 from vxlanpkt.overlay.leases import Lease, LeaseAttributes
@@ -74,6 +75,7 @@ def plan(config: NetworkConfig, own: Lease, others: Iterable[Lease], underlay: U
     links: dict[int, OverlayLink] = {
         subnet.version: _link(config, own, underlay, subnet.version) for subnet in own.subnets
     }
+    _check_links(links)
     leases = sorted(others, key=lambda lease: lease.key)
     peers, unreachable = _peers(_Node(config, own, underlay, links), leases)
     tunnelled = [peer for peer in peers if not peer.is_direct]
@@ -111,6 +113,13 @@ def _link(config: NetworkConfig, own: Lease, underlay: Underlay, inside: int) ->
     return OverlayLink(
         name, kind, mtu, underlay.name, local, backend.port, mac, backend.vni, backend.gbp, backend.learning
     )
+
+
+def _check_links(links: Mapping[int, OverlayLink]) -> None:
+    """A device that carries both families is one VTEP."""
+    if 4 in links and 6 in links and links[4].name == links[6].name and links[4] != links[6]:
+        name, first, second = links[4].name, links[4].mac, links[6].mac
+        raise ValueError(f"{name} cannot have two addresses, {first} and {second}: the lease names both")
 
 
 def _mtu(config: NetworkConfig, own: Lease, underlay: Underlay, outside: int) -> int:
@@ -212,24 +221,26 @@ def _peer(node: _Node, lease: Lease, subnet: Network) -> _Peer:
 def _check_subnet(node: _Node, lease: Lease, subnet: Network) -> None:
     """A lease must not draw traffic that is none of the network's, or this node's own."""
     offered = node.config.ipv4 if subnet.version == 4 else node.config.ipv6
-    if offered is None or not _lies_in(subnet, offered.network):
+    if offered is None or not covers(offered.network, subnet):
         raise _Refused(f"it is not in the network{'' if offered is None else f', {offered.network}'}")
     if node.own.subnets.overlaps(lease.subnets):
         raise _Refused(f"it overlaps this node's {node.own.subnets}")
 
 
-def _lies_in(subnet: Network, network: Network) -> bool:
-    return subnet.prefixlen >= network.prefixlen and subnet.network_address in network
-
-
 def _check_remote(node: _Node, remote: Address) -> None:
-    if remote in (node.underlay.public_ip, node.underlay.public_ipv6):
+    if remote in (node.underlay.public_ip, node.underlay.public_ipv6) or node.underlay.has(remote):
         raise _Refused(f"its node's address, {remote}, is this node's own")
-    if remote.is_unspecified or remote.is_loopback or remote.is_multicast or int(remote) == 0xFFFFFFFF:
+    if _is_nobody(remote) or node.underlay.is_broadcast(remote):
         raise _Refused(f"its node's address, {remote}, is no node's")
     offered = node.config.ipv4 if remote.version == 4 else node.config.ipv6
     if offered is not None and remote in offered.network:
         raise _Refused(f"its node's address, {remote}, is inside the overlay: the tunnel would lead into itself")
+
+
+def _is_nobody(address: Address) -> bool:
+    """Nor does a tunnel lead to a link-local address of IPv6: there is one of each on every link."""
+    is_special = address.is_unspecified or address.is_loopback or address.is_multicast or int(address) == 0xFFFFFFFF
+    return is_special or (address.version == 6 and address.is_link_local)
 
 
 def _check_vtep(link: OverlayLink, lease: Lease, inside: int) -> MACAddress:

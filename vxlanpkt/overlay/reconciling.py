@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vxlanpkt.overlay.kernel_state import KernelState, NeighbourEntry, Network, OverlayLink
+from vxlanpkt.overlay.kernel_state import Entry, KernelState, NeighbourEntry, Network, OverlayLink, Route, covers
 from vxlanpkt.overlay.kernel_steps import Step, applied, is_as_wanted, is_same_device, steps
 from vxlanpkt.overlay.kernel_watch import KernelChange
 
@@ -19,6 +19,10 @@ class Kernel(Protocol):
 
     def read(self, links: Iterable[str], networks: Iterable[Network]) -> KernelState:
         """What there is of an overlay."""
+        ...
+
+    def find_link(self, name: str) -> OverlayLink | None:
+        """A device as it is now."""
         ...
 
     def carry_out(self, steps: Sequence[Step]) -> list[OSError | None]:
@@ -84,7 +88,7 @@ class Reconciler:
     def is_news(self, change: KernelChange) -> bool:
         """Whether a change is another's, and touches what is believed of the kernel: then `forget`, and `bring` again.
 
-        Ask between two calls of `bring`. Of the underlay's link it knows nothing.
+        Ask between two calls of `bring`. Of the underlay's own link and addresses it knows nothing.
         """
         held, item = self._held, change.item
         if held is None or change.kind == "overrun":
@@ -93,13 +97,30 @@ class Reconciler:
         if change.kind == "link gone":
             return change.link in links
         if change.kind == "link changed":
-            known = links.get(change.link)
-            return known is not None and not (isinstance(item, OverlayLink) and is_as_wanted(known, item))
+            return change.link in links and self._has_changed(links[change.link], item)
+        assert item is not None
+        assert not isinstance(item, OverlayLink)
+        is_gone = change.kind == "entry gone"
         if isinstance(item, NeighbourEntry):
             mac = next((entry.mac for entry in held.neighbours if entry[:2] == item[:2]), None)
-            return mac is not None if change.kind == "entry gone" else mac != item.mac
-        is_known = item in held.addresses or item in held.fdb or item in held.routes
-        return is_known if change.kind == "entry gone" else not is_known
+            return mac is not None if is_gone else mac != item.mac
+        is_held = item in held.addresses or item in held.fdb or item in held.routes
+        return is_held if is_gone else not is_held and self._would_be_read(item)
+
+    def _has_changed(self, link: OverlayLink, told: object) -> bool:
+        """Whether a link is no longer what it is believed to be. What was told of it may be older than our own doing.
+
+        A TUN that was down, be it for a moment, has lost its routes, and nothing else tells of that.
+        """
+        if isinstance(told, OverlayLink) and told.kind == "tun" and not told.is_up:
+            return True
+        found = self._kernel.find_link(link.name)
+        return found is None or not is_as_wanted(link, found)
+
+    def _would_be_read(self, entry: Entry) -> bool:
+        if entry.link in self._names:
+            return True
+        return isinstance(entry, Route) and any(covers(network, entry.destination) for network in self._networks)
 
     def bring(self, wanted: KernelState) -> Outcome:
         """Make the kernel hold *wanted*, and of the overlay nothing else.

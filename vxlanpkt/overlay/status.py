@@ -87,7 +87,7 @@ class AgentStatus:
                     "peers": tuple(PeerStatus(**peer) for peer in read["peers"]),
                 }
             )
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"no status of an agent: {error}") from error
 
 

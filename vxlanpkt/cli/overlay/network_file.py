@@ -1,0 +1,85 @@
+"""`--config FILE` of `vxlanpkt overlay up`: the network's configuration, and a store that may have one already."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vxlanpkt.overlay.config import NetworkConfig, VXLANBackend, parse_config
+from vxlanpkt.overlay.etcd_store import EtcdStore
+from vxlanpkt.overlay.file_store import FileStore
+from vxlanpkt.overlay.lease_errors import ConfigError
+from vxlanpkt.overlay.node import BackendType
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """A network's configuration in a file."""
+
+    path: str
+    text: str
+    network: NetworkConfig
+
+    @classmethod
+    def read(cls, path: str) -> NetworkFile:
+        """Read it; raises `ConfigError` for what is refused."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+            return cls(path, text, parse_config(text))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}", field=error.field, value=error.value) from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}: {error}", field="", value=None) from error
+
+    @property
+    def node_backend(self) -> BackendType | None:
+        """The backend that this node is to have, where a network has nodes of several."""
+        backend = self.network.backend
+        return backend.type if isinstance(backend, VXLANBackend) else None
+
+    def bring_into(self, store: FileStore | EtcdStore, *, replace: bool) -> None:
+        """Give it to *store*, if that has none or is to have this one.
+
+        Raises `ConfigError` where it has another one, and says what is different. A node may have vxlan-user where
+        the network has vxlan: to the others it is the same.
+        """
+        if replace:
+            store.set_config(self.text)
+        elif not store.offer_config(self.text):
+            found = store.config()
+            if _of_all_nodes(found) != _of_all_nodes(self.network):
+                told = "; ".join(differences(found, self.network))
+                message = f"{store!r} has another configuration than {self.path}: {told}; --replace-config replaces it"
+                raise ConfigError(message, field="", value=found)
+
+
+def _of_all_nodes(config: NetworkConfig) -> NetworkConfig:
+    """What nodes have to agree on."""
+    backend = config.backend
+    if isinstance(backend, VXLANBackend):
+        backend = dataclasses.replace(backend, type="vxlan")
+    return dataclasses.replace(config, backend=backend)
+
+
+def differences(found: NetworkConfig, wanted: NetworkConfig) -> Iterator[str]:
+    """What is different in a configuration that was found: each key, and what it is in both."""
+    there, here = (dict(_flat(json.loads(config.to_json()), "")) for config in (found, wanted))
+    for key in dict.fromkeys((*there, *here)):
+        if there.get(key) != here.get(key):
+            yield f"{key} is {_said(there, key)} and not {_said(here, key)}"
+
+
+def _flat(values: dict[str, Any], where: str) -> Iterator[tuple[str, object]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{where}{key}.")
+        else:
+            yield f"{where}{key}", value
+
+
+def _said(values: dict[str, object], key: str) -> str:
+    return json.dumps(values[key]) if key in values else "absent"

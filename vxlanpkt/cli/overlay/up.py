@@ -1,0 +1,249 @@
+"""`vxlanpkt overlay up`: be a node of an overlay, in the foreground, until a signal or `overlay down` ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vxlanpkt.analysis.words import counted
+from vxlanpkt.cli.overlay.network_file import NetworkFile
+from vxlanpkt.cli.overlay.options import agent_options, files_of, store_of, store_options
+from vxlanpkt.cli.overlay.readiness import notify
+from vxlanpkt.cli.overlay.signals import stopped_by_signals
+from vxlanpkt.errors import FieldError
+from vxlanpkt.overlay.agent_record import AgentRecord
+from vxlanpkt.overlay.config import NetworkConfig
+from vxlanpkt.overlay.control import Controlled, ControlServer
+from vxlanpkt.overlay.etcd_store import EtcdStore
+from vxlanpkt.overlay.file_store import FileStore
+from vxlanpkt.overlay.lease_errors import LeaseFormatError, StoreError
+from vxlanpkt.overlay.leftovers import remove_from_kernel
+from vxlanpkt.overlay.node import BackendType
+from vxlanpkt.overlay.run_files import AgentError, RunFiles, only_one
+from vxlanpkt.overlay.status import AgentStatus
+from vxlanpkt.overlay.subnet_env import DEFAULT_PATH
+
+if TYPE_CHECKING:
+    from vxlanpkt.overlay.agent import Agent
+
+_PAUSE = 2.0  # before a store that cannot be reached is tried again
+_MOST_QUEUES = 64
+
+_log = logging.getLogger("vxlanpkt.overlay")
+
+
+def _address(kind: type[IPv4Address | IPv6Address]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    def convert(_: click.Context, __: click.Parameter, value: str | None) -> IPv4Address | IPv6Address | None:
+        try:
+            return None if value is None else kind(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return convert
+
+
+@click.command()
+@click.option("--config", "config_path", metavar="FILE",
+              help="The network's configuration, as flannel has it; a store that has none gets it.")  # fmt: skip
+@click.option("--replace-config", is_flag=True, help="Put it into a store that has another one.")
+@click.option("--iface", "interface", metavar="NAME",
+              help="The underlay: its name or an address of it.  [default: that of the default route]")  # fmt: skip
+@store_options
+@click.option("--backend", type=click.Choice(["vxlan", "vxlan-user"]),
+              help="Which of the two this node has; peers see no difference.  [default: as configured]")  # fmt: skip
+@click.option("--public-ip", metavar="ADDRESS", callback=_address(IPv4Address),
+              help="Where peers send to.  [default: the interface's]")  # fmt: skip
+@click.option("--public-ipv6", metavar="ADDRESS", callback=_address(IPv6Address), help="The same of IPv6.")
+@click.option("--subnet-env", metavar="FILE", default=DEFAULT_PATH, show_default=True,
+              help="Where the CNI plugin finds this node's subnet.")  # fmt: skip
+@click.option("--queues", type=click.IntRange(1, _MOST_QUEUES), default=1, show_default=True, metavar="N",
+              help="Threads that carry packets, for vxlan-user and udp.")  # fmt: skip
+@click.option("--metrics", metavar="ADDRESS:PORT", help="Serve metrics of Prometheus here, over HTTP.")
+@agent_options
+@click.option("-v", "verbose", is_flag=True, help="Log more.")
+def up(
+    config_path: str | None,
+    replace_config: bool,
+    interface: str | None,
+    backend: BackendType | None,
+    public_ip: IPv4Address | None,
+    public_ipv6: IPv6Address | None,
+    subnet_env: str,
+    queues: int,
+    metrics: str | None,
+    run_dir: str,
+    name: str,
+    verbose: bool,
+    **where: Any,
+) -> None:
+    """Take a subnet and carry packets, until SIGTERM, SIGINT or `overlay down`; then take everything away.
+
+    Logs to standard error, and says there when packets can pass (and to systemd, for Type=notify).
+    """
+    from vxlanpkt.overlay.agent import Agent  # it needs the extra
+
+    if replace_config and config_path is None:
+        raise click.UsageError("--replace-config is nothing without --config")
+    location, files = store_of(**where), files_of(run_dir, name)
+    file = None if config_path is None else NetworkFile.read(config_path)
+    subnet_env = str(Path(subnet_env).absolute())
+    with ExitStack() as undo:
+        undo.enter_context(_logging(verbose))
+        undo.enter_context(only_one(files))
+        store = location.open(unreadable=_tell)
+        written = _Written(files)
+        agent = Agent(
+            store, interface, public_ip=public_ip, public_ipv6=public_ipv6, queues=queues, subnet_env=subnet_env,
+            backend=backend or (None if file is None else file.node_backend), on_ready=written.ready,
+        )  # fmt: skip
+        running = _Running(agent)
+        undo.enter_context(stopped_by_signals(running.stop))
+        undo.enter_context(ControlServer(files, running))
+        if metrics is not None:
+            undo.enter_context(_metrics(metrics, running))
+        network = _network(store, file, replace_config, running)
+        if network is None:
+            return
+        _clear_other_network(files, network)
+        undo.callback(written.end, running)
+        written.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
+        _run(agent)
+        running.has_ended = True
+
+
+def _run(agent: Agent) -> None:
+    try:
+        agent.run()
+    except ValueError as error:  # the network is one that this node cannot join
+        _log.debug("the agent gives up", exc_info=True)
+        raise AgentError(str(error)) from error
+
+
+class _Running:
+    """The agent as others see it. What it is told first about its end holds."""
+
+    def __init__(self, agent: Controlled) -> None:
+        self._agent = agent
+        self._lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.keeps = False
+        self.has_ended = False
+
+    def status(self) -> AgentStatus:
+        return self._agent.status()
+
+    def stop(self, keep: bool = False) -> None:
+        with self._lock:
+            if self.stopping.is_set():
+                return
+            self.keeps = keep
+            self.stopping.set()
+        _log.info("stopping%s", ", and leaving everything as it is" if keep else "")
+        notify("STOPPING=1")
+        self._agent.stop(keep)
+
+
+class _Written:
+    """The agent's record on disk, from its beginning to its end."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self._path = files.record
+        self._record: AgentRecord | None = None
+        self._is_ready = False
+
+    def begin(self, record: AgentRecord) -> None:
+        self._write(record)
+
+    def ready(self, status: AgentStatus) -> None:
+        """It has its lease, and packets can pass."""
+        assert self._record is not None
+        self._write(self._record.of_ready(status))
+        self._is_ready = True
+        _log.info("ready: %s", _summary(status))
+        notify("READY=1")
+
+    def end(self, running: _Running) -> None:
+        """Leave a record of what is still there: what was to be kept, or could not be taken away."""
+        assert self._record is not None
+        if running.has_ended and running.keeps:
+            self._write(self._record.of_kept())
+        elif running.has_ended or not self._is_ready:
+            self._path.unlink(missing_ok=True)
+
+    def _write(self, record: AgentRecord) -> None:
+        self._record = record
+        record.write(self._path)
+
+
+def _network(
+    store: FileStore | EtcdStore, file: NetworkFile | None, replace: bool, running: _Running
+) -> NetworkConfig | None:
+    """The network's configuration, as soon as the store has it; None if the agent is stopped before."""
+    while not running.stopping.is_set():
+        try:
+            if file is not None:
+                file.bring_into(store, replace=replace)
+            return store.config()
+        except StoreError as error:
+            _log.warning("%s; tried again in %g s", error, _PAUSE)
+            running.stopping.wait(_PAUSE)
+    return None
+
+
+def _clear_other_network(files: RunFiles, network: NetworkConfig) -> None:
+    """Take away what the agent before had for another network: of the same one the new agent takes it over."""
+    record = AgentRecord.read(files.record)
+    if record is not None and record.network != network:
+        _log.warning("what an agent before (pid %d) left of another network is taken away", record.pid)
+        remove_from_kernel(record.network)
+
+
+def _summary(status: AgentStatus) -> str:
+    """One line about a node."""
+    links = ", ".join(f"{link.name} ({link.local}:{link.port})" for link in status.links)
+    peers = counted(len(status.peers), "peer")
+    return (
+        f"{' and '.join(status.subnets)} on {links}, MTU {status.mtu}, backend {status.backend}"
+        f" over {status.underlay}, {peers}"
+    )
+
+
+def _tell(error: LeaseFormatError) -> None:
+    _log.warning("passed over: %s", error)
+
+
+@contextmanager
+def _metrics(address: str, running: _Running) -> Iterator[None]:
+    from vxlanpkt.overlay.metrics import serve_metrics
+
+    try:
+        server = serve_metrics(address, running.status)
+    except FieldError as error:
+        raise click.BadParameter(str(error), param_hint="--metrics") from error
+    try:
+        _log.info("metrics at port %d", server.port)
+        yield
+    finally:
+        server.close()
+
+
+@contextmanager
+def _logging(verbose: bool) -> Iterator[None]:
+    """What the library logs goes to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    logger = logging.getLogger("vxlanpkt")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
