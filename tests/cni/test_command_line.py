@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,15 @@ def test_gc(desk: Desk) -> None:
 def test_a_plugin_that_hangs(desk: Desk) -> None:
     desk.plugins.make("a", ADD="sleep 60")
     assert "took longer than 0.5 s" in desk.run("add", "net", "blue", "--timeout=0.5", status=1)[1]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_add_that_is_interrupted(desk: Desk, number: signal.Signals, status: int) -> None:
+    """It ends at once, and is undone; the plugin that it waits for is killed."""
+    desk.plugins.make("a", ADD=f"sleep 0.5; kill -{int(number)} $PPID; sleep 60")
+    desk.run("add", "net", "blue", status=status)
+    assert desk.plugins.order == [("a", "ADD"), ("a", "DEL")]
+    assert not list((desk.directory / "cache").glob("results/*"))
 
 
 def test_install(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +23,18 @@ _Command = Callable[..., None]
 
 
 class _Commands(click.Group):
-    """A group in which an error of CNI is printed, and ends the command with status 1."""
+    """A group in which an error of CNI is printed, and ends the command with status 1.
+
+    An interrupt comes at once, and not when input is read next: plugins that were called are then called for a DEL.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(130)
         except CNIError as error:
             click.echo(f"vxlanpkt: cni {ctx.invoked_subcommand}: {error} (code {int(error.code)})", err=True)
             sys.exit(1)
