@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.agent import Agent
 
 _PAUSE = 2.0  # before a store that cannot be reached is tried again
+_STORE_SECONDS = 10.0  # for one question: who stops the agent waits so long at most where the store is away
 _MOST_QUEUES = 64
 
 _log = logging.getLogger("vxlanpkt.overlay")
@@ -95,7 +96,7 @@ def up(
     with ExitStack() as undo:
         undo.enter_context(_logging(verbose))
         undo.enter_context(only_one(files))
-        store = location.open(unreadable=_tell)
+        store = location.open(timeout=_STORE_SECONDS, unreadable=_tell)
         record = WrittenRecord(files)
         agent = Agent(
             store, interface, public_ip=public_ip, public_ipv6=public_ipv6, queues=queues, subnet_env=subnet_env,
