@@ -100,7 +100,9 @@ def _links(config: NetworkConfig, own: Lease, underlay: Underlay) -> dict[int, O
 
     All have the least MTU of them, which is what containers have: to its device's MTU a data path cuts long frames.
     """
-    links = {subnet.version: _link(config, own, underlay, subnet.version) for subnet in own.subnets}
+    links: dict[int, OverlayLink] = {
+        subnet.version: _link(config, own, underlay, subnet.version) for subnet in own.subnets
+    }
     _check_links(links)
     mtu = min(link.mtu for link in links.values())
     return {version: dataclasses.replace(link, mtu=mtu) for version, link in links.items()}
