@@ -1,6 +1,6 @@
 """The packet loop that one writes in Python: a read, a send. What the loops in C are measured against.
 
-python -m benchmarks.overlay_python DEVICE MAC LOCAL REMOTE PORT, in the node's network namespace.
+python -m benchmarks.overlay.python_loop DEVICE MAC LOCAL REMOTE PORT, in the node's network namespace.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What passes between two namespaces through each kind of overlay, measured by other people's tools."""
