@@ -68,14 +68,15 @@ class KernelNode:
         self.config = parse_config(json.dumps({**_FAMILIES[inside], "Backend": {"Type": "vxlan", **backend}}))
         self.namespace = Namespace()
         try:
-            self._make_underlay()
+            self.make_underlay()
             self.kernel = self.namespace.call(Netlink)
         except BaseException:
             self.namespace.delete()
             raise
         self.reconciler = self.new_reconciler()
 
-    def _make_underlay(self) -> None:
+    def make_underlay(self) -> None:
+        """The interface that tunnels leave by, with its addresses."""
         ip = self.namespace.ip
         ip("link", "add", UNDERLAY, "type", "veth", "peer", "name", "wire")
         for end in (UNDERLAY, "wire"):

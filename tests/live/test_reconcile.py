@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import errno
 import json
 import socket
 import struct
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
 import pytest
 
-from vxlanpkt.overlay import Device, LinkAddress, Route, parse_config
+from vxlanpkt.overlay import Device, LinkAddress, Outcome, Route, parse_config
 
 from .kernel_dumps import dump, everything, overlay_state
 from .kernel_node import LINKS, UNDERLAY, KernelNode, kernel_node
@@ -353,6 +355,22 @@ def test_no_underlay() -> None:
         assert failure.error.errno == errno.ENODEV and UNDERLAY in str(failure)
 
 
+def test_underlay_comes_back() -> None:
+    """With another number: all is made anew, whether anything was tried meanwhile or not."""
+    with kernel_node() as node:
+        wanted = node.plan([node.lease(2)]).kernel
+        for is_tried in (True, False):
+            assert node.reconciler.bring(wanted).is_complete
+            node.namespace.ip("link", "del", UNDERLAY)
+            if is_tried:
+                node.reconciler.forget()
+                assert len(node.reconciler.bring(wanted).failures) == 2
+            node.make_underlay()
+            node.reconciler.forget()
+            assert node.reconciler.bring(wanted).is_complete
+            assert node.state() == wanted
+
+
 # -- many
 
 
@@ -371,3 +389,50 @@ def test_many() -> None:
         assert node.bring(changed).done == 0
         assert node.kernel.operations - before < 20
         assert node.reconciler.remove().done == 1
+
+
+# -- the kernel's own ways
+
+
+def test_kernel_says_why() -> None:
+    """Its own words are in the failure, and nothing else suffers."""
+    with kernel_node("4", "4", DirectRouting=True) as node:
+        wanted = node.plan([node.lease(2), node.lease(3, address=0x1_0003)]).kernel
+        node.namespace.ip("addr", "del", "198.18.0.1/16", "dev", UNDERLAY)
+        (failure,) = node.reconciler.bring(wanted).failures
+        assert failure.error.strerror == "Nexthop has invalid gateway"
+        node.namespace.ip("addr", "add", "198.18.0.1/16", "dev", UNDERLAY)
+        assert node.reconciler.bring(wanted).done == 1
+        assert node.state() == wanted
+
+
+@pytest.mark.parametrize("mtu", [1200, 0])
+def test_no_ipv6(mtu: int) -> None:
+    """Neither where a device is too narrow for IPv6, nor where it is switched off, is anything in the way of IPv4."""
+    with kernel_node("4", "4", MTU=mtu) as node:
+        if not mtu:
+            for which in ("all", "default"):
+                node.namespace.sysctl(f"net.ipv6.conf.{which}.disable_ipv6", 1)
+        assert node.bring([node.lease(2)]).is_complete
+        check(node, 2)
+
+
+def test_not_root() -> None:
+    """Each step that is refused for lack of rights is told of, and nothing is believed to be done."""
+    with kernel_node("4") as node:
+        wanted = node.plan([node.lease(2)]).kernel
+        outcome = node.namespace.call(lambda: without_rights(lambda: node.reconciler.bring(wanted)))
+        assert [failure.error.errno for failure in outcome.failures] == [errno.EPERM]
+        assert outcome.missing == ("flannel.1",) and not node.state().links
+        assert node.reconciler.bring(wanted).is_complete
+
+
+def without_rights(function: Callable[[], Outcome]) -> Outcome:
+    """Run it in this thread, which is thrown away afterwards, without CAP_NET_ADMIN: the kernel asks who sends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, data = struct.pack("=Ii", 0x20080522, 0), bytearray(24)
+    assert libc.capget(header, (ctypes.c_char * 24).from_buffer(data)) == 0
+    effective, *others = struct.unpack("=6I", data)
+    left = struct.pack("=6I", effective & ~(1 << 12), *others)
+    assert libc.capset(header, left) == 0
+    return function()

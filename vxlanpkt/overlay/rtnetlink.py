@@ -174,6 +174,7 @@ class Rtnetlink:
         message["header"].update(
             type=request.kind, flags=_REQUEST | flags | request.flags, sequence_number=self._sequence
         )
+        message.reset()  # it may have been sent before
         message.encode()
         return bytes(message.data) + bytes(-len(message.data) % 4)
 
