@@ -228,8 +228,9 @@ class Cluster:
     def lose(self, node: Node) -> None:
         """Let a machine lose its power, for good."""
         del self.nodes[node.number]
-        node.close()
+        node.agent.kill()
         self.segment.detach(node.number)
+        node.close()
 
     def start(self) -> None:
         """Start all agents, and wait until each node has what it has to have, and reaches the others."""

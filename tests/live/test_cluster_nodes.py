@@ -10,7 +10,7 @@ import pytest
 from vxlanpkt.overlay import Lease
 
 from .cluster import Cluster, Kind, Node, cluster
-from .traffic import eventually, pings, send_stream
+from .traffic import eventually, pings, send_stream, streaming
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 
@@ -32,15 +32,16 @@ def _lease(node: Node) -> Lease:
 
 @pytest.mark.parametrize("kind", ["kernel", "user"])
 def test_joins_and_leaves(nodes: Cluster, kind: Kind) -> None:
-    """A fourth node is seen by all; when it ends they forget it at once, and its subnet is free."""
-    node = nodes.add(kind)
-    node.agent.start()
-    nodes.settle()
-    nodes.reach()
-    key = _lease(node).key
-    node.agent.terminate()
-    assert key not in {lease.key for lease in nodes.leases()}
-    nodes.settle()
+    """A fourth node is seen by all, and when it ends forgotten at once; what passes between others does not stop."""
+    with streaming(nodes.nodes[1].container, nodes.nodes[2].container, 4, DATA):
+        node = nodes.add(kind)
+        node.agent.start()
+        nodes.settle()
+        nodes.reach()
+        key = _lease(node).key
+        node.agent.terminate()
+        assert key not in {lease.key for lease in nodes.leases()}
+        nodes.settle()
     nodes.lose(node)
 
 
