@@ -21,7 +21,7 @@ DEVICES = {"kernel": "flannel.1", "user": "flannel.1", "udp": "flannel0"}
 
 @pytest.fixture(scope="module")
 def vxlan(means: None) -> Iterator[Cluster]:
-    with cluster("kernel", "user") as made:
+    with cluster("kernel", "user", versions=(4, 6)) as made:
         yield made
 
 
@@ -63,7 +63,9 @@ def test_device_down(request: pytest.FixtureRequest, kind: Kind) -> None:
 def test_entries_deleted(request: pytest.FixtureRequest, kind: Kind) -> None:
     """Each route, neighbour, forwarding entry and address, one after the other."""
     nodes, node = _nodes_of(request, kind)
-    state = node.plan().kernel
+    planned = node.plan()
+    assert planned is not None
+    state = planned.kernel
     deletions: list[tuple[str, ...]] = [("route", "del", str(route.destination)) for route in state.routes]
     deletions += [("neigh", "del", str(one.address), "dev", one.link) for one in state.neighbours]
     deletions += [("addr", "del", str(one.address), "dev", one.link) for one in state.addresses]

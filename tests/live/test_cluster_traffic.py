@@ -84,3 +84,11 @@ def test_direct_routing() -> None:
         for node in nodes.nodes.values():
             assert {peer["path"] for peer in node.agent.status()["peers"]} == {"direct"}
         _exchange(nodes, 1, 2)
+
+
+def test_other_numbers() -> None:
+    """Another VNI, port and MTU, and group policies."""
+    settings = {"VNI": 4096, "Port": 4789, "MTU": 1300, "GBP": True}
+    with cluster("kernel", "user", settings=settings) as nodes:
+        assert {node.subnet_env.mtu for node in nodes.nodes.values()} == {1300}
+        _exchange(nodes, 1, 2)
