@@ -59,9 +59,9 @@ class Agent:
         read: dict[str, Any] = json.loads(self._ask("status", "--json"))
         return read
 
-    def down(self) -> None:
+    def down(self, *options: str) -> None:
         """End it with `overlay down`."""
-        self._ask("down")
+        self._ask("down", *options)
         self._wait()
 
     def _ask(self, verb: str, *options: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tests.overlay.etcd import Etcd
 from vxlanpkt.overlay import EtcdStore, FileStore, Lease, NetworkConfig, SubnetEnv, VXLANBackend, parse_config, plan
-from vxlanpkt.overlay.kernel_state import OverlayLink, Plan
+from vxlanpkt.overlay.kernel_state import OverlayLink, Plan, Underlay
 
 from .agents import Agent
 from .kernel_dumps import overlay_state
@@ -29,7 +29,6 @@ Kind = Literal["kernel", "user", "udp"]
 _TYPES = {"kernel": "vxlan", "user": "vxlan-user", "udp": "udp"}
 _PREFIX = "vxlanpkt-live-cluster"
 _BRIDGE, _PORT = "cni0", "container"
-_LINKS = ("flannel.1", "flannel-v6.1", "flannel0")
 _SETTLE_SECONDS = 15.0
 
 
@@ -103,32 +102,46 @@ class Node:
 
     def lease(self) -> Lease | None:
         """The node's own, as the store has it."""
-        known = self._cluster.segment.as_known_to(self.number, self.underlay_mtu)
-        for lease in self._cluster.leases():
+        return self._own(self._cluster.leases())
+
+    def _own(self, leases: Sequence[Lease]) -> Lease | None:
+        known = self._underlay
+        for lease in leases:
             if (lease.attributes.public_ip, lease.attributes.public_ipv6) == (known.public_ip, known.public_ipv6):
                 return lease
         return None
 
-    def plan(self) -> Plan:
-        """What the library plans for this node, from the leases that are in the store."""
-        own = self.lease()
-        assert own is not None, f"node {self.number} has no lease"
-        others = [lease for lease in self._cluster.leases() if lease.key != own.key]
-        underlay = self._cluster.segment.as_known_to(self.number, self.underlay_mtu)
-        return plan(self._cluster.config_of(self.kind), own, others, underlay)
+    @property
+    def _underlay(self) -> Underlay:
+        return self._cluster.segment.as_known_to(self.number, self.underlay_mtu)
+
+    def plan(self) -> Plan | None:
+        """What the library plans for this node, from the leases that are in the store; None while it has none."""
+        leases = self._cluster.leases()
+        own = self._own(leases)
+        if own is None:
+            return None
+        others = [lease for lease in leases if lease.key != own.key]
+        return plan(self._cluster.config_of(self.kind), own, others, self._underlay)
 
     def differences(self) -> list[str]:
         """What of the plan is not in the kernel, and what there is beyond the plan."""
-        if self.lease() is None:
+        planned = self.plan()
+        if planned is None:
             return [f"node {self.number} has no lease"]
-        want, got = self.plan().kernel, overlay_state(self.namespace, *_LINKS)
-        wanted = replace(want, links=frozenset(map(_as_dumped, want.links)))
+        want = replace(planned.kernel, links=frozenset(map(_as_dumped, planned.links)))
+        vni = getattr(self._cluster.config_of(self.kind).backend, "vni", 1)
+        got = overlay_state(self.namespace, f"flannel.{vni}", f"flannel-v6.{vni}", "flannel0")
         told = []
-        for field in fields(wanted):
-            both = getattr(wanted, field.name), getattr(got, field.name)
+        for field in fields(want):
+            both = getattr(want, field.name), getattr(got, field.name)
             told += [f"node {self.number}: not there: {entry}" for entry in both[0] - both[1]]
             told += [f"node {self.number}: stale: {entry}" for entry in both[1] - both[0]]
         return told
+
+    def move(self) -> None:
+        """Have other addresses on the underlay from now on."""
+        self._cluster.segment.move(self.number, self.namespace)
 
     def set_underlay_mtu(self, mtu: int) -> None:
         self.underlay_mtu = mtu
@@ -228,8 +241,9 @@ class Cluster:
     def lose(self, node: Node) -> None:
         """Let a machine lose its power, for good."""
         del self.nodes[node.number]
-        node.close()
+        node.agent.kill()
         self.segment.detach(node.number)
+        node.close()
 
     def start(self) -> None:
         """Start all agents, and wait until each node has what it has to have, and reaches the others."""

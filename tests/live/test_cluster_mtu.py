@@ -21,8 +21,8 @@ NARROW = 1400
 
 @pytest.fixture(scope="module")
 def routed(means: None) -> Iterator[Cluster]:
-    """Nodes behind a router, from which a smaller link leads to each."""
-    with cluster("kernel", "user", "user", routed=True, versions=(4, 6)) as made:
+    """Nodes behind a router, from which a smaller link leads to each; so there is no direct route either."""
+    with cluster("kernel", "user", "user", routed=True, versions=(4, 6), settings={"DirectRouting": True}) as made:
         for number in made.nodes:
             made.segment.narrow(number, NARROW)
         yield made
@@ -56,35 +56,34 @@ def _room(near: End, far: End, version: int) -> int | None:
     return None if told is None else int(told[1])
 
 
+def test_not_direct(routed: Cluster) -> None:
+    """Where a router is between nodes there is a tunnel, also with DirectRouting."""
+    for node in routed.nodes.values():
+        assert {peer["path"] for peer in node.agent.status()["peers"]} == {"tunnel"}
+
+
 @pytest.mark.parametrize("kinds", [("kernel", "user"), ("udp", "udp")], ids="-".join)
 def test_interface_changes(kinds: tuple[Kind, Kind]) -> None:
-    """Device and subnet.env follow the interface below, down and up."""
+    """Device and subnet.env follow the interface below, down and up. New containers say in TCP what they can take."""
     with cluster(*kinds) as nodes:
         for node in nodes.nodes.values():
             before = node.subnet_env
-            for mtu in (1400, MTU):
+            for mtu in (NARROW, MTU):
                 node.set_underlay_mtu(mtu)
                 nodes.settle()
-                assert eventually(partial(_follows, node, before.mtu - MTU + mtu), 5)
+                assert eventually(partial(_has_mtu, node, before.mtu - MTU + mtu), 5)
+                node.remove_container()
+                nodes.reach()
+                _exchange(nodes)
             assert node.subnet_env == before
-        nodes.reach()
-        first, second = nodes.nodes[1].container, nodes.nodes[2].container
-        assert send_stream(first, second, 4, DATA) == DATA
 
 
-def _follows(node: Node, mtu: int) -> bool:
+def _has_mtu(node: Node, mtu: int) -> bool:
     return node.subnet_env.mtu == mtu
 
 
-def test_different_interfaces() -> None:
-    """A node whose interface has less than the others' is reached by them: its containers say so in TCP."""
-    nodes = Cluster(("kernel", "user"))
-    try:
-        nodes.nodes[2].set_underlay_mtu(NARROW)
-        nodes.start()
-        first, second = nodes.nodes[1].container, nodes.nodes[2].container
-        for version in (4, 6):
-            assert send_stream(first, second, version, DATA) == DATA
-            assert send_stream(second, first, version, DATA) == DATA
-    finally:
-        nodes.close()
+def _exchange(nodes: Cluster) -> None:
+    first, second = nodes.nodes[1].container, nodes.nodes[2].container
+    for version in (4, 6):
+        assert send_stream(first, second, version, DATA) == DATA
+        assert send_stream(second, first, version, DATA) == DATA

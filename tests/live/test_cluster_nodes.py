@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from vxlanpkt.overlay import Lease
+from vxlanpkt.overlay import FileStore, Lease
 
 from .cluster import Cluster, Kind, Node, cluster
-from .traffic import eventually, pings, send_stream
+from .traffic import eventually, pings, send_stream, streaming
+from .underlay import LINK
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 
@@ -20,7 +21,7 @@ DATA = random.Random(2).randbytes(1_000_000)
 @pytest.fixture(scope="module")
 def nodes(means: None) -> Iterator[Cluster]:
     """One node of each backend of VXLAN, and a third; each test leaves three that reach each other."""
-    with cluster("kernel", "user", "kernel") as made:
+    with cluster("kernel", "user", "kernel", versions=(4, 6)) as made:
         yield made
 
 
@@ -32,15 +33,16 @@ def _lease(node: Node) -> Lease:
 
 @pytest.mark.parametrize("kind", ["kernel", "user"])
 def test_joins_and_leaves(nodes: Cluster, kind: Kind) -> None:
-    """A fourth node is seen by all; when it ends they forget it at once, and its subnet is free."""
-    node = nodes.add(kind)
-    node.agent.start()
-    nodes.settle()
-    nodes.reach()
-    key = _lease(node).key
-    node.agent.terminate()
-    assert key not in {lease.key for lease in nodes.leases()}
-    nodes.settle()
+    """A fourth node is seen by all, and when it ends forgotten at once; what passes between others does not stop."""
+    with streaming(nodes.nodes[1].container, nodes.nodes[2].container, 4, DATA):
+        node = nodes.add(kind)
+        node.agent.start()
+        nodes.settle()
+        nodes.reach()
+        key = _lease(node).key
+        node.agent.terminate()
+        assert key not in {lease.key for lease in nodes.leases()}
+        nodes.settle()
     nodes.lose(node)
 
 
@@ -75,6 +77,51 @@ def test_replaced(nodes: Cluster, number: int) -> None:
     assert send_stream(nodes.nodes[3].container, new.container, 6, DATA) == DATA
 
 
+@pytest.mark.parametrize("number", [1, 2], ids=["kernel", "user"])
+def test_moves(nodes: Cluster, number: int) -> None:
+    """At other addresses a node keeps its subnet, and the others follow."""
+    node = nodes.nodes[number]
+    before = _lease(node)
+    node.move()
+    nodes.settle()
+    nodes.reach()
+    assert _lease(node).subnets == before.subnets
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["kernel", "user"])
+def test_lease_deleted(nodes: Cluster, number: int) -> None:
+    """A node whose lease somebody deletes takes it again."""
+    node = nodes.nodes[number]
+    before = _lease(node)
+    FileStore(nodes.home / "store").release(before)
+    assert eventually(lambda: node.lease() is not None, 10)
+    nodes.settle()
+    nodes.reach()
+    assert _lease(node).subnets == before.subnets
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["kernel", "user"])
+def test_interface_down(nodes: Cluster, number: int) -> None:
+    """A node whose interface was down, and has lost its IPv6 addresses by that, is reached when it has them again."""
+    node = nodes.nodes[number]
+    node.namespace.ip("link", "set", LINK, "down")
+    assert not pings(nodes.nodes[3].container, node.container, 4)
+    nodes.segment.address(number, node.namespace)
+    nodes.settle()
+    nodes.reach()
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["kernel", "user"])
+def test_interface_replaced(nodes: Cluster, number: int) -> None:
+    """With its interface a kernel's vxlan device goes too; there is another one when another interface has its name."""
+    node = nodes.nodes[number]
+    nodes.segment.detach(number)
+    assert not pings(nodes.nodes[3].container, node.container, 4)
+    nodes.segment.attach(number, node.namespace)
+    nodes.settle()
+    nodes.reach()
+
+
 def test_cut_off(nodes: Cluster) -> None:
     """A node whose cable is pulled is reached again when it is back, with nothing made anew."""
     node, other = nodes.nodes[2], nodes.nodes[1]
@@ -97,3 +144,17 @@ def test_down(nodes: Cluster) -> None:
     node.agent.start()
     nodes.settle()
     nodes.reach()
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["kernel", "user"])
+def test_next_agent(nodes: Cluster, number: int) -> None:
+    """`overlay down --keep` leaves everything for the next agent; with the kernel's device traffic does not stop."""
+    node, other = nodes.nodes[number], nodes.nodes[3]
+    before = _lease(node)
+    node.agent.down("--keep")
+    assert node.lease() == before
+    assert pings(other.container, node.container, 4) is (node.kind == "kernel")
+    node.agent.start()
+    nodes.settle()
+    nodes.reach()
+    assert _lease(node).subnets == before.subnets

@@ -15,12 +15,13 @@ from .underlay import LINK
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 
 DATA = random.Random(4).randbytes(1_000_000)
+STRANGER = "02:00:00:00:00:99"
 DEVICES = {"kernel": "flannel.1", "user": "flannel.1", "udp": "flannel0"}
 
 
 @pytest.fixture(scope="module")
 def vxlan(means: None) -> Iterator[Cluster]:
-    with cluster("kernel", "user") as made:
+    with cluster("kernel", "user", versions=(4, 6)) as made:
         yield made
 
 
@@ -62,7 +63,9 @@ def test_device_down(request: pytest.FixtureRequest, kind: Kind) -> None:
 def test_entries_deleted(request: pytest.FixtureRequest, kind: Kind) -> None:
     """Each route, neighbour, forwarding entry and address, one after the other."""
     nodes, node = _nodes_of(request, kind)
-    state = node.plan().kernel
+    planned = node.plan()
+    assert planned is not None
+    state = planned.kernel
     deletions: list[tuple[str, ...]] = [("route", "del", str(route.destination)) for route in state.routes]
     deletions += [("neigh", "del", str(one.address), "dev", one.link) for one in state.neighbours]
     deletions += [("addr", "del", str(one.address), "dev", one.link) for one in state.addresses]
@@ -80,63 +83,53 @@ def test_entries_deleted(request: pytest.FixtureRequest, kind: Kind) -> None:
 def test_foreign_entries(request: pytest.FixtureRequest, kind: Kind) -> None:
     """What does not belong on the overlay's device is taken away."""
     nodes, node = _nodes_of(request, kind)
-    device, stranger = DEVICES[kind], "02:00:00:00:00:99"
+    device = DEVICES[kind]
     node.namespace.ip("addr", "add", "10.5.77.7/32", "dev", device)
     node.namespace.ip("route", "add", "10.5.78.0/24", "dev", device)
     if kind != "udp":
-        node.namespace.ip("neigh", "add", "10.5.79.0", "lladdr", stranger, "dev", device, "nud", "permanent")
+        node.namespace.ip("neigh", "add", "10.5.79.0", "lladdr", STRANGER, "dev", device, "nud", "permanent")
     if kind == "kernel":
-        node.namespace.exec("bridge", "fdb", "add", stranger, "dev", device, "dst", "192.0.2.9", "self", "permanent")
+        node.namespace.exec("bridge", "fdb", "add", STRANGER, "dev", device, "dst", "192.0.2.9", "self", "permanent")
     _recovers(nodes)
 
 
-def test_stale_before_the_start() -> None:
+def test_stale_before_the_start(vxlan: Cluster) -> None:
     """A device of a former run with other numbers does not last, nor what hangs on it, nor a direct route."""
-    with cluster("kernel", "user") as nodes:
-        node = nodes.nodes[1]
-        node.remove_container()
-        node.agent.terminate()
-        ip = node.namespace.ip
-        ip(
-            "link",
-            "add",
-            "flannel.1",
-            "type",
-            "vxlan",
-            "id",
-            "7",
-            "local",
-            node.address,
-            "dev",
-            LINK,
-            "dstport",
-            "4789",
-        )
-        ip("link", "set", "flannel.1", "up")
-        ip("addr", "add", "10.5.77.0/32", "dev", "flannel.1")
-        ip("neigh", "add", "10.5.78.0", "lladdr", "02:00:00:00:00:99", "dev", "flannel.1", "nud", "permanent")
-        ip("route", "add", "10.5.78.0/24", "via", "10.5.78.0", "dev", "flannel.1", "onlink")
-        ip("route", "add", "10.5.79.0/24", "via", nodes.nodes[2].address, "dev", LINK, "proto", "89")
-        node.namespace.exec("bridge", "fdb", "add", "02:00:00:00:00:99", "dev", "flannel.1", "dst", "192.0.2.9", "self")
-        node.agent.start()
-        _recovers(nodes)
+    node = vxlan.nodes[1]
+    node.remove_container()
+    node.agent.terminate()
+    ip = node.namespace.ip
+    device = ("type", "vxlan", "id", "7", "local", node.address, "dev", LINK, "dstport", "4789")
+    ip("link", "add", "flannel.1", *device)
+    ip("link", "set", "flannel.1", "up")
+    ip("addr", "add", "10.5.77.0/32", "dev", "flannel.1")
+    ip("neigh", "add", "10.5.78.0", "lladdr", STRANGER, "dev", "flannel.1", "nud", "permanent")
+    ip("route", "add", "10.5.78.0/24", "via", "10.5.78.0", "dev", "flannel.1", "onlink")
+    ip("route", "add", "10.5.79.0/24", "via", vxlan.nodes[2].address, "dev", LINK, "proto", "89")
+    node.namespace.exec("bridge", "fdb", "add", STRANGER, "dev", "flannel.1", "dst", "192.0.2.9", "self")
+    node.agent.start()
+    _recovers(vxlan)
 
 
-def test_peer_gone_while_dead() -> None:
+def test_peer_gone_while_dead(vxlan: Cluster) -> None:
     """A node that was killed finds, when it is back, nothing of a peer that has left meanwhile."""
-    with cluster("kernel", "kernel", "user") as nodes:
-        dead, gone = nodes.nodes[1], nodes.nodes[3]
-        dead.agent.kill()
-        gone.agent.terminate()
-        dead.agent.start()
-        assert eventually(lambda: dead.differences() == [], 10)
-        _recovers(nodes)
+    gone = vxlan.add("user")
+    gone.agent.start()
+    vxlan.settle()
+    dead = vxlan.nodes[1]
+    dead.agent.kill()
+    gone.agent.terminate()
+    assert any("stale" in line for line in dead.differences())
+    dead.agent.start()
+    assert eventually(lambda: dead.differences() == [], 10), dead.differences()
+    _recovers(vxlan)
+    vxlan.lose(gone)
 
 
-@pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
-def test_nothing_left(kind: Kind) -> None:
+@pytest.mark.parametrize("kinds", [("kernel", "user"), ("udp", "udp")], ids="-".join)
+def test_nothing_left(kinds: tuple[Kind, Kind]) -> None:
     """After SIGTERM each node is as it was before, and no lease, socket or file of it is left."""
-    nodes = Cluster((kind, kind), versions=(4, 6), settings={} if kind == "udp" else {"DirectRouting": True})
+    nodes = Cluster(kinds, versions=(4, 6))
     try:
         for node in nodes.nodes.values():
             node.namespace.ip("route", "add", "172.16.0.0/16", "dev", LINK)

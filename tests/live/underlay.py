@@ -14,6 +14,7 @@ BRIDGE = "br0"
 # Who forwards asks for neighbours from a link-local address, and needs one on each link: `quieten` leaves them out.
 ROUTER, NODE = "fe80::1/64", "fe80::2:{}/64"
 _HERE = 14  # the host number of the namespace itself
+_MOVE = 6  # what is added to that of a node that moves
 
 
 class Segment:
@@ -24,6 +25,7 @@ class Segment:
 
     def __init__(self, versions: Sequence[int], routed: bool = False) -> None:
         self.versions, self.routed = tuple(versions), routed
+        self._moved: dict[int, int] = {}
         self.namespace = Namespace()
         self.namespace.quieten()
         if routed:
@@ -41,7 +43,7 @@ class Segment:
 
     def interface(self, number: int, version: int) -> IPv4Interface | IPv6Interface:
         """The address of a node on its link, with the length of the link's prefix."""
-        return self._interface(number, number, version)
+        return self._interface(number, self._moved.get(number, number), version)
 
     def here(self, number: int, version: int) -> str:
         """The address of this namespace that a node reaches it at."""
@@ -51,7 +53,7 @@ class Segment:
     def _address(namespace: Namespace, link: str, interfaces: Sequence[IPv4Interface | IPv6Interface]) -> None:
         for interface in interfaces:
             flags = ("nodad",) if interface.version == 6 else ()
-            namespace.ip("addr", "add", str(interface), "dev", link, *flags)
+            namespace.ip("addr", "replace", str(interface), "dev", link, *flags)
         namespace.ip("link", "set", link, "up")
 
     def attach(self, number: int, node: Namespace) -> None:
@@ -60,8 +62,7 @@ class Segment:
         # The same in each life of a node: the others remember it.
         mac = f"02:00:00:00:01:{number:02x}"
         self.namespace.ip("link", "add", port, "type", "veth", "peer", "name", LINK, "address", mac, "netns", node.name)
-        self._address(node, LINK, [self.interface(number, version) for version in self.versions])
-        node.ip("addr", "add", NODE.format(number), "dev", LINK, "nodad")
+        self.address(number, node)
         if not self.routed:
             self.namespace.ip("link", "set", port, "master", BRIDGE, "up")
             return
@@ -73,6 +74,19 @@ class Segment:
     def detach(self, number: int) -> None:
         """Take a node's link away, at both ends."""
         self.namespace.ip("link", "del", f"port{number}")
+
+    def address(self, number: int, node: Namespace) -> None:
+        """Give a node's link its addresses, and take it up; IPv6 needs them again when it has been down."""
+        self._address(node, LINK, [self.interface(number, version) for version in self.versions])
+        node.ip("addr", "replace", NODE.format(number), "dev", LINK, "nodad")
+
+    def move(self, number: int, node: Namespace) -> None:
+        """Give a node other addresses, as a DHCP server does that has forgotten it."""
+        old = [self.interface(number, version) for version in self.versions]
+        self._moved[number] = number + _MOVE
+        for interface in old:
+            node.ip("addr", "del", str(interface), "dev", LINK)
+        self.address(number, node)
 
     def set_connected(self, number: int, connected: bool) -> None:
         """Pull a node's cable, or plug it in again."""
