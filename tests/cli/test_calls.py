@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from .command import COMMAND, call
 
 DATA = Path(__file__).parent.parent / "data"
 FLANNEL, GPE = DATA / "flannel_v4.pcap", DATA / "gpe_external_v4.pcap"
@@ -25,12 +27,20 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(*arguments: str | Path, status: int = 0, given: bytes = b"") -> tuple[bytes, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "vxlanpkt.cli", *map(str, arguments)], capture_output=True, timeout=60, check=False,
-        input=given,
-    )  # fmt: skip
+    done = call(*arguments, given=given)
     assert done.returncode == status, done.stderr
     return done.stdout, done.stderr.decode()
+
+
+def piped_through(*arguments: str, given: bytes) -> bytes:
+    """By way of a program of its own, in which no other verb has run before.
+
+    readline, which pytest imports, puts COLUMNS where only C sees it: `env` leaves it out.
+    """
+    done = subprocess.run(
+        [*COMMAND, *arguments], input=given, capture_output=True, timeout=60, check=True, env=os.environ
+    )  # fmt: skip
+    return done.stdout
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -39,7 +49,7 @@ def test_the_capture(verb: str) -> None:
     rest = VERBS[verb]
     named, _ = run(verb, "-r", FLANNEL, *rest)
     alone, _ = run(verb, FLANNEL, *rest)
-    piped, _ = run(verb, *rest, "-", given=FLANNEL.read_bytes())
+    piped = piped_through(verb, *rest, "-", given=FLANNEL.read_bytes())
     if verb != "report":  # which says when it was made, and of what
         assert named == alone == piped
     assert named

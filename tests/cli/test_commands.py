@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import pytest
 import vxlanpkt
 from vxlanpkt import parse
 
+from .command import COMMAND, call
+
 DATA = Path(__file__).parent.parent / "data"
-COMMAND = [sys.executable, "-m", "vxlanpkt.cli"]
 CAPTURES = sorted(path.with_suffix("") for path in DATA.glob("*.pcap*.jsonl"))
 # What else is needed to see the tunnels in a capture.
 OPTIONS = {"basic_v4_port_odd": ("--port", "51820"), "gpe_external_v4": ("--gpe",)}
@@ -26,10 +26,6 @@ OPTIONS = {"basic_v4_port_odd": ("--port", "51820"), "gpe_external_v4": ("--gpe"
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Not in the root of the tree, where Python finds the package before the installed one, and no C kernel in it."""
     monkeypatch.chdir(tmp_path)
-
-
-def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, timeout=60, check=False, **options)
 
 
 def names(folder: Path) -> list[str]:
@@ -43,7 +39,7 @@ def said(path: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
 def test_info_counts_what_tshark_sees(path: Path) -> None:
     """`info --json` counts the records, and the tunnels that tshark sees, whole or cut."""
-    done = run("info", "-r", path, "--json", *OPTIONS.get(path.name.split(".")[0], ()))
+    done = call("info", "-r", path, "--json", *OPTIONS.get(path.name.split(".")[0], ()))
     broken = "cut_mid_record" in path.name
     assert done.returncode == (1 if broken else 0)
     found = json.loads(done.stdout)
@@ -59,7 +55,7 @@ def test_info_counts_what_tshark_sees(path: Path) -> None:
 def test_decap_prints_its_table(tmp_path: Path) -> None:
     """The main job: the inner frames in a file, a table of VNIs, and a count of the rest with the reason."""
     target = tmp_path / "inner.pcap"
-    done = run("decap", "-r", DATA / "flannel_v4.pcap", "-w", target, "--port", "8472")
+    done = call("decap", "-r", DATA / "flannel_v4.pcap", "-w", target, "--port", "8472")
     assert done.returncode == 0
     text = done.stdout.decode()
     assert "46,924" in text
@@ -76,11 +72,11 @@ def test_encap_and_decap_are_inverse(tmp_path: Path) -> None:
     """What `encap` puts in, `decap` takes out: same packets, same times."""
     outer, inner = tmp_path / "outer.pcapng.gz", tmp_path / "inner.pcap"
     source = DATA / "paired_inner.pcap"
-    there = run("encap", "-r", source, "-w", outer, "--vni", "7", "--src", "2001:db8::1", "--dst", "2001:db8::2",
+    there = call("encap", "-r", source, "-w", outer, "--vni", "7", "--src", "2001:db8::1", "--dst", "2001:db8::2",
                 "--ttl", "inherit", "--vlan", "5", "--json")  # fmt: skip
     assert there.returncode == 0, there.stderr
     assert json.loads(there.stdout)["vnis"]["7"]["packets"] == json.loads(there.stdout)["written"]
-    assert run("decap", "-r", outer, "-w", inner).returncode == 0
+    assert call("decap", "-r", outer, "-w", inner).returncode == 0
     with vxlanpkt.open(source) as one, vxlanpkt.open(inner) as other:
         assert [(record.timestamp_ns, record.data) for record in one] == [
             (record.timestamp_ns, record.data) for record in other
@@ -89,7 +85,7 @@ def test_encap_and_decap_are_inverse(tmp_path: Path) -> None:
 
 def test_split_by_vni(tmp_path: Path) -> None:
     """A file for each VNI, named for it."""
-    done = run("decap", "-r", DATA / "gbp_v4.pcap", "-w", tmp_path / "x.pcap", "--split-by", "vni", "--json")
+    done = call("decap", "-r", DATA / "gbp_v4.pcap", "-w", tmp_path / "x.pcap", "--split-by", "vni", "--json")
     assert done.returncode == 0
     vnis = json.loads(done.stdout)["vnis"]
     assert names(tmp_path) == sorted(f"x-{vni}.pcap" for vni in vnis)
@@ -98,7 +94,7 @@ def test_split_by_vni(tmp_path: Path) -> None:
 def test_broken_file(tmp_path: Path) -> None:
     """A cut file: what could be done was done, the status is 1, and the error names file and byte."""
     source, target = DATA / "basic_v4_4789.cut_mid_record.pcap", tmp_path / "x.pcap"
-    done = run("decap", "-r", source, "-w", target, "--json")
+    done = call("decap", "-r", source, "-w", target, "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["written"] == 128
     assert str(source).encode() in done.stderr
@@ -123,7 +119,7 @@ def test_broken_file(tmp_path: Path) -> None:
 )
 def test_status(arguments: tuple[str, ...], status: int, tmp_path: Path) -> None:
     """2 for a wrong call, 1 for a wrong file; one line says why, and no file appears."""
-    done = run(*arguments, cwd=tmp_path)
+    done = call(*arguments)
     assert done.returncode == status, done.stderr
     assert done.stderr.strip()
     assert b"Traceback" not in done.stderr
@@ -135,13 +131,13 @@ def test_source_and_target_the_same(tmp_path: Path) -> None:
     path = tmp_path / "x.pcap"
     before = (DATA / "flannel_v4.pcap").read_bytes()
     path.write_bytes(before)
-    assert run("decap", "-r", path, "-w", tmp_path / "." / "x.pcap").returncode == 2
+    assert call("decap", "-r", path, "-w", tmp_path / "." / "x.pcap").returncode == 2
     assert path.read_bytes() == before
 
 
 def test_output_is_a_pipe() -> None:
     """With -w -, the capture is on standard output, the report on standard error."""
-    done = run("decap", "-r", DATA / "flannel_v4.pcap", "-w", "-", "--json")
+    done = call("decap", "-r", DATA / "flannel_v4.pcap", "-w", "-", "--json")
     assert done.stdout[:4] in (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1")
     assert json.loads(done.stderr)["written"] == 78
 
@@ -207,7 +203,7 @@ def test_signals(number: int, status: int, tmp_path: Path) -> None:
 )
 def test_every_preset_is_a_policy(arguments: tuple[str, ...], accepted: int) -> None:
     """A preset that understands GPE in its own way does so with and without --gpe."""
-    done = run("info", "-r", DATA / "odd.pcapng", "--json", *arguments)
+    done = call("info", "-r", DATA / "odd.pcapng", "--json", *arguments)
     reasons = json.loads(done.stdout)["reasons"]
     with vxlanpkt.open(DATA / "odd.pcapng") as capture:
         gpe = [record for record in capture if (record.comment or "").startswith("gpe-next-protocol")]
@@ -224,7 +220,7 @@ def test_every_preset_is_a_policy(arguments: tuple[str, ...], accepted: int) -> 
 
 def test_show_json() -> None:
     """`show --json` prints an object a packet, with every layer's fields."""
-    done = run("show", "-r", DATA / "nested_v4.pcap", "--vni", "4242", "-c", "2", "--json")
+    done = call("show", "-r", DATA / "nested_v4.pcap", "--vni", "4242", "-c", "2", "--json")
     packets = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(packets) == 2
     assert [layer["vni"] for layer in packets[0]["layers"] if layer["layer"] == "VXLAN"] == [42, 4242]
@@ -232,20 +228,16 @@ def test_show_json() -> None:
 
 def test_version(tmp_path: Path) -> None:
     """The version says which kernel is in use."""
-    assert (
-        run("--version", cwd=tmp_path)
-        .stdout.decode()
-        .startswith(f"vxlanpkt {vxlanpkt.__version__}, {vxlanpkt.backend} kernel")
-    )
+    assert call("--version").stdout.decode().startswith(f"vxlanpkt {vxlanpkt.__version__}, {vxlanpkt.backend} kernel")
 
 
 def test_filters_choose_what_verbs_take(tmp_path: Path) -> None:
     source, chosen = DATA / "basic_v4_4789.pcap", ("--filter", "icmp and src host 10.42.0.1")
-    decapped = run("decap", "-r", source, "-w", tmp_path / "a.pcap", *chosen, "--json")
+    decapped = call("decap", "-r", source, "-w", tmp_path / "a.pcap", *chosen, "--json")
     written = json.loads(decapped.stdout)["written"]
-    flows = json.loads(run("flows", "-r", source, *chosen, "--json").stdout)["flows"]
-    shown = run("show", "-r", source, *chosen).stdout.count(b"VXLAN     vni 42")
+    flows = json.loads(call("flows", "-r", source, *chosen, "--json").stdout)["flows"]
+    shown = call("show", "-r", source, *chosen).stdout.count(b"VXLAN     vni 42")
     assert 0 < shown == written == sum(flow["packets"] for flow in flows)
-    wrong = run("flows", "-r", source, "--filter", "tcp nor udp")
+    wrong = call("flows", "-r", source, "--filter", "tcp nor udp")
     assert wrong.returncode == 2
     assert b"nor" in wrong.stderr

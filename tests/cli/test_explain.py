@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,10 @@ from vxlanpkt import DecapPolicy, Explanation, Reason, Record, Tunnel, explain
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter
 from vxlanpkt.capture.links import start_of
 
+from .command import COMMAND, call
+
 DATA = Path(__file__).parent.parent / "data"
 ODD = DATA / "odd.pcapng"
-COMMAND = [sys.executable, "-m", "vxlanpkt.cli", "explain"]
 PRESETS = DecapPolicy.presets()
 SNAPPED = {name: policy.replace(lengths="snapped") for name, policy in PRESETS.items()}
 INNER = bytes.fromhex("020000000002 020000000001 88b5") + bytes(46)
@@ -37,10 +36,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(*arguments: str | Path, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], input=given, capture_output=True, timeout=60, check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-    )  # fmt: skip
+    return call("explain", *arguments, given=given, environment=environment)
 
 
 def said(*arguments: str | Path, **how: Any) -> str:
@@ -274,7 +270,7 @@ def test_live_pipe() -> None:
     """With --each, a frame of a pipe is said something of when it is there."""
     data = (DATA / "gbp_v4.pcap").read_bytes()
     first = 24 + 16 + int.from_bytes(data[32:36], "little")
-    command = [*COMMAND, "-r", "-", "--each", "--all"]
+    command = [*COMMAND, "explain", "-r", "-", "--each", "--all"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None

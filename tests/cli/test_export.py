@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
 
 import polars as pl
 import pytest
+
+from .command import call
 
 DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Not in the root of the tree, where Python finds the package before the installed one, and no C kernel in it."""
+    """What is written is not written into the tree."""
     monkeypatch.chdir(tmp_path)
 
 
-def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "vxlanpkt.cli", "export", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+def run(*arguments: str | Path, given: bytes = b"") -> CompletedProcess[bytes]:
+    return call("export", *arguments, given=given)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv"])
@@ -39,7 +38,7 @@ def test_formats(suffix: str, tmp_path: Path) -> None:
 def test_a_pipe_on_both_sides() -> None:
     """The format is said, and what else there is to say goes to standard error."""
     data = (DATA / "gbp_v4.pcap").read_bytes()
-    done = run("-r", "-", "-w", "-", "--format", "csv", "--vni", "42", "--names", "zeek", input=data)
+    done = run("-r", "-", "-w", "-", "--format", "csv", "--vni", "42", "--names", "zeek", given=data)
     assert done.returncode == 0
     frame = pl.read_csv(done.stdout)
     assert "id.orig_h" in frame.columns

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,23 +12,22 @@ from tests.capture.builders import pcap_header, pcap_record
 from vxlanpkt import Tunnel
 from vxlanpkt.capture import Interface, PcapWriter, Record
 
+from .command import call
+
 DATA = Path(__file__).parent.parent / "data"
 INNER = bytes(12) + b"\x88\xb5" + bytes(46)
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Not in the root of the tree, where Python finds the package before the installed one, and no C kernel in it."""
+    """What is written is not written into the tree."""
     monkeypatch.chdir(tmp_path)
 
 
 def run(*arguments: str | Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "vxlanpkt.cli", "info", *map(str, arguments)], capture_output=True, timeout=60,
-        check=False, encoding="utf-8",
-    )  # fmt: skip
+    done = call("info", *arguments)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.decode()
 
 
 def several_vnis() -> Path:

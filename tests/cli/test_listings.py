@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import pytest
 
 import vxlanpkt
 from tests.capture.builders import pcap_header, pcap_record
+
+from .command import call
 
 DATA = Path(__file__).parent.parent / "data"
 FLANNEL, CUT = DATA / "flannel_v4.pcap", DATA / "basic_v4_4789.cut_mid_record.pcap"
@@ -30,12 +31,9 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(*arguments: str | Path, status: int = 0, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "vxlanpkt.cli", *map(str, arguments)], capture_output=True, timeout=60, check=False,
-        encoding="utf-8", env={**os.environ, **environment},
-    )  # fmt: skip
+    done = call(*arguments, environment=environment)
     assert done.returncode == status, done.stderr
-    return done.stdout
+    return done.stdout.decode()
 
 
 @every_verb
@@ -131,8 +129,7 @@ def test_a_broken_file(verb: str, how: tuple[str, ...]) -> None:
 @every_verb
 def test_two_formats(verb: str) -> None:
     """Refused before anything is read."""
-    command = [sys.executable, "-m", "vxlanpkt.cli", verb, "no such file", "--json", "--csv"]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = call(verb, "no such file", "--json", "--csv")
     assert done.returncode == 2 and b"two ways" in done.stderr and b"No such file" not in done.stderr
 
 

@@ -174,6 +174,9 @@ def test_sd_notify(node: Node) -> None:
             process.terminate()
             assert manager.recv(100) == b"STOPPING=1"
             end(process)
+    process = node.up(NOTIFY_SOCKET=str(node.home / "notify"))  # where nobody listens any more
+    process.terminate()
+    end(process)
 
 
 def test_metrics(node: Node) -> None:
@@ -401,6 +404,33 @@ def test_after_an_agent_of_another_network(node: Node) -> None:
     assert any("left of another network is taken away" in line for line in node.said)
 
 
+def test_an_agent_that_died_is_not_forgotten(node: Node) -> None:
+    """An agent that comes after it and cannot start changes nothing of what `down` has to know."""
+    process = node.up()
+    process.kill()
+    process.wait(20)
+    before = node.files.record.read_bytes()
+    assert node.run(*node.up_arguments(), REFUSE="no such interface").returncode == 1
+    assert node.files.record.read_bytes() == before
+    assert node.run("down").returncode == 0
+    assert node.left() == []
+
+
+def test_a_record_that_is_none(node: Node) -> None:
+    """`down` takes nothing away of which it does not know that it may; `up` goes on without."""
+    node.files.directory.mkdir()
+    node.files.record.write_text("{}")
+    done = node.run("down")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1, f"vxlanpkt: {node.files.record}: no record of an agent: 'subnets'",
+    )  # fmt: skip
+    process = node.up()
+    assert any("passed over: " in line for line in node.said)
+    process.terminate()
+    end(process)
+    assert node.left() == []
+
+
 def test_what_is_another_nodes_stays(node: Node) -> None:
     """The subnets that the dead agent had may have a new owner, and subnet.env a new writer."""
     process = node.up()
@@ -468,6 +498,15 @@ def test_without_the_extra(node: Node) -> None:
     assert done.returncode == 1
     assert done.stderr == "vxlanpkt: this needs prometheus_client: pip install 'vxlanpkt[overlay]'\n"
     assert node.left() == []
+
+
+def test_without_pyroute2() -> None:
+    code = (
+        "import sys; sys.modules['pyroute2'] = None; sys.argv[1:] = ['overlay', 'up']\n"
+        "from vxlanpkt.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "vxlanpkt: this needs pyroute2: pip install 'vxlanpkt[overlay]'\n")
 
 
 def test_without_linux() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from .command import call
 
 DATA = Path(__file__).parent.parent / "data"
 FLANNEL, CUT = DATA / "flannel_v4.pcap", DATA / "basic_v4_4789.cut_mid_record.pcap"
@@ -15,15 +14,12 @@ FLANNEL, CUT = DATA / "flannel_v4.pcap", DATA / "basic_v4_4789.cut_mid_record.pc
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Not in the root of the tree, where Python finds the package before the installed one, and no C kernel in it."""
+    """What is written is not written into the tree."""
     monkeypatch.chdir(tmp_path)
 
 
-def run(*arguments: str | Path, status: int = 0, stdin: bytes | None = None) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "vxlanpkt.cli", "report", *map(str, arguments)], capture_output=True, timeout=60,
-        check=False, input=stdin, env=os.environ,
-    )  # fmt: skip
+def run(*arguments: str | Path, status: int = 0, given: bytes = b"") -> tuple[str, str]:
+    done = call("report", *arguments, given=given)
     assert done.returncode == status, done.stderr
     return done.stdout.decode(), done.stderr.decode()
 
@@ -37,7 +33,7 @@ def test_a_page() -> None:
 
 def test_pipes() -> None:
     """From standard input, to standard output."""
-    page, told = run("-r", "-", "-w", "-", stdin=FLANNEL.read_bytes())
+    page, told = run("-r", "-", "-w", "-", given=FLANNEL.read_bytes())
     assert page.startswith("<!DOCTYPE html>") and "standard input" in page and told == ""
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.capture.builders import enhanced, interface, section
 from vxlanpkt import Tunnel
+
+from .command import call
 
 WIRE = Tunnel(vni=5, src="192.0.2.1", dst="192.0.2.2").encap(bytes(12) + b"\x88\xb5" + bytes(46))
 
@@ -24,9 +24,7 @@ def mixed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(*arguments: str) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "vxlanpkt.cli", "show", *arguments], capture_output=True, timeout=60, check=False
-    )
+    done = call("show", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout.decode(), done.stderr.decode()
 

@@ -38,7 +38,10 @@ class Job(NamedTuple):
 
 
 def items(draw: st.DrawFn, code: str, rows: int, values: st.SearchStrategy[int]) -> memoryview:
-    return memoryview(array(code, draw(st.lists(values, min_size=rows, max_size=rows))))
+    """A few values, and bytes that choose among them: thousands of values would take hypothesis longer than the law."""
+    few = draw(st.lists(values, min_size=4, max_size=16))
+    chosen = draw(st.binary(min_size=rows, max_size=rows))
+    return memoryview(array(code, [few[(at + byte) % len(few)] for at, byte in enumerate(chosen)]))
 
 
 @st.composite

@@ -247,3 +247,11 @@ def test_peers_that_cannot_be_reached(rig: Rig, caplog: pytest.LogCaptureFixture
         rig.join(3)
         assert rig.settles()
     assert caplog.text.count("its VNI is 9") == 1
+
+
+def test_a_network_that_the_node_cannot_join(rig: Rig) -> None:
+    """Said at once: nothing would make it better."""
+    rig.underlay = Underlay("eth0", 100, rig.underlay.public_ip, addresses=rig.underlay.addresses)
+    loop = AgentLoop(rig.loop._node, rig.underlay)
+    with pytest.raises(ValueError, match="leaves 50 bytes"):
+        loop.run(threading.Event())

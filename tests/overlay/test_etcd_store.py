@@ -253,6 +253,16 @@ def test_no_configuration(etcd: Etcd) -> None:
         EtcdStore(etcd.url).set_config("{}")
 
 
+def test_a_configuration_is_offered(etcd: Etcd) -> None:
+    """The first is taken, and no other takes its place."""
+    store = EtcdStore(etcd.url, "/offered")
+    with pytest.raises(ConfigError):
+        store.offer_config("{}")
+    assert store.offer_config(NETWORK)
+    assert not store.offer_config('{"Network": "10.9.0.0/16"}')
+    assert etcd.get("/offered/config") == NETWORK
+
+
 @pytest.mark.parametrize(
     "network",
     [

@@ -166,6 +166,25 @@ def test_another_network(store: FileStore) -> None:
     assert old.key != new.key
 
 
+def test_a_configuration_is_offered(tmp_path: Path) -> None:
+    """Of many offers one is taken, whole; what is refused is not."""
+    with pytest.raises(ConfigError):
+        FileStore(tmp_path).offer_config("{}")
+    taken: list[int] = []
+
+    def offer(number: int) -> None:
+        if FileStore(tmp_path).offer_config(f'{{"Network": "10.{number}.0.0/16"}}'):
+            taken.append(number)
+
+    threads = [threading.Thread(target=offer, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    (winner,) = taken
+    assert (tmp_path / "config").read_text() == f'{{"Network": "10.{winner}.0.0/16"}}'
+
+
 def test_reservations_do_not_end(store: FileStore, clock: Clock, tmp_path: Path) -> None:
     path = tmp_path / "store" / "subnets" / "10.5.9.0-24"
     path.write_text(f'{{"Expiry": null, "Attributes": {node(1).to_value()}}}')

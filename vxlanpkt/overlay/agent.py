@@ -81,10 +81,11 @@ class Agent:
     def stop(self, keep: bool = False) -> None:
         """Have `run` end; *keep* leaves the kernel's state, the lease and subnet.env as they are, for who takes over.
 
-        From any thread, and from a signal handler.
+        From any thread. Who asks first says what is kept.
         """
-        self._keep = keep
-        self._stopping.set()
+        if not self._stopping.is_set():
+            self._keep = keep
+            self._stopping.set()
         if self._loop is not None:
             self._loop.wake()
 
@@ -98,7 +99,7 @@ class Agent:
         """Take a lease, serve it until `stop`, and take everything away.
 
         A store that cannot be reached is tried again and again. Raises `ConfigError`, `NoSubnetError` and `ValueError`
-        for a network that this node cannot join, `OSError` for what the kernel refuses.
+        for a network that this node cannot join, `OSError` for what the kernel refuses, to take away too.
         """
         with ExitStack() as undo:
             try:
@@ -116,7 +117,7 @@ class Agent:
         undo.callback(self._unless_kept, keeper.release)
         undo.callback(self._unless_kept, self._drop_subnet_env)
         reconciler = Reconciler(netlink, networks_of(config))
-        undo.callback(self._unless_kept, reconciler.remove)
+        undo.callback(self._unless_kept, partial(_remove, reconciler))
         plane = self._plane(config)
         if plane is not None:
             undo.callback(plane.close)
@@ -176,3 +177,10 @@ class Agent:
 def _mac_of(netlink: Netlink, name: str) -> MACAddress | None:
     """The address of a device of the overlay that is there already."""
     return next((link.mac for link in netlink.read([name], ()).links), None)
+
+
+def _remove(reconciler: Reconciler) -> None:
+    """Take away what the kernel has; what it refuses to take away is no secret."""
+    failures = reconciler.remove().failures
+    if failures:
+        raise OSError(failures[0].error.errno, "; ".join(map(str, failures)))

@@ -65,7 +65,7 @@ class AgentLoop:
     # -- from any thread
 
     def wake(self) -> None:
-        """Have the loop look whether it is to stop; from a signal handler too."""
+        """Have the loop look whether it is to stop."""
         self._jobs.put(_nothing)
 
     def kernel_changed(self, change: KernelChange) -> None:
@@ -181,6 +181,8 @@ class AgentLoop:
             faults = self._bring_to(wanted)
             self._write_env(wanted)
         except (OSError, ValueError) as error:
+            if isinstance(error, ValueError) and not self._is_ready:
+                raise  # a network that this node cannot join
             wanted, faults = self._shown.plan, (str(error),)
         self._show(wanted, leases, faults)
         if faults:

@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from vxlanpkt.overlay.run_files import AgentError, NoAgentError, RunFiles, holder
 from vxlanpkt.overlay.status import AgentStatus
@@ -106,46 +106,56 @@ class _Conversation(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         server = cast("_Server", self.server)
         deadline = time.monotonic() + server.seconds
-        request = _request(_line(self.request, deadline, _LONGEST_REQUEST))
         try:
-            _send(self.request, _answer(server.agent, request), deadline)
-        finally:
-            if request["request"] == "stop":  # it was told to, whether or not the answer is read
-                server.agent.stop(keep=request["keep"])
+            request = _request(_line(self.request, deadline, _LONGEST_REQUEST))
+        except _NotUnderstood as error:
+            _send(self.request, _error(f"not understood: {error}"), deadline)
+            return
+        if request.what == "status":
+            _send(self.request, _status(server.agent), deadline)
+            return
+        try:
+            _send(self.request, '{"stopping": true}', deadline)
+        finally:  # it was told to, whether or not that is read
+            server.agent.stop(keep=request.keep)
 
 
-def _request(line: bytes) -> dict[str, Any]:
-    """What is asked for; `{"request": None, "error": ...}` for what is no request."""
+class _Request(NamedTuple):
+    what: Literal["status", "stop"]
+    keep: bool = False
+
+
+class _NotUnderstood(Exception):
+    """What was said is no request."""
+
+
+def _request(line: bytes) -> _Request:
     try:
         read = json.loads(line)
     except (ValueError, RecursionError):
-        return _refused("no line of JSON")
+        raise _NotUnderstood("no line of JSON") from None
     if not isinstance(read, dict):
-        return _refused("no JSON object")
+        raise _NotUnderstood("no JSON object")
     match read.get("request"), read.get("keep", False):
         case "status", _:
-            return {"request": "status"}
+            return _Request("status")
         case "stop", bool(keep):
-            return {"request": "stop", "keep": keep}
+            return _Request("stop", keep)
         case "stop", _:
-            return _refused("keep is true or false")
-    return _refused("request is status or stop")
+            raise _NotUnderstood("keep is true or false")
+    raise _NotUnderstood("request is status or stop")
 
 
-def _refused(why: str) -> dict[str, Any]:
-    return {"request": None, "error": f"not understood: {why}"}
-
-
-def _answer(agent: Controlled, request: dict[str, Any]) -> str:
-    if request["request"] == "stop":
-        return '{"stopping": true}'
-    if request["request"] is None:
-        return json.dumps({"error": request["error"]})
+def _status(agent: Controlled) -> str:
     try:
         return agent.status().to_json()
     except Exception as error:  # whatever it is, the client is who wants to know
         _log.debug("no status", exc_info=True)
-        return json.dumps({"error": str(error) or type(error).__name__})
+        return _error(str(error) or type(error).__name__)
+
+
+def _error(why: str) -> str:
+    return json.dumps({"error": why})
 
 
 # -- for clients

@@ -1,9 +1,10 @@
 """From what the kernel holds to what it should hold: the steps, in an order that leaves no hole. Pure functions.
 
 Stale routes go first, so that nothing is sent to what goes next. Then come links and addresses: a stale address goes
-after the new one has come, as a device that loses its last one loses all its routes. Then, peer by peer, come the
-neighbour, the FDB entry and the route, as flannel has it. What no route uses any more goes last: a peer that is now
-reached directly has its new route before its neighbour entry goes. What has changed is replaced and not made anew.
+after the new one has come, as a device that loses its last one loses all its routes. Then, peer by peer, come the FDB
+entry, the neighbour and the route: each needs what is before it. (flannel has the neighbour first, so a VTEP's new MAC
+address leads nowhere for a moment.) What no route uses any more goes last: a peer that is now reached directly has its
+new route before its neighbour entry goes. What has changed is replaced and not made anew.
 """
 
 from __future__ import annotations
@@ -33,10 +34,9 @@ class Step(NamedTuple):
 
 
 class _Difference(NamedTuple):
-    """What of one kind of entry is to be done; those of `extra` share their key with one that stays or is replaced."""
+    """What of one kind of entry is to be done."""
 
     stale: list[Entry]
-    extra: list[Entry]
     wanted: dict[Hashable, Step]
 
 
@@ -70,16 +70,15 @@ def steps(wanted: KernelState, found: KernelState) -> tuple[Step, ...]:
     # A new MAC address costs a device its neighbours.
     forgetful = {name for name in kept if targets[name].mac not in (None, links[name].mac)}
 
-    def differ(old: Iterable[Entry], new: Iterable[Entry], lost: Set[str] = removed) -> _Difference:
-        there = [entry for entry in old if entry.link not in lost]
-        return _difference(there, [entry for entry in new if entry.link not in absent])
+    def differ(old: Set[Entry], new: Set[Entry], lost: Set[str] = removed) -> _Difference:
+        return _difference(_without(old, lost), _without(new, absent))
 
     routes = differ(found.routes, wanted.routes)
     addresses = differ(found.addresses, wanted.addresses)
     neighbours = differ(found.neighbours, wanted.neighbours, removed | forgetful)
     fdb = differ(found.fdb, wanted.fdb)
     return (
-        *_removals(routes.stale + routes.extra),
+        *_removals(routes.stale),
         *_removals(link for name, link in links.items() if name in removed),
         *(
             Step("replace" if name in kept else "make", link)
@@ -88,7 +87,6 @@ def steps(wanted: KernelState, found: KernelState) -> tuple[Step, ...]:
         ),
         *(addresses.wanted[key] for key in sorted(addresses.wanted, key=str)),
         *_removals(addresses.stale),
-        *_removals(neighbours.extra + fdb.extra),
         *_peer_by_peer(wanted, neighbours.wanted, fdb.wanted, routes.wanted),
         *_removals(fdb.stale + neighbours.stale),
     )
@@ -105,22 +103,23 @@ def _key(entry: Entry) -> Hashable:
     return entry
 
 
-def _difference(old: Iterable[Entry], new: Iterable[Entry]) -> _Difference:
-    there, targets = set(old), set(new)
-    made = {_key(entry): entry for entry in targets - there}
-    kept = {_key(entry) for entry in targets & there}
+def _without(entries: Set[Entry], links: Set[str]) -> Set[Entry]:
+    """Those that are not on one of *links*: mostly all, as they are, with the hashes that they have."""
+    return frozenset(entry for entry in entries if entry.link not in links) if links else entries
+
+
+def _difference(old: Set[Entry], new: Set[Entry]) -> _Difference:
+    made = {_key(entry): entry for entry in new - old}
     replaced: set[Hashable] = set()
     stale: list[Entry] = []
-    extra: list[Entry] = []
-    for entry in sorted(there - targets, key=str):
+    for entry in sorted(old - new, key=str):
         name = _key(entry)
         if name in made and name not in replaced:
             replaced.add(name)  # one entry is what the new one takes the place of
         else:
-            (extra if name in kept or name in made else stale).append(entry)
-    return _Difference(
-        stale, extra, {name: Step("replace" if name in replaced else "make", entry) for name, entry in made.items()}
-    )
+            stale.append(entry)
+    wanted = {name: Step("replace" if name in replaced else "make", entry) for name, entry in made.items()}
+    return _Difference(stale, wanted)
 
 
 def _removals(items: Iterable[OverlayLink | Entry]) -> Iterator[Step]:
@@ -139,13 +138,13 @@ def _peer_by_peer(
         route = step.item
         assert isinstance(route, Route)
         gateway: Hashable = (route.link, route.gateway)
-        if gateway in neighbours:
-            yield neighbours.pop(gateway)
         if (station := (route.link, macs.get(gateway))) in fdb:
             yield fdb.pop(station)
+        if gateway in neighbours:
+            yield neighbours.pop(gateway)
         yield step
-    yield from neighbours.values()
     yield from fdb.values()
+    yield from neighbours.values()
 
 
 def applied(found: KernelState, done: Iterable[Step]) -> KernelState:

@@ -19,7 +19,10 @@ from vxlanpkt.overlay.run_files import NoAgentError, RunFiles, holder, only_one
               help="How long to wait for its end.")  # fmt: skip
 @agent_options
 def down(keep: bool, timeout: float, run_dir: str, name: str) -> None:
-    """Stop the agent, and wait until it is gone; take away what is left of one that died."""
+    """Stop the agent, or clear up after a dead one.
+
+    It waits until the agent is gone. To clear up, call it in the network namespace that the agent was in.
+    """
     files = files_of(run_dir, name)
     pid = holder(files)
     if pid is not None:

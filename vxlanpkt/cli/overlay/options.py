@@ -18,7 +18,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def agent_options(command: _F) -> _F:
     """--run-dir, --name: which agent of this machine."""
     for option in (
-        click.option("--name", default=NAME, show_default=True, help="Which agent, where a machine has several."),
+        click.option("--name", metavar="NAME", default=NAME, show_default=True,
+                     help="Which agent, where a machine has several."),
         click.option("--run-dir", metavar="DIR", default=RUN_DIRECTORY, show_default=True,
                      help="Where the agent's socket, lock and record are."),
     ):  # fmt: skip

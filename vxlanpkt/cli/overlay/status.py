@@ -34,7 +34,10 @@ _Looks = Iterator[tuple[AgentStatus, "AgentStatus | None"]]
 @click.option("--all", "of_all", is_flag=True, help=f"List every peer, not only {_SHOWN_PEERS}.")
 @agent_options
 def status(as_json: bool, watch: bool, interval: float, of_all: bool, run_dir: str, name: str) -> None:
-    """Show the node, its links with rates and drops by reason, and its peers."""
+    """Show the node, its links and its peers.
+
+    Rates are made of two looks; drops are told by their reasons.
+    """
     files = files_of(run_dir, name)
     with suppress(Interrupted), at_once():
         if as_json:

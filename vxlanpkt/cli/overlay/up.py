@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address, IPv6Address
@@ -13,28 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vxlanpkt.analysis.words import counted
+from vxlanpkt.cli.overlay.lifetime import RunningAgent, WrittenRecord
 from vxlanpkt.cli.overlay.network_file import NetworkFile
 from vxlanpkt.cli.overlay.options import agent_options, files_of, store_of, store_options
-from vxlanpkt.cli.overlay.readiness import notify
 from vxlanpkt.cli.overlay.signals import stopped_by_signals
 from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.agent_record import AgentRecord
 from vxlanpkt.overlay.config import NetworkConfig
-from vxlanpkt.overlay.control import Controlled, ControlServer
+from vxlanpkt.overlay.control import ControlServer
 from vxlanpkt.overlay.etcd_store import EtcdStore
 from vxlanpkt.overlay.file_store import FileStore
 from vxlanpkt.overlay.lease_errors import LeaseFormatError, StoreError
-from vxlanpkt.overlay.leftovers import remove_from_kernel
 from vxlanpkt.overlay.node import BackendType
-from vxlanpkt.overlay.run_files import AgentError, RunFiles, only_one
-from vxlanpkt.overlay.status import AgentStatus
+from vxlanpkt.overlay.run_files import AgentError, only_one
 from vxlanpkt.overlay.subnet_env import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from vxlanpkt.overlay.agent import Agent
 
 _PAUSE = 2.0  # before a store that cannot be reached is tried again
+_STORE_SECONDS = 10.0  # for one question: who stops the agent waits so long at most where the store is away
 _MOST_QUEUES = 64
 
 _log = logging.getLogger("vxlanpkt.overlay")
@@ -84,9 +81,10 @@ def up(
     verbose: bool,
     **where: Any,
 ) -> None:
-    """Take a subnet and carry packets, until SIGTERM, SIGINT or `overlay down`; then take everything away.
+    """Take a subnet, and carry packets until it is stopped.
 
-    Logs to standard error, and says there when packets can pass (and to systemd, for Type=notify).
+    SIGTERM, SIGINT and `overlay down` stop it, and everything is taken away. It logs to standard error, and says there
+    when packets can pass; to systemd as well, for Type=notify.
     """
     from vxlanpkt.overlay.agent import Agent  # it needs the extra
 
@@ -98,13 +96,13 @@ def up(
     with ExitStack() as undo:
         undo.enter_context(_logging(verbose))
         undo.enter_context(only_one(files))
-        store = location.open(unreadable=_tell)
-        written = _Written(files)
+        store = location.open(timeout=_STORE_SECONDS, unreadable=_tell)
+        record = WrittenRecord(files)
         agent = Agent(
             store, interface, public_ip=public_ip, public_ipv6=public_ipv6, queues=queues, subnet_env=subnet_env,
-            backend=backend or (None if file is None else file.node_backend), on_ready=written.ready,
+            backend=backend or (None if file is None else file.node_backend), on_ready=record.on_ready,
         )  # fmt: skip
-        running = _Running(agent)
+        running = RunningAgent(agent)
         undo.enter_context(stopped_by_signals(running.stop))
         undo.enter_context(ControlServer(files, running))
         if metrics is not None:
@@ -112,9 +110,8 @@ def up(
         network = _network(store, file, replace_config, running)
         if network is None:
             return
-        _clear_other_network(files, network)
-        undo.callback(written.end, running)
-        written.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
+        undo.callback(record.end, running)
+        record.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
         _run(agent)
         running.has_ended = True
 
@@ -127,64 +124,8 @@ def _run(agent: Agent) -> None:
         raise AgentError(str(error)) from error
 
 
-class _Running:
-    """The agent as others see it. What it is told first about its end holds."""
-
-    def __init__(self, agent: Controlled) -> None:
-        self._agent = agent
-        self._lock = threading.Lock()
-        self.stopping = threading.Event()
-        self.keeps = False
-        self.has_ended = False
-
-    def status(self) -> AgentStatus:
-        return self._agent.status()
-
-    def stop(self, keep: bool = False) -> None:
-        with self._lock:
-            if self.stopping.is_set():
-                return
-            self.keeps = keep
-            self.stopping.set()
-        _log.info("stopping%s", ", and leaving everything as it is" if keep else "")
-        notify("STOPPING=1")
-        self._agent.stop(keep)
-
-
-class _Written:
-    """The agent's record on disk, from its beginning to its end."""
-
-    def __init__(self, files: RunFiles) -> None:
-        self._path = files.record
-        self._record: AgentRecord | None = None
-        self._is_ready = False
-
-    def begin(self, record: AgentRecord) -> None:
-        self._write(record)
-
-    def ready(self, status: AgentStatus) -> None:
-        """It has its lease, and packets can pass."""
-        assert self._record is not None
-        self._write(self._record.of_ready(status))
-        self._is_ready = True
-        _log.info("ready: %s", _summary(status))
-        notify("READY=1")
-
-    def end(self, running: _Running) -> None:
-        """Leave a record of what is still there: what was to be kept, or could not be taken away."""
-        assert self._record is not None
-        if running.has_ended and running.keeps:
-            self._write(self._record.of_kept())
-        elif running.has_ended or not self._is_ready:
-            self._path.unlink(missing_ok=True)
-
-    def _write(self, record: AgentRecord) -> None:
-        self._record = record
-        record.write(self._path)
-
-
 def _network(
-    store: FileStore | EtcdStore, file: NetworkFile | None, replace: bool, running: _Running
+    store: FileStore | EtcdStore, file: NetworkFile | None, replace: bool, running: RunningAgent
 ) -> NetworkConfig | None:
     """The network's configuration, as soon as the store has it; None if the agent is stopped before."""
     while not running.stopping.is_set():
@@ -198,30 +139,12 @@ def _network(
     return None
 
 
-def _clear_other_network(files: RunFiles, network: NetworkConfig) -> None:
-    """Take away what the agent before had for another network: of the same one the new agent takes it over."""
-    record = AgentRecord.read(files.record)
-    if record is not None and record.network != network:
-        _log.warning("what an agent before (pid %d) left of another network is taken away", record.pid)
-        remove_from_kernel(record.network)
-
-
-def _summary(status: AgentStatus) -> str:
-    """One line about a node."""
-    links = ", ".join(f"{link.name} ({link.local}:{link.port})" for link in status.links)
-    peers = counted(len(status.peers), "peer")
-    return (
-        f"{' and '.join(status.subnets)} on {links}, MTU {status.mtu}, backend {status.backend}"
-        f" over {status.underlay}, {peers}"
-    )
-
-
 def _tell(error: LeaseFormatError) -> None:
     _log.warning("passed over: %s", error)
 
 
 @contextmanager
-def _metrics(address: str, running: _Running) -> Iterator[None]:
+def _metrics(address: str, running: RunningAgent) -> Iterator[None]:
     from vxlanpkt.overlay.metrics import serve_metrics
 
     try:
