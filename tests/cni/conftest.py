@@ -11,6 +11,7 @@ import pytest
 
 from vxlanpkt.cni import install
 
+from .bench import Bench
 from .calls import SUBNET_ENV, UPSTREAM
 from .delegates import Delegate
 
@@ -54,3 +55,8 @@ def network(tmp_path: Path) -> dict[str, Any]:
         "dataDir": str(tmp_path / "data"),
         "delegate": {"type": "delegate"},
     }
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
