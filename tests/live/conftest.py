@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from . import ovs
+from . import cluster, ovs
+from .cluster import Cluster
 from .container_host import UPSTREAM_PLUGINS, sweep_cgroups
 from .container_image import BUSYBOX, write_image
 from .container_nodes import Machine, machines
@@ -20,10 +21,14 @@ from .rig import Rig
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport() -> Generator[None, Any, None]:
-    """Where live tests are required, one that was skipped has failed."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """Where live tests are required, one that was skipped has failed; a failure shows what agents printed."""
     outcome = yield
     report: pytest.TestReport = outcome.get_result()
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Cluster):
+                report.sections.append((f"agents of {name}", value.output))
     if report.skipped and os.environ.get("VXLANPKT_REQUIRE_LIVE") == "1":
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
@@ -37,6 +42,7 @@ def means() -> None:
     if reason is not None:
         pytest.skip(reason)
     sweep()
+    cluster.sweep()
 
 
 @pytest.fixture(scope="session")

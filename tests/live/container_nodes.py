@@ -16,7 +16,8 @@ from vxlanpkt.overlay import SubnetEnv
 from .container_host import Host, remove_cgroups
 from .container_runtimes import Containerd, Podman
 from .namespaces import Namespace
-from .overlay_rig import UNDERLAY, eventually
+from .overlay_rig import UNDERLAY
+from .traffic import eventually
 
 Backend = Literal["vxlan", "vxlan-user"]
 RuntimeName = Literal["containerd", "podman"]

@@ -6,11 +6,9 @@ On each node 10.5.K.2 and fc00:5:K::2 stand for a container: they are on its loo
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 from vxlanpkt import Tunnel
 from vxlanpkt.overlay import DataPath, Device, Event, Peers
@@ -155,60 +153,3 @@ def pair(first: Backend, second: Backend, version: int = 4, queues: int = 1) -> 
         yield made
     finally:
         made.close()
-
-
-def send_stream(sender: Node, receiver: Node, version: int, data: bytes, seconds: float = 10.0) -> bytes:
-    """What arrives of a TCP stream."""
-    family = socket.AF_INET if version == 4 else socket.AF_INET6
-    arrived = bytearray()
-    with receiver.namespace.socket(family, socket.SOCK_STREAM) as listener:
-        listener.bind((receiver.inside(version), 0))
-        listener.listen()
-        listener.settimeout(seconds)
-        thread = threading.Thread(target=_receive_all, args=(listener, arrived, seconds))
-        thread.start()
-        try:
-            with sender.namespace.socket(family, socket.SOCK_STREAM) as out:
-                out.settimeout(seconds)
-                out.bind((sender.inside(version), 0))
-                out.connect(listener.getsockname()[:2])
-                out.sendall(data)
-        finally:
-            thread.join(seconds)
-    return bytes(arrived)
-
-
-def _receive_all(listener: socket.socket, arrived: bytearray, seconds: float) -> None:
-    connection, _ = listener.accept()
-    with connection:
-        connection.settimeout(seconds)
-        while part := connection.recv(1 << 16):
-            arrived += part
-
-
-def echo_datagram(sender: Node, receiver: Node, version: int, data: bytes) -> bytes:
-    """What comes back of a datagram that the other node's container returns."""
-    family = socket.AF_INET if version == 4 else socket.AF_INET6
-    with (
-        receiver.namespace.socket(family, socket.SOCK_DGRAM) as far,
-        sender.namespace.socket(family, socket.SOCK_DGRAM) as near,
-    ):
-        for end, node in ((far, receiver), (near, sender)):
-            end.bind((node.inside(version), 0))
-            end.settimeout(3.0)
-        near.sendto(data, far.getsockname()[:2])
-        got, origin = far.recvfrom(1 << 16)
-        far.sendto(got, origin[:2])
-        return near.recv(1 << 16)
-
-
-def eventually(question: Callable[[], Any], seconds: float = 3.0) -> Any:
-    """The first answer that is true, or the last one."""
-    import time
-
-    end = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.01)

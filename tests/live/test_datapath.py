@@ -16,7 +16,8 @@ from vxlanpkt import VXLAN, DecapError, DecapPolicy, MACAddress, ParseError, Rea
 from vxlanpkt.overlay import Device, Event, ICMPErrors, Peers
 from vxlanpkt.overlay.datapath import Ending, EventKind
 
-from .overlay_rig import OVERLAY, PORT, UNDERLAY, VNI, Backend, Pair, echo_datagram, eventually, pair, send_stream
+from .overlay_rig import OVERLAY, PORT, UNDERLAY, VNI, Backend, Pair, pair
+from .traffic import echo_datagram, eventually, send_stream
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

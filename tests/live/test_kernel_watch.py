@@ -13,7 +13,7 @@ import pytest
 from vxlanpkt.overlay import Device, KernelChange, KernelWatch
 
 from .kernel_node import LINKS, UNDERLAY, KernelNode, kernel_node
-from .overlay_rig import eventually
+from .traffic import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

@@ -1,4 +1,7 @@
-"""An etcd of the test's own: on the loopback, with ports and a directory of its own, gone with this process."""
+"""An etcd of the test's own, with ports and a directory of its own, gone with this process.
+
+It is on the loopback, or in a network namespace, where it hears everybody.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,23 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 _PREFIX = "vxlanpkt-live-etcd"
 _START_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
+_T = TypeVar("_T")
+
+
+class _Namespace(Protocol):
+    """A network namespace, and how to do something in it."""
+
+    name: str
+
+    def call(self, function: Callable[[], _T]) -> _T: ...
 
 
 def missing() -> str | None:
@@ -54,10 +67,11 @@ def _die_with_parent() -> None:
 class Etcd:
     """One etcd, which can be killed and started again on what it had written."""
 
-    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
+    def __init__(self, certificate: tuple[Path, Path] | None = None, namespace: _Namespace | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{os.getpid()}-"))
         self._scheme = "http" if certificate is None else "https"
         self._certificate = certificate
+        self._namespace = namespace
         self._ports = (_free_port(), _free_port())
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -68,7 +82,15 @@ class Etcd:
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._ports[0]}"
+        return self.url_at("127.0.0.1")
+
+    def url_at(self, host: str) -> str:
+        """Where others find it, who know this machine or namespace as *host*."""
+        return f"{self._scheme}://{host}:{self._ports[0]}"
+
+    @property
+    def _enter(self) -> tuple[str, ...]:
+        return () if self._namespace is None else ("ip", "netns", "exec", self._namespace.name)
 
     @property
     def pid(self) -> int:
@@ -78,10 +100,11 @@ class Etcd:
     def start(self) -> None:
         """Start it, and wait until it answers; from the main thread, with whose end it would go."""
         peer = f"http://127.0.0.1:{self._ports[1]}"
+        here = self.url_at("127.0.0.1" if self._namespace is None else "[::]")
         command = [
-            "etcd", "--name", "live", "--data-dir", str(self.home / "data"),
+            *self._enter, "etcd", "--name", "live", "--data-dir", str(self.home / "data"),
             "--logger", "zap", "--log-outputs", "stderr", "--log-level", "error",
-            "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
+            "--listen-client-urls", here, "--advertise-client-urls", self.url,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"live={peer}",
         ]  # fmt: skip
         if self._certificate is not None:
@@ -134,6 +157,11 @@ class Etcd:
 
     def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Ask the gateway, with nothing of the library."""
+        if self._namespace is None:
+            return self._ask(path, body)
+        return self._namespace.call(lambda: self._ask(path, body))
+
+    def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(f"{self.url}/v3/{path}", json.dumps(body).encode())
         context = None
         if self._certificate is not None:

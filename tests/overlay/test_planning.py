@@ -112,23 +112,26 @@ def test_ipv6_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "outside", "mtus"),
+    ("backend", "outside", "mtu"),
     [
-        ('{"Type": "vxlan"}', "4", {1450}),
-        ('{"Type": "vxlan"}', "6", {1430}),
-        ('{"Type": "vxlan"}', "46", {1450, 1430}),
-        ('{"Type": "vxlan-user"}', "6", {1430}),
-        ('{"Type": "udp"}', "4", {1472}),
-        ('{"Type": "udp"}', "6", {1452}),
-        ('{"Type": "udp"}', "46", {1472}),
-        ('{"Type": "vxlan", "MTU": 1300}', "46", {1300}),
+        ('{"Type": "vxlan"}', "4", 1450),
+        ('{"Type": "vxlan"}', "6", 1430),
+        ('{"Type": "vxlan"}', "46", 1430),
+        ('{"Type": "vxlan-user"}', "6", 1430),
+        ('{"Type": "udp"}', "4", 1472),
+        ('{"Type": "udp"}', "6", 1452),
+        ('{"Type": "udp"}', "46", 1472),
+        ('{"Type": "vxlan", "MTU": 1300}', "46", 1300),
     ],
 )
-def test_mtu(backend: str, outside: str, mtus: set[int]) -> None:
-    """The underlay's without the headers outside: 50 or 70 bytes of VXLAN, 28 or 48 of UDP; or the configuration's."""
+def test_mtu(backend: str, outside: str, mtu: int) -> None:
+    """The underlay's without the headers outside: 50 or 70 bytes of VXLAN, 28 or 48 of UDP; or the configuration's.
+
+    Of two devices both have the least: what leaves a container fits either way.
+    """
     found = made(backend=backend, outside=outside)
-    assert {link.mtu for link in found.links} == mtus
-    assert found.mtu == min(mtus)
+    assert {link.mtu for link in found.links} == {mtu}
+    assert found.mtu == mtu
 
 
 def test_udp() -> None:

@@ -6,6 +6,7 @@ has an underlay address of one family only, one device carries both. The udp bac
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_interface
 from typing import NamedTuple
@@ -72,10 +73,7 @@ def plan(config: NetworkConfig, own: Lease, others: Iterable[Lease], underlay: U
     What cannot be served is left out and told of as `unreachable`; where two leases claim the same, the one whose key
     is less has it. Raises `ValueError` where the underlay's MTU leaves too little inside.
     """
-    links: dict[int, OverlayLink] = {
-        subnet.version: _link(config, own, underlay, subnet.version) for subnet in own.subnets
-    }
-    _check_links(links)
+    links = _links(config, own, underlay)
     leases = sorted(others, key=lambda lease: lease.key)
     peers, unreachable = _peers(_Node(config, own, underlay, links), leases)
     tunnelled = [peer for peer in peers if not peer.is_direct]
@@ -95,6 +93,19 @@ def plan(config: NetworkConfig, own: Lease, others: Iterable[Lease], underlay: U
 
 
 # -- the node itself
+
+
+def _links(config: NetworkConfig, own: Lease, underlay: Underlay) -> dict[int, OverlayLink]:
+    """The devices by the IP version inside.
+
+    All have the least MTU of them, which is what containers have: to its device's MTU a data path cuts long frames.
+    """
+    links: dict[int, OverlayLink] = {
+        subnet.version: _link(config, own, underlay, subnet.version) for subnet in own.subnets
+    }
+    _check_links(links)
+    mtu = min(link.mtu for link in links.values())
+    return {version: dataclasses.replace(link, mtu=mtu) for version, link in links.items()}
 
 
 def _link(config: NetworkConfig, own: Lease, underlay: Underlay, inside: int) -> OverlayLink:

@@ -1,0 +1,94 @@
+"""An agent of the overlay as a child process: the command line, what it printed, and how it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .namespaces import Namespace, run
+
+VXLANPKT = (sys.executable, "-m", "vxlanpkt.cli")
+_END_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Agent:
+    """`vxlanpkt overlay up` in a namespace, in a directory of its own; it dies with this process.
+
+    arguments: where the leases are, and what is other than the configuration says.
+    """
+
+    def __init__(self, namespace: Namespace, link: str, home: Path, arguments: Sequence[str]) -> None:
+        self._namespace, self._home = namespace, home
+        home.mkdir(exist_ok=True)
+        self.subnet_env = home / "subnet.env"
+        self._run_dir = ("--run-dir", str(home / "run"))
+        self._up = ("overlay", "up", "--iface", link, "--subnet-env", str(self.subnet_env), *self._run_dir, *arguments)
+        self._output = home / "output"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What it has printed, over all starts."""
+        return self._output.read_text(errors="replace") if self._output.exists() else ""
+
+    def start(self) -> None:
+        """Start it, from the main thread, with whose end it would go; do not wait."""
+        assert not self.is_running
+        command = ("ip", "netns", "exec", self._namespace.name, *VXLANPKT, *self._up)
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=_die_with_parent)
+
+    def status(self) -> dict[str, Any]:
+        """What `overlay status --json` says."""
+        read: dict[str, Any] = json.loads(self._ask("status", "--json"))
+        return read
+
+    def down(self) -> None:
+        """End it with `overlay down`."""
+        self._ask("down")
+        self._wait()
+
+    def _ask(self, verb: str, *options: str) -> str:
+        return run("ip", "netns", "exec", self._namespace.name, *VXLANPKT, "overlay", verb, *self._run_dir,
+                   *options).stdout  # fmt: skip
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal; do not wait."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def left_behind(self) -> list[Path]:
+        """What is in its directories beside what it printed."""
+        return [path for path in self._home.rglob("*") if (path.is_file() and path != self._output) or path.is_socket()]
+
+    def terminate(self) -> None:
+        """End it as a service manager does; it has to say that all went well."""
+        self.send(signal.SIGTERM)
+        self._wait()
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        code = self._process.wait(_END_SECONDS)
+        assert code == 0, f"exit {code}\n{self.output}"
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(_END_SECONDS)

@@ -1,0 +1,152 @@
+"""What somebody else changes on a node, or a former run left there, is put right; in the end a node is as it was."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from .cluster import Cluster, Kind, Node, cluster
+from .kernel_dumps import everything
+from .traffic import eventually, send_stream
+from .underlay import LINK
+
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
+
+DATA = random.Random(4).randbytes(1_000_000)
+DEVICES = {"kernel": "flannel.1", "user": "flannel.1", "udp": "flannel0"}
+
+
+@pytest.fixture(scope="module")
+def vxlan(means: None) -> Iterator[Cluster]:
+    with cluster("kernel", "user") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def udp(means: None) -> Iterator[Cluster]:
+    with cluster("udp", "udp") as made:
+        yield made
+
+
+def _nodes_of(request: pytest.FixtureRequest, kind: Kind) -> tuple[Cluster, Node]:
+    nodes: Cluster = request.getfixturevalue("udp" if kind == "udp" else "vxlan")
+    return nodes, nodes.nodes[2 if kind == "user" else 1]
+
+
+def _recovers(nodes: Cluster) -> None:
+    nodes.settle()
+    nodes.reach()
+    first, second = nodes.nodes[1].container, nodes.nodes[2].container
+    assert send_stream(first, second, 4, DATA) == DATA
+    assert send_stream(second, first, 6, DATA) == DATA
+
+
+@pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
+def test_device_deleted(request: pytest.FixtureRequest, kind: Kind) -> None:
+    nodes, node = _nodes_of(request, kind)
+    node.namespace.ip("link", "del", DEVICES[kind])
+    _recovers(nodes)
+
+
+@pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
+def test_device_down(request: pytest.FixtureRequest, kind: Kind) -> None:
+    """Its routes go with it, and those of IPv6 its addresses too."""
+    nodes, node = _nodes_of(request, kind)
+    node.namespace.ip("link", "set", DEVICES[kind], "down")
+    _recovers(nodes)
+
+
+@pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
+def test_entries_deleted(request: pytest.FixtureRequest, kind: Kind) -> None:
+    """Each route, neighbour, forwarding entry and address, one after the other."""
+    nodes, node = _nodes_of(request, kind)
+    state = node.plan().kernel
+    deletions: list[tuple[str, ...]] = [("route", "del", str(route.destination)) for route in state.routes]
+    deletions += [("neigh", "del", str(one.address), "dev", one.link) for one in state.neighbours]
+    deletions += [("addr", "del", str(one.address), "dev", one.link) for one in state.addresses]
+    assert deletions
+    for deletion in deletions:
+        node.namespace.ip(*deletion)
+        nodes.settle()
+    for entry in state.fdb:
+        node.namespace.exec("bridge", "fdb", "del", str(entry.mac), "dev", entry.link, "dst", str(entry.remote), "self")
+        nodes.settle()
+    _recovers(nodes)
+
+
+@pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
+def test_foreign_entries(request: pytest.FixtureRequest, kind: Kind) -> None:
+    """What does not belong on the overlay's device is taken away."""
+    nodes, node = _nodes_of(request, kind)
+    device, stranger = DEVICES[kind], "02:00:00:00:00:99"
+    node.namespace.ip("addr", "add", "10.5.77.7/32", "dev", device)
+    node.namespace.ip("route", "add", "10.5.78.0/24", "dev", device)
+    if kind != "udp":
+        node.namespace.ip("neigh", "add", "10.5.79.0", "lladdr", stranger, "dev", device, "nud", "permanent")
+    if kind == "kernel":
+        node.namespace.exec("bridge", "fdb", "add", stranger, "dev", device, "dst", "192.0.2.9", "self", "permanent")
+    _recovers(nodes)
+
+
+def test_stale_before_the_start() -> None:
+    """A device of a former run with other numbers does not last, nor what hangs on it, nor a direct route."""
+    with cluster("kernel", "user") as nodes:
+        node = nodes.nodes[1]
+        node.remove_container()
+        node.agent.terminate()
+        ip = node.namespace.ip
+        ip(
+            "link",
+            "add",
+            "flannel.1",
+            "type",
+            "vxlan",
+            "id",
+            "7",
+            "local",
+            node.address,
+            "dev",
+            LINK,
+            "dstport",
+            "4789",
+        )
+        ip("link", "set", "flannel.1", "up")
+        ip("addr", "add", "10.5.77.0/32", "dev", "flannel.1")
+        ip("neigh", "add", "10.5.78.0", "lladdr", "02:00:00:00:00:99", "dev", "flannel.1", "nud", "permanent")
+        ip("route", "add", "10.5.78.0/24", "via", "10.5.78.0", "dev", "flannel.1", "onlink")
+        ip("route", "add", "10.5.79.0/24", "via", nodes.nodes[2].address, "dev", LINK, "proto", "89")
+        node.namespace.exec("bridge", "fdb", "add", "02:00:00:00:00:99", "dev", "flannel.1", "dst", "192.0.2.9", "self")
+        node.agent.start()
+        _recovers(nodes)
+
+
+def test_peer_gone_while_dead() -> None:
+    """A node that was killed finds, when it is back, nothing of a peer that has left meanwhile."""
+    with cluster("kernel", "kernel", "user") as nodes:
+        dead, gone = nodes.nodes[1], nodes.nodes[3]
+        dead.agent.kill()
+        gone.agent.terminate()
+        dead.agent.start()
+        assert eventually(lambda: dead.differences() == [], 10)
+        _recovers(nodes)
+
+
+@pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
+def test_nothing_left(kind: Kind) -> None:
+    """After SIGTERM each node is as it was before, and no lease, socket or file of it is left."""
+    nodes = Cluster((kind, kind), versions=(4, 6), settings={} if kind == "udp" else {"DirectRouting": True})
+    try:
+        for node in nodes.nodes.values():
+            node.namespace.ip("route", "add", "172.16.0.0/16", "dev", LINK)
+        before = {number: everything(node.namespace) for number, node in nodes.nodes.items()}
+        nodes.start()
+        for node in nodes.nodes.values():
+            node.remove_container()
+            node.agent.terminate()
+        assert {number: everything(node.namespace) for number, node in nodes.nodes.items()} == before
+        assert not nodes.leases()
+        assert [path for node in nodes.nodes.values() for path in node.agent.left_behind()] == []
+    finally:
+        nodes.close()
