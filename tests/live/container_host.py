@@ -106,7 +106,7 @@ class Host:
 
 def cgroups(name: str) -> list[Path]:
     """The control groups of containers on the host whose network namespace is *name*."""
-    return list(_CGROUPS.glob(f"*/{name}.*"))
+    return [*_CGROUPS.glob(f"{name}.*"), *_CGROUPS.glob(f"*/{name}.*")]  # one tree, or one for each controller
 
 
 def remove_cgroups(name: str) -> None:
@@ -118,6 +118,6 @@ def remove_cgroups(name: str) -> None:
 
 def sweep_cgroups() -> None:
     """Remove the control groups of runs whose process is gone."""
-    for name in {group.name.partition(".")[0] for group in _CGROUPS.glob("*/*.*")}:
+    for name in {group.name.partition(".")[0] for group in cgroups("*")}:
         if is_stale(name):
             remove_cgroups(name)

@@ -12,7 +12,7 @@ from typing import Any
 
 IMAGE = "docker.io/library/vxlanpkt-busybox:1"
 BUSYBOX = Path("/bin/busybox")
-_APPLETS = ("cat", "head", "ip", "md5sum", "nc", "ping", "sh", "sleep")
+_APPLETS = ("cat", "head", "ip", "md5sum", "nc", "netstat", "ping", "sh", "sleep")
 _DIRECTORIES = ("bin", "dev", "etc", "proc", "sys", "tmp")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 

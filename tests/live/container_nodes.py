@@ -36,7 +36,7 @@ def network(**members: Any) -> dict[str, Any]:
         "name": NETWORK,
         "plugins": [
             {"type": "vxlanpkt-cni",
-             "delegate": {"bridge": BRIDGE, "hairpinMode": True, "isDefaultGateway": True}},
+             "delegate": {"bridge": BRIDGE, "hairpinMode": True, "isDefaultGateway": True, "ipMasq": False}},
             {"type": "portmap", "capabilities": {"portMappings": True}},
             {"type": "tuning", "sysctl": dict([SYSCTL])},
         ],

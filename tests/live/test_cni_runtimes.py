@@ -68,6 +68,15 @@ def test_across_nodes(nodes: tuple[Machine, Machine], kinds: tuple[RuntimeName, 
             send_stream(runtime, "c", other)
 
 
+def test_addresses_are_those_of_the_containers(nodes: tuple[Machine, Machine]) -> None:
+    """A container sees who it is that connects from another node: nothing on the way puts an address of its own."""
+    near, far = (node.runtime("containerd") for node in nodes)
+    near.start("near", *SERVE)
+    far.start("far", "nc", "-ll", "-p", str(PORT), "-e", "netstat", "-tn")
+    shown = near.exec("near", "sh", "-c", f"nc {address(far, 'far')} {PORT} </dev/null").stdout
+    assert f":{address(near, 'near')}:" in shown  # as a socket of IPv6 has it
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_left(nodes: tuple[Machine, Machine], kind: RuntimeName) -> None:
     """A container that has ended leaves no address, no interface, and nothing in the cache."""

@@ -1,4 +1,4 @@
-"""The Container Network Interface: the protocol, and the plugin that attaches containers to an overlay.
+"""The Container Network Interface: the protocol, plugins that attach containers to an overlay, and a runtime for them.
 
 Names only: each is loaded from its module when it is first used.
 """
