@@ -109,7 +109,11 @@ def _known_result(config: PluginConfig, version: str) -> dict[str, Any]:
     """The member `prevResult` of a DEL, in the delegate's version; none, if it is missing or cannot be understood."""
     try:
         given = config.prev_result
-        return {} if given is None else {"prevResult": Result.from_json(given, "prevResult").to_json(version)}
+        if given is None:
+            return {}
+        if given.get("cniVersion") != version:
+            given = Result.from_json(given, "prevResult").to_json(version)
+        return {"prevResult": given}
     except CNIError as error:
         print(f"DEL goes on without what is wrong: {error}", file=sys.stderr)
         return {}
@@ -125,10 +129,10 @@ def check(call: Call, config: PluginConfig) -> None:
         if stored is None:
             container, ifname = network.attachment
             raise CNIError(Code.UNKNOWN_CONTAINER, f"{ifname} of {container} is not attached to {config.name}")
-        now = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file))
-        then, ranges = (_subnets_of(each) for each in (stored.config, now))
-        if then != ranges:
-            raise CNIError(Code.CHECK_FAILED, f"attached in {then}, but the node's subnet is {ranges} now: "
+        rendered = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file))
+        then, now = _subnets_of(stored.config), _subnets_of(rendered)
+        if then != now:
+            raise CNIError(Code.CHECK_FAILED, f"attached in {then}, but the node's subnet is {now} now: "
                                               "the container has to be attached anew")  # fmt: skip
         # The plugins of the CNI project look for routes by the next hop, which their results may leave out.
         expected = Result.from_json(config.prev_result, "prevResult").with_gateways()

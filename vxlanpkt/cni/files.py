@@ -1,7 +1,7 @@
 """Small files that are whole as soon as they have their name.
 
-Nothing is forced to the disk, which would take longer than all the rest: when a machine loses its power, the containers
-are gone too. Paths are strings, since `pathlib` is a tenth of what the plugins import.
+Nothing is forced to the disk, which takes long on some, and would help nobody: when a machine loses its power, its
+containers are gone too. Paths are strings, since `pathlib` is a tenth of what the plugins import.
 """
 
 from __future__ import annotations
