@@ -289,14 +289,22 @@ def test_status_of_the_delegate_is_ours(network: Config, tmp_path: Path) -> None
     assert refused("STATUS", network, tmp_path).code == Code.NOT_AVAILABLE
 
 
+@pytest.mark.parametrize("name", ["name", "ipam", "cniVersion"])
+def test_what_is_not_for_the_delegate(network: Config, delegate: Delegate, tmp_path: Path, name: str) -> None:
+    """The error has the key and the value, as the specification has it."""
+    network["delegate"][name] = "other"
+    error = refused("ADD", network, tmp_path)
+    assert error.code == Code.UNSUPPORTED_FIELD
+    assert f"delegate.{name} is 'other'" in error.message
+    assert delegate.calls == []
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"delegate": []}, "delegate is no object"),
         ({"delegate": {"type": "a/b"}}, "delegate.type"),
         ({"delegate": {"type": 1}}, "delegate.type is no string"),
-        ({"delegate": {"name": "x"}}, "delegate.name"),
-        ({"delegate": {"ipam": {}}}, "delegate.ipam"),
         ({"ipam": "host-local"}, "ipam is no object"),
         ({"ipam": {"routes": {}}}, "ipam.routes is no list"),
         ({"subnetFile": 1}, "subnetFile"),

@@ -35,7 +35,8 @@ class Settings(NamedTuple):
         delegate, ipam = fields.object("delegate"), fields.object("ipam")
         for name, where in (("name", "the network's"), ("ipam", "beside `delegate`"), ("cniVersion", "the network's")):
             if delegate.has(name):
-                raise delegate.wrong(name, f"is not to be given: it is {where}")
+                said = f"{delegate.path(name)} is {delegate.content[name]!r}, and not to be given: it is {where}"
+                raise CNIError(Code.UNSUPPORTED_FIELD, said)
         seconds = fields.number("delegateTimeout")
         if seconds is not None and not 0 < seconds <= _LONGEST:
             raise fields.wrong("delegateTimeout", f"is {seconds}: it has to be 1 to {_LONGEST} seconds")
