@@ -153,6 +153,8 @@ def test_valid_attachments() -> None:
     listed = {"cni.dev/valid-attachments": [{"containerID": "a", "ifname": "eth0"}]}
     config = PluginConfig.from_json(json.dumps({**content, **listed}))
     assert config.valid_attachments == {Attachment("a", "eth0")}
+    none = PluginConfig.from_json(json.dumps({**content, "cni.dev/valid-attachments": None}))
+    assert none.valid_attachments == frozenset()
     with pytest.raises(CNIError, match="would remove everything"):
         _ = PluginConfig.from_json(json.dumps(content)).valid_attachments
 

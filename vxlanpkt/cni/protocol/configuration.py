@@ -51,7 +51,7 @@ class PluginConfig(NamedTuple):
     @property
     def valid_attachments(self) -> frozenset[Attachment]:
         """The attachments that GC has to keep: of a call without any list of them, an error."""
-        if not self.fields.has(VALID_ATTACHMENTS):
+        if VALID_ATTACHMENTS not in self.content:  # null is how Go writes a list of none
             raise self.fields.wrong(VALID_ATTACHMENTS, "is missing: without it, GC would remove everything")
         return frozenset(
             Attachment(each.text("containerID"), each.text("ifname")) for each in self.fields.objects(VALID_ATTACHMENTS)
