@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt.cni import Call, CNIError, PluginConfig
@@ -47,9 +47,7 @@ RANGES = st.sampled_from((
     [[{"subnet": "10.1.1.0/29", "rangeStart": "10.1.1.3", "gateway": "10.1.1.4"}, {"subnet": "10.2.0.0/30"}]],
     [[{"subnet": "10.1.1.0/28", "rangeEnd": "10.1.1.6"}], [{"subnet": "fc00::/126", "gateway": "fc00::2"}]],
 ))  # fmt: skip
-FEW = settings(
-    max_examples=max(20, settings().max_examples // 10), suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=max(20, settings().max_examples // 10))
 
 
 def config(directory: Path, ranges: list[Any]) -> Config:
