@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import IPv4Interface, IPv4Network, ip_address
 from typing import Any
 
@@ -21,6 +22,7 @@ from vxlanpkt.cni import (
     Result,
     Route,
 )
+from vxlanpkt.cni.protocol.environment import is_name
 from vxlanpkt.cni.protocol.versions import VERSIONS, first_version, has_command, newest_common
 from vxlanpkt.strategies import cni_results
 
@@ -165,6 +167,11 @@ def test_environments_are_read_as_they_were_written() -> None:
     assert call.arguments == {"IP": "10.1.1.1", "IgnoreUnknown": "1"}
     with pytest.raises(CNIError, match="NAME=VALUE"):
         _ = call._replace(args="IP").arguments
+
+
+@given(st.text("aZ09_.-/é\n", max_size=4) | st.text(max_size=4))
+def test_names_are_those_of_the_specification(text: str) -> None:
+    assert is_name(text) == (re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]*", text) is not None)
 
 
 def test_errors_are_read_as_they_were_written() -> None:
