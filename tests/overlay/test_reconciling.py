@@ -204,6 +204,24 @@ def test_kernel_that_cannot_be_read(rig: Rig) -> None:
     assert rig.bring(2).is_complete
 
 
+def test_kernel_that_does_not_answer(rig: Rig) -> None:
+    """What has been done is not known: the kernel is read again."""
+    rig.bring(2)
+    carry_out = rig.kernel.carry_out
+
+    def lose(steps: Sequence[Step]) -> list[OSError | None]:
+        carry_out(steps)
+        raise TimeoutError("timed out")
+
+    rig.kernel.carry_out = lose  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        rig.bring(3)
+    rig.kernel.carry_out = carry_out  # type: ignore[method-assign]
+    assert rig.reconciler.held is None
+    assert rig.bring(2, 3).is_complete and rig.kernel.reads == 2
+    assert rig.kernel.model.state == wanted(2, 3)
+
+
 def test_remove(rig: Rig) -> None:
     """Everything of the overlay, whatever is believed."""
     rig.bring(2)

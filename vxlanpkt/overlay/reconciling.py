@@ -125,8 +125,8 @@ class Reconciler:
     def bring(self, wanted: KernelState) -> Outcome:
         """Make the kernel hold *wanted*, and of the overlay nothing else.
 
-        Raises `OSError` if the kernel cannot be read. What it refuses to do is in the outcome, and is tried again the
-        next time; where a device went away meanwhile, at once.
+        Raises `OSError` if the kernel cannot be read, or does not answer. What it refuses to do is in the outcome, and
+        is tried again the next time; where a device went away meanwhile, at once.
         """
         outcome = self._bring_once(wanted)
         if any(failure.error.errno in _LINK_GONE for failure in outcome.failures):
@@ -147,6 +147,7 @@ class Reconciler:
     def _bring_once(self, wanted: KernelState) -> Outcome:
         self._names |= {link.name for link in wanted.links}
         held = self._held if self._held is not None else self._kernel.read(sorted(self._names), self._networks)
+        self._held = None  # until it is known what has been done: nothing is believed if that cannot be heard
         todo = steps(wanted, held)
         after_links = 1 + max((at for at, step in enumerate(todo) if isinstance(step.item, OverlayLink)), default=-1)
         done, failures = self._carry_out(todo[:after_links])
