@@ -167,7 +167,10 @@ def test_missing_tun(rig: Rig) -> None:
     route = Route(NETWORK, "flannel0")
     state = KernelState(frozenset([tun]), routes=frozenset([route]))
     assert (rig.reconciler.bring(state).missing, rig.kernel.asked) == (("flannel0",), [])
+    assert rig.reconciler.held == KernelState()
+    assert not rig.reconciler.is_news(KernelChange("link changed", "flannel0", tun, 1500))  # it has gone again
     rig.kernel.model.links["flannel0"] = tun
+    assert rig.reconciler.is_news(KernelChange("link changed", "flannel0", tun, 1500))
     rig.reconciler.forget()
     assert rig.reconciler.bring(state).is_complete
     assert rig.kernel.model.state == state
@@ -270,6 +273,7 @@ def test_news_of_a_link(rig: Rig) -> None:
     rig.kernel.model.links["flannel.1"] = down
     assert rig.reconciler.is_news(KernelChange("link changed", "flannel.1", LINK))
     assert not rig.reconciler.is_news(KernelChange("link changed", "eth0", None, 1500))
+    assert not rig.reconciler.is_news(KernelChange("link changed", "other", LINK, 1500))
     del rig.kernel.model.links["flannel.1"]
     assert rig.reconciler.is_news(KernelChange("link changed", "flannel.1", LINK))
 
