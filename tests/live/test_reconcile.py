@@ -246,6 +246,22 @@ def test_what_is_not_ours_stays() -> None:
         assert everything(node.namespace) == before
 
 
+def test_what_the_kernel_put_there_stays() -> None:
+    """Link-local addresses, what was learnt, multicast: none of it is stale."""
+    with kernel_node() as node:
+        node.bring([node.lease(2)])
+        for command in (
+            "ip addr add fe80::9/64 dev flannel.1 nodad",
+            "ip neigh add 10.64.77.1 lladdr 02:00:00:00:77:77 dev flannel.1 nud reachable",
+            "bridge fdb add 02:00:00:00:77:77 dev flannel.1 dst 198.18.0.9 self dynamic",
+        ):
+            node.namespace.exec(*command.split())
+        before = everything(node.namespace)
+        node.reconciler.forget()
+        assert node.bring([node.lease(2)]).done == 0
+        assert everything(node.namespace) == before
+
+
 def test_removed_by_one_that_knows_nothing() -> None:
     """As after a crash: the names of the devices are enough."""
     with kernel_node(DirectRouting=True) as node:

@@ -167,7 +167,10 @@ def test_missing_tun(rig: Rig) -> None:
     route = Route(NETWORK, "flannel0")
     state = KernelState(frozenset([tun]), routes=frozenset([route]))
     assert (rig.reconciler.bring(state).missing, rig.kernel.asked) == (("flannel0",), [])
+    assert rig.reconciler.held == KernelState()
+    assert not rig.reconciler.is_news(KernelChange("link changed", "flannel0", tun, 1500))  # it has gone again
     rig.kernel.model.links["flannel0"] = tun
+    assert rig.reconciler.is_news(KernelChange("link changed", "flannel0", tun, 1500))
     rig.reconciler.forget()
     assert rig.reconciler.bring(state).is_complete
     assert rig.kernel.model.state == state
@@ -202,6 +205,24 @@ def test_kernel_that_cannot_be_read(rig: Rig) -> None:
         rig.bring(2)
     rig.kernel.read = read  # type: ignore[method-assign]
     assert rig.bring(2).is_complete
+
+
+def test_kernel_that_does_not_answer(rig: Rig) -> None:
+    """What has been done is not known: the kernel is read again."""
+    rig.bring(2)
+    carry_out = rig.kernel.carry_out
+
+    def lose(steps: Sequence[Step]) -> list[OSError | None]:
+        carry_out(steps)
+        raise TimeoutError("timed out")
+
+    rig.kernel.carry_out = lose  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        rig.bring(3)
+    rig.kernel.carry_out = carry_out  # type: ignore[method-assign]
+    assert rig.reconciler.held is None
+    assert rig.bring(2, 3).is_complete and rig.kernel.reads == 2
+    assert rig.kernel.model.state == wanted(2, 3)
 
 
 def test_remove(rig: Rig) -> None:
@@ -252,6 +273,7 @@ def test_news_of_a_link(rig: Rig) -> None:
     rig.kernel.model.links["flannel.1"] = down
     assert rig.reconciler.is_news(KernelChange("link changed", "flannel.1", LINK))
     assert not rig.reconciler.is_news(KernelChange("link changed", "eth0", None, 1500))
+    assert not rig.reconciler.is_news(KernelChange("link changed", "other", LINK, 1500))
     del rig.kernel.model.links["flannel.1"]
     assert rig.reconciler.is_news(KernelChange("link changed", "flannel.1", LINK))
 

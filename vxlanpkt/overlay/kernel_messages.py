@@ -28,7 +28,7 @@ AF_BRIDGE = 7
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 ROUTE_PROTOCOL = 89  # of our routes: free in iproute2's rt_protos and in the kernel's rtnetlink.h
 
-_VERSIONS = {socket.AF_INET: 4, socket.AF_INET6: 6}
+_IP = tuple(FAMILIES.values())
 _IFF_UP, _ARPHRD_ETHER = 0x1, 1
 _PERMANENT, _STATIC, _NTF_SELF = 0x80, 0x40, 0x02  # NUD_PERMANENT, NUD_NOARP; the entry is the device's own
 _IFA_F_NODAD, _SCOPE_LINK = 0x02, 253
@@ -262,14 +262,14 @@ def read_neighbour(message: Message, names: Mapping[int, str]) -> NeighbourEntry
     if family == AF_BRIDGE:
         is_fixed = message["flags"] & _NTF_SELF and state & (_PERMANENT | _STATIC)
         return FDBEntry(link, MACAddress(mac), ip_address(address)) if is_fixed else None
-    is_fixed = family in _VERSIONS and state & _PERMANENT
+    is_fixed = family in _IP and state & _PERMANENT
     return NeighbourEntry(link, ip_address(address), MACAddress(mac)) if is_fixed else None
 
 
 def read_lost_neighbour(message: Message, names: Mapping[int, str]) -> NeighbourEntry | None:
     """A neighbour that is permanent no longer; where its MAC address went with it, it has the address 0."""
     link, address = names.get(message["ifindex"]), message.get_attr("NDA_DST")
-    if link is None or not address or message["family"] not in _VERSIONS:
+    if link is None or not address or message["family"] not in _IP:
         return None
     return NeighbourEntry(link, ip_address(address), MACAddress(message.get_attr("NDA_LLADDR") or 0))
 
@@ -290,7 +290,7 @@ def read_route(message: Message, names: Mapping[int, str]) -> Route | None:
     link = names.get(message.get_attr("RTA_OIF") or 0)
     if (
         link is None
-        or message["family"] not in _VERSIONS
+        or message["family"] not in _IP
         or message["proto"] == _PROTOCOL_KERNEL
         or message["type"] != _UNICAST
         or message["flags"] & _CLONED

@@ -97,7 +97,7 @@ class Reconciler:
         if change.kind == "link gone":
             return change.link in links
         if change.kind == "link changed":
-            return change.link in links and self._has_changed(links[change.link], item)
+            return change.link in self._names and self._has_changed(links.get(change.link), change)
         assert item is not None
         assert not isinstance(item, OverlayLink)
         is_gone = change.kind == "entry gone"
@@ -107,15 +107,15 @@ class Reconciler:
         is_held = item in held.addresses or item in held.fdb or item in held.routes
         return is_held if is_gone else not is_held and self._would_be_read(item)
 
-    def _has_changed(self, link: OverlayLink, told: object) -> bool:
+    def _has_changed(self, held: OverlayLink | None, change: KernelChange) -> bool:
         """Whether a link is no longer what it is believed to be. What was told of it may be older than our own doing.
 
         A TUN that was down, be it for a moment, has lost its routes, and nothing else tells of that.
         """
-        if isinstance(told, OverlayLink) and told.kind == "tun" and not told.is_up:
-            return True
-        found = self._kernel.find_link(link.name)
-        return found is None or not is_as_wanted(link, found)
+        found = self._kernel.find_link(change.link)
+        if held is None or found is None:
+            return held is not found
+        return (held.kind == "tun" and not change.is_up) or not is_as_wanted(held, found)
 
     def _would_be_read(self, entry: Entry) -> bool:
         if entry.link in self._names:
@@ -125,8 +125,8 @@ class Reconciler:
     def bring(self, wanted: KernelState) -> Outcome:
         """Make the kernel hold *wanted*, and of the overlay nothing else.
 
-        Raises `OSError` if the kernel cannot be read. What it refuses to do is in the outcome, and is tried again the
-        next time; where a device went away meanwhile, at once.
+        Raises `OSError` if the kernel cannot be read, or does not answer. What it refuses to do is in the outcome, and
+        is tried again the next time; where a device went away meanwhile, at once.
         """
         outcome = self._bring_once(wanted)
         if any(failure.error.errno in _LINK_GONE for failure in outcome.failures):
@@ -147,6 +147,7 @@ class Reconciler:
     def _bring_once(self, wanted: KernelState) -> Outcome:
         self._names |= {link.name for link in wanted.links}
         held = self._held if self._held is not None else self._kernel.read(sorted(self._names), self._networks)
+        self._held = None  # until it is known what has been done: nothing is believed if that cannot be heard
         todo = steps(wanted, held)
         after_links = 1 + max((at for at, step in enumerate(todo) if isinstance(step.item, OverlayLink)), default=-1)
         done, failures = self._carry_out(todo[:after_links])

@@ -36,7 +36,7 @@ _SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max
 _EXPLANATION, _EXPLAINED = 1, 0x200  # NLMSGERR_ATTR_MSG, NLM_F_ACK_TLVS
 _BATCH = 64  # requests in one call: what they are answered with fits into any socket's buffer
 _READ_SIZE = 1 << 17
-_SECONDS = 10.0
+_SECONDS = 60.0  # a device with ten thousand neighbours takes some to go
 _DUMP_TRIES = 10
 
 
