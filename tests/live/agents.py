@@ -54,6 +54,12 @@ class Agent:
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=_die_with_parent)
 
+    def handles(self) -> tuple[int, int]:
+        """How many files and threads it has open."""
+        assert self._process is not None
+        process = Path("/proc", str(self._process.pid))
+        return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
+
     def status(self) -> dict[str, Any]:
         """What `overlay status --json` says."""
         read: dict[str, Any] = json.loads(self._ask("status", "--json"))

@@ -46,9 +46,14 @@ def _recovers(nodes: Cluster) -> None:
 
 @pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
 def test_device_deleted(request: pytest.FixtureRequest, kind: Kind) -> None:
+    """Again and again; the agent closes what it had open for it."""
     nodes, node = _nodes_of(request, kind)
-    node.namespace.ip("link", "del", DEVICES[kind])
+    before = node.agent.handles()
+    for _ in range(3):
+        node.namespace.ip("link", "del", DEVICES[kind])
+        nodes.settle()
     _recovers(nodes)
+    assert eventually(lambda: node.agent.handles() == before), (node.agent.handles(), before)
 
 
 @pytest.mark.parametrize("kind", ["kernel", "user", "udp"])
@@ -126,10 +131,14 @@ def test_peer_gone_while_dead(vxlan: Cluster) -> None:
     vxlan.lose(gone)
 
 
-@pytest.mark.parametrize("kinds", [("kernel", "user"), ("udp", "udp")], ids="-".join)
-def test_nothing_left(kinds: tuple[Kind, Kind]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "direct"),
+    [(("kernel", "user"), False), (("kernel", "user"), True), (("udp", "udp"), False)],
+    ids=["vxlan", "vxlan-direct", "udp"],
+)
+def test_nothing_left(kinds: tuple[Kind, Kind], direct: bool) -> None:
     """After SIGTERM each node is as it was before, and no lease, socket or file of it is left."""
-    nodes = Cluster(kinds, versions=(4, 6))
+    nodes = Cluster(kinds, versions=(4, 6), settings={"DirectRouting": direct})
     try:
         for node in nodes.nodes.values():
             node.namespace.ip("route", "add", "172.16.0.0/16", "dev", LINK)
