@@ -60,6 +60,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
 WINGS = ("capture", "analysis", "overlay", "cni", "strategies", "cli")
+# Inside the overlay, from the bottom to the top; what stands in one line does not import each other.
+OVERLAY = (("leases", "tables"), ("stores", "plans"), ("linux", "datapath"), ("agent",), ("service",))
 # Modules that are no part of the library as it runs: the build script of the C kernel.
 BUILD = frozenset(("_build",))
 # What wings may import although it is no public name: (core module, name).
@@ -271,6 +273,25 @@ def test_wings_use_public_names(module: str) -> None:
             continue
         public = vxlanpkt._MODULES.get(target, ())
         assert name in public or (target, name) in EXCEPTIONS, f"{where}: no public name"
+
+
+IN_OVERLAY = [name for name in IN_WINGS if name.count(".") == 2 and name.startswith("overlay.")]
+
+
+def _overlay_floor(module: str) -> tuple[int, str]:
+    """The floor of a module's package, and the package."""
+    package = module.split(".")[1]
+    return next(number for number, names in enumerate(OVERLAY) if package in names), package
+
+
+@pytest.mark.parametrize("module", IN_OVERLAY)
+def test_overlay_imports_point_down(module: str) -> None:
+    """In the overlay too: inside a package modules may import each other, of another only from below."""
+    floor, package = _overlay_floor(module)
+    for target, name, line in IMPORTS[module]:
+        if target.count(".") == 2 and target.startswith("overlay."):
+            below, other = _overlay_floor(target)
+            assert other == package or below < floor, f"{module}:{line} imports {target} {name}: up or sideways"
 
 
 def test_exceptions_are_needed() -> None:

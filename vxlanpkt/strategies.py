@@ -84,12 +84,12 @@ from vxlanpkt.layers.tcp import TCP
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
-from vxlanpkt.overlay.config import NetworkConfig, parse_config
-from vxlanpkt.overlay.forwarding import ForwardingTable
-from vxlanpkt.overlay.kernel_state import Underlay
-from vxlanpkt.overlay.leases import Lease, LeaseAttributes, Subnets
-from vxlanpkt.overlay.routes import RouteTable
-from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.leases.config import NetworkConfig, parse_config
+from vxlanpkt.overlay.leases.leases import Lease, LeaseAttributes, Subnets
+from vxlanpkt.overlay.plans.kernel_state import Underlay
+from vxlanpkt.overlay.tables.forwarding import ForwardingTable
+from vxlanpkt.overlay.tables.routes import RouteTable
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel, TunnelTable

@@ -11,7 +11,7 @@ from benchmarks.floor import ffi, lib, pointer
 from vxlanpkt import FrameBatch, kernel
 from vxlanpkt.kernel.contract import Asked, AskedMACs
 from vxlanpkt.kernel.tables import KEY_BITS, MAC_KEY
-from vxlanpkt.overlay.numbering import GrowingMap
+from vxlanpkt.overlay.tables.numbering import GrowingMap
 
 ROWS = 1 << 20  # so many that their slots are not all in a cache when the table is large
 _MIXED_4 = (16, 20, 22, 24, 26, 28, 30, 32)

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import ModuleType
 
 from vxlanpkt.cli import main
-from vxlanpkt.overlay import leftovers
-from vxlanpkt.overlay.config import NetworkConfig
-from vxlanpkt.overlay.leases import LeaseAttributes
-from vxlanpkt.overlay.status import AgentStatus, LinkStatus
-from vxlanpkt.overlay.stores import LeaseStore
-from vxlanpkt.overlay.subnet_env import SubnetEnv
+from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus
+from vxlanpkt.overlay.leases.config import NetworkConfig
+from vxlanpkt.overlay.leases.leases import LeaseAttributes
+from vxlanpkt.overlay.leases.stores import LeaseStore
+from vxlanpkt.overlay.leases.subnet_env import SubnetEnv
+from vxlanpkt.overlay.service import leftovers
 
 KERNEL = Path(os.environ["KERNEL"])
 
@@ -86,7 +86,7 @@ def remove_from_kernel(network: NetworkConfig) -> None:
 
 
 if __name__ == "__main__":
-    module = ModuleType("vxlanpkt.overlay.agent")
+    module = ModuleType("vxlanpkt.overlay.agent.agent")
     module.Agent = Agent  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
     if "MISSING" in os.environ:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from vxlanpkt.overlay.agent_record import AgentRecord
-from vxlanpkt.overlay.file_store import FileStore
-from vxlanpkt.overlay.leases import LeaseAttributes
-from vxlanpkt.overlay.run_files import RunFiles
-from vxlanpkt.overlay.status import AgentStatus
-from vxlanpkt.overlay.store_location import StoreLocation
+from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.leases import LeaseAttributes
+from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.run_files import RunFiles
+from vxlanpkt.overlay.stores.file_store import FileStore
+from vxlanpkt.overlay.stores.store_location import StoreLocation
 
 SCRIPT = Path(__file__).parent / "scripted_agent.py"
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'

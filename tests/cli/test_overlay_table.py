@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.cli.overlay.table import in_thousands, span, status_lines
-from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
 from vxlanpkt.strategies import agent_statuses
 
 LINK = LinkStatus("flannel.1", "vxlan", 1450, "192.0.2.1", 8472, 1, "02:00:00:00:00:01", 1000, 100_000, 10, 1000)

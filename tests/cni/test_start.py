@@ -55,7 +55,7 @@ def test_add_loads_what_it_needs(plugins: Path, network: dict[str, Any], delegat
     variables = environment(CNI_PATH=str(tmp_path))
     loaded = _imports(plugins / "vxlanpkt-cni", variables, json.dumps(network).encode())
     assert delegate.commands == ["ADD"]
-    assert {"json", "ipaddress", "vxlanpkt.overlay.subnet_values"} <= loaded
+    assert {"json", "ipaddress", "vxlanpkt.overlay.leases.subnet_values"} <= loaded
     assert not {"dataclasses", "inspect", "subprocess", "pathlib", "traceback", "tempfile"} & loaded
     assert not {name for name in loaded if name.startswith(("vxlanpkt.cni.ipam", "vxlanpkt.cni.installation"))}
 

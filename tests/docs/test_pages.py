@@ -17,7 +17,7 @@ import vxlanpkt
 from vxlanpkt.capture.columns import TableOptions
 from vxlanpkt.cni import Code
 from vxlanpkt.kernel.contract import DECAP_COLUMNS
-from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

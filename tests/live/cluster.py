@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tests.overlay.etcd import Etcd
 from vxlanpkt.overlay import EtcdStore, FileStore, Lease, NetworkConfig, SubnetEnv, VXLANBackend, parse_config, plan
-from vxlanpkt.overlay.kernel_state import OverlayLink, Plan, Underlay
+from vxlanpkt.overlay.plans.kernel_state import OverlayLink, Plan, Underlay
 
 from .agents import Agent
 from .kernel_dumps import overlay_state

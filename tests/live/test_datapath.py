@@ -14,7 +14,7 @@ import pytest
 
 from vxlanpkt import VXLAN, DecapError, DecapPolicy, MACAddress, ParseError, Reason, Tunnel, decap
 from vxlanpkt.overlay import Device, Event, ICMPErrors, Peers
-from vxlanpkt.overlay.datapath import Ending, EventKind
+from vxlanpkt.overlay.datapath.datapath import Ending, EventKind
 
 from .overlay_rig import OVERLAY, PORT, UNDERLAY, VNI, Backend, Pair, pair
 from .traffic import echo_datagram, eventually, send_stream

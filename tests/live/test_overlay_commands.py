@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from vxlanpkt.overlay.file_store import FileStore
-from vxlanpkt.overlay.leases import LeaseAttributes
-from vxlanpkt.overlay.run_files import RunFiles
-from vxlanpkt.overlay.status import AgentStatus
+from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.leases import LeaseAttributes
+from vxlanpkt.overlay.service.run_files import RunFiles
+from vxlanpkt.overlay.stores.file_store import FileStore
 
 from .namespaces import Namespace
 

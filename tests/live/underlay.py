@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Interface, IPv6Interface
 
-from vxlanpkt.overlay.kernel_state import Underlay
+from vxlanpkt.overlay.plans.kernel_state import Underlay
 
 from .namespaces import Namespace
 

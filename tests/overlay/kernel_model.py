@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vxlanpkt import MACAddress
 from vxlanpkt.overlay import FDBEntry, KernelState, LinkAddress, NeighbourEntry, OverlayLink, Route, Step
-from vxlanpkt.overlay.kernel_state import Address, Entry, Network
+from vxlanpkt.overlay.plans.kernel_state import Address, Entry, Network
 
 UNDERLAY = "eth0"
 

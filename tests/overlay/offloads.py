@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vxlanpkt.overlay.loops import load
+from vxlanpkt.overlay.datapath.loops import load
 
 ffi, lib = load()
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from vxlanpkt.overlay import FileStore, KernelState, LeaseAttributes, OverlayLink, Plan, SubnetEnv, Underlay, plan
-from vxlanpkt.overlay.agent_loop import AgentLoop, Node
-from vxlanpkt.overlay.kernel_state import Network
-from vxlanpkt.overlay.kernel_steps import Step, applied
-from vxlanpkt.overlay.kernel_watch import KernelChange
-from vxlanpkt.overlay.lease_keeper import LeaseKeeper
-from vxlanpkt.overlay.planning import networks_of
-from vxlanpkt.overlay.reconciling import Reconciler
-from vxlanpkt.overlay.status import AgentStatus
+from vxlanpkt.overlay.agent.agent_loop import AgentLoop
+from vxlanpkt.overlay.agent.lease_keeper import LeaseKeeper
+from vxlanpkt.overlay.agent.node import Node
+from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.plans.kernel_state import KernelChange, Network
+from vxlanpkt.overlay.plans.kernel_steps import Step, applied
+from vxlanpkt.overlay.plans.planning import networks_of
+from vxlanpkt.overlay.plans.reconciling import Reconciler
 
 SECONDS = 10.0
 OVERRUN = KernelChange("overrun")

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vxlanpkt.overlay.agent_record import AgentRecord
-from vxlanpkt.overlay.config import parse_config
-from vxlanpkt.overlay.etcd_store import EtcdStore
-from vxlanpkt.overlay.file_store import FileStore
-from vxlanpkt.overlay.lease_errors import LeaseFormatError, StoreError
-from vxlanpkt.overlay.status import AgentStatus
-from vxlanpkt.overlay.store_location import StoreLocation
+from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.config import parse_config
+from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
+from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.stores.etcd_store import EtcdStore
+from vxlanpkt.overlay.stores.file_store import FileStore
+from vxlanpkt.overlay.stores.store_location import StoreLocation
 from vxlanpkt.strategies import agent_statuses
 
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'

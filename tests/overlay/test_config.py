@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.overlay import ConfigError, LeaseError, NetworkConfig, UDPBackend, VXLANBackend, parse_config
-from vxlanpkt.overlay.config import SubnetRange
+from vxlanpkt.overlay.leases.config import SubnetRange
 
 
 def parsed(**keys: Any) -> NetworkConfig:

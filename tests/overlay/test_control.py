@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.errors import FieldError
-from vxlanpkt.overlay.control import ControlServer, ask_status, ask_stop
-from vxlanpkt.overlay.run_files import AgentError, AgentRunsError, NoAgentError, RunFiles, holder, only_one
-from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.service.control import ControlServer, ask_status, ask_stop
+from vxlanpkt.overlay.service.run_files import AgentError, AgentRunsError, NoAgentError, RunFiles, holder, only_one
 
 STATUS = AgentStatus(
     "vxlan", "a store", "eth0", ("10.5.52.0/24",), 1450, 1000.0, 1060.0, 4711, 87000.0,
@@ -33,8 +33,8 @@ STATUS = AgentStatus(
 HOLD = """
 import sys
 from pathlib import Path
-from vxlanpkt.overlay.control import ControlServer
-from vxlanpkt.overlay.run_files import RunFiles, only_one
+from vxlanpkt.overlay.service.control import ControlServer
+from vxlanpkt.overlay.service.run_files import RunFiles, only_one
 files = RunFiles(Path(sys.argv[1]))
 with only_one(files), ControlServer(files, None):
     print("held", flush=True)

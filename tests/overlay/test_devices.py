@@ -10,7 +10,7 @@ import pytest
 
 from vxlanpkt import FieldError
 from vxlanpkt.overlay import Device, Features
-from vxlanpkt.overlay import devices as module
+from vxlanpkt.overlay.datapath import devices as module
 
 VNET_HDR, MULTI_QUEUE = 0x4000, 0x100
 SETIFF, SETOFFLOAD = 0x400454CA, 0x400454D0

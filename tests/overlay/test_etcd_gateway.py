@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from vxlanpkt import FieldError
 from vxlanpkt.overlay import Added, EtcdStore, LeaseAttributes, LeaseLostError, Snapshot, StoreError, Subnets
-from vxlanpkt.overlay.etcd_gateway import EtcdGateway, EtcdRefusal, bytes64, pause_after, text64
-from vxlanpkt.overlay.leases import Lease
+from vxlanpkt.overlay.leases.leases import Lease
+from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal, bytes64, pause_after, text64
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 

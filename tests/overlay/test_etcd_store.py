@@ -37,7 +37,7 @@ from vxlanpkt.overlay import (
     StoreError,
     Subnets,
 )
-from vxlanpkt.overlay.etcd_gateway import EtcdGateway, Message
+from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, Message
 
 from . import etcd as etcds
 from .etcd import Etcd
@@ -144,7 +144,7 @@ def test_laws(lost: float, etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
         return read
 
     monkeypatch.setattr(EtcdGateway, "_answer", lossy)
-    monkeypatch.setattr("vxlanpkt.overlay.etcd_gateway._FIRST_PAUSE", 0.0001)
+    monkeypatch.setattr("vxlanpkt.overlay.stores.etcd_gateway._FIRST_PAUSE", 0.0001)
     from hypothesis.stateful import run_state_machine_as_test
 
     EtcdMachine.server = etcd

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -429,7 +430,7 @@ def test_files_that_did_not_change_are_not_read_again(
 ) -> None:
     """Once they are old enough for a change to be seen by the looks of a file."""
     read: list[str] = []
-    real = file_store._lease
+    real: Callable[[str, bytes], Lease] = file_store._lease
 
     def counted(key: str, content: bytes) -> Lease:
         read.append(key)

@@ -21,8 +21,8 @@ from vxlanpkt.overlay import (
     plan,
     steps,
 )
-from vxlanpkt.overlay.kernel_state import Address
-from vxlanpkt.overlay.kernel_steps import Step, applied
+from vxlanpkt.overlay.plans.kernel_state import Address
+from vxlanpkt.overlay.plans.kernel_steps import Step, applied
 from vxlanpkt.strategies import overlays
 
 from .kernel_model import UNDERLAY, KernelModel

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vxlanpkt.overlay import FileStore, Lease, LeaseAttributes, NoSubnetError, StoreError, Subnets
-from vxlanpkt.overlay.lease_keeper import LeaseKeeper
+from vxlanpkt.overlay.agent.lease_keeper import LeaseKeeper
 
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
 NODE = LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:01")

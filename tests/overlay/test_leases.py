@@ -24,7 +24,7 @@ from vxlanpkt.overlay import (
     Subnets,
     parse_config,
 )
-from vxlanpkt.overlay.allocation import choose_subnets, compatible, free_subnets, own_lease
+from vxlanpkt.overlay.leases.allocation import choose_subnets, compatible, free_subnets, own_lease
 
 V4 = IPv4Network("10.5.52.0/24")
 V6 = IPv6Network("fc00:5:52::/64")

@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import vxlanpkt
 from vxlanpkt.errors import FieldError
-from vxlanpkt.overlay.metrics import AgentCollector, MetricsServer, parse_address, serve_metrics
-from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.service.metrics import AgentCollector, MetricsServer, parse_address, serve_metrics
 from vxlanpkt.strategies import agent_statuses
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -15,7 +15,7 @@ if sys.platform != "linux":
 
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 
-from vxlanpkt.overlay.rtnetlink import GETNEIGH, NEWNEIGH, Request, Rtnetlink
+from vxlanpkt.overlay.linux.rtnetlink import GETNEIGH, NEWNEIGH, Request, Rtnetlink
 
 ERROR, DONE, INTERRUPTED, MULTI, EXPLAINED = 2, 3, 0x10, 0x2, 0x200
 

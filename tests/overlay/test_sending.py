@@ -19,8 +19,8 @@ from vxlanpkt import Tunnel
 pytest.importorskip("vxlanpkt.overlay._datapathlib", exc_type=ImportError)
 
 from vxlanpkt.overlay import Peers
-from vxlanpkt.overlay.datapath import _COUNTS, EventKind
-from vxlanpkt.overlay.loops import load
+from vxlanpkt.overlay.datapath.datapath import _COUNTS, EventKind
+from vxlanpkt.overlay.datapath.loops import load
 
 from .offloads import Offload
 from .test_segments import long_frame, tcp_frame

@@ -11,7 +11,7 @@ import pytest
 
 import vxlanpkt.overlay
 from vxlanpkt.kernel import contract
-from vxlanpkt.overlay import loops
+from vxlanpkt.overlay.datapath import loops
 
 HEADER = Path(vxlanpkt.overlay.__file__).parent / "csrc" / "datapath.h"
 DEFINITION = re.compile(r"#define VXLANPKT_DATAPATH (\w+)")

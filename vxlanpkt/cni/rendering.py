@@ -8,7 +8,7 @@ from vxlanpkt.cni.execution import DEFAULT_SECONDS
 from vxlanpkt.cni.protocol.configuration import PluginConfig
 from vxlanpkt.cni.protocol.errors import CNIError, Code
 from vxlanpkt.cni.protocol.fields import Fields
-from vxlanpkt.overlay.subnet_values import SubnetValues, read_values
+from vxlanpkt.overlay.leases.subnet_values import SubnetValues, read_values
 
 _SUBNET_FILE = "/run/flannel/subnet.env"
 _DATA_DIRECTORY = "/var/lib/cni/vxlanpkt"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from vxlanpkt.cli.overlay.options import agent_options, files_of
-from vxlanpkt.overlay.agent_record import AgentRecord
-from vxlanpkt.overlay.control import ask_stop
-from vxlanpkt.overlay.leftovers import remove_leftovers
-from vxlanpkt.overlay.run_files import NoAgentError, RunFiles, holder, only_one
+from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.control import ask_stop
+from vxlanpkt.overlay.service.leftovers import remove_leftovers
+from vxlanpkt.overlay.service.run_files import NoAgentError, RunFiles, holder, only_one
 
 
 @click.command()

@@ -8,12 +8,12 @@ import threading
 
 from vxlanpkt.analysis.words import counted
 from vxlanpkt.cli.overlay.readiness import notify
-from vxlanpkt.overlay.agent_record import AgentRecord
-from vxlanpkt.overlay.control import Controlled
-from vxlanpkt.overlay.lease_errors import LeaseFormatError
-from vxlanpkt.overlay.leftovers import remove_from_kernel
-from vxlanpkt.overlay.run_files import RunFiles
-from vxlanpkt.overlay.status import AgentStatus
+from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
+from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.control import Controlled
+from vxlanpkt.overlay.service.leftovers import remove_from_kernel
+from vxlanpkt.overlay.service.run_files import RunFiles
 
 _log = logging.getLogger("vxlanpkt.overlay")
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vxlanpkt.overlay.config import NetworkConfig, VXLANBackend, parse_config
-from vxlanpkt.overlay.etcd_store import EtcdStore
-from vxlanpkt.overlay.file_store import FileStore
-from vxlanpkt.overlay.lease_errors import ConfigError
-from vxlanpkt.overlay.node import BackendType
+from vxlanpkt.overlay.agent.identity import BackendType
+from vxlanpkt.overlay.leases.config import NetworkConfig, VXLANBackend, parse_config
+from vxlanpkt.overlay.leases.lease_errors import ConfigError
+from vxlanpkt.overlay.stores.etcd_store import EtcdStore
+from vxlanpkt.overlay.stores.file_store import FileStore
 
 
 @dataclass(frozen=True)

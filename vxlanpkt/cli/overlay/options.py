@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from vxlanpkt.overlay.etcd_store import PREFIX
-from vxlanpkt.overlay.run_files import NAME, RUN_DIRECTORY, RunFiles
-from vxlanpkt.overlay.store_location import DIRECTORY, StoreLocation
+from vxlanpkt.overlay.service.run_files import NAME, RUN_DIRECTORY, RunFiles
+from vxlanpkt.overlay.stores.etcd_store import PREFIX
+from vxlanpkt.overlay.stores.store_location import DIRECTORY, StoreLocation
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -16,10 +16,10 @@ from vxlanpkt.cli.options import json_option
 from vxlanpkt.cli.overlay.options import agent_options, files_of
 from vxlanpkt.cli.overlay.table import status_lines
 from vxlanpkt.cli.signals import Interrupted, at_once
-from vxlanpkt.overlay.agent_record import AgentRecord
-from vxlanpkt.overlay.control import ask_status
-from vxlanpkt.overlay.run_files import NoAgentError, RunFiles
-from vxlanpkt.overlay.status import AgentStatus
+from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.control import ask_status
+from vxlanpkt.overlay.service.run_files import NoAgentError, RunFiles
 
 _SHOWN_PEERS = 20
 

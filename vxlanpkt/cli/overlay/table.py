@@ -12,7 +12,7 @@ from rich.text import Text
 
 from vxlanpkt.analysis.words import counted
 from vxlanpkt.cli.listings import fitted
-from vxlanpkt.overlay.status import AgentStatus, LinkStatus, PeerStatus
+from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
 
 _LABEL = 9  # columns of what is left of a line's content
 _LINKS = ("link", "kind", "at", "pps in", "bit/s in", "pps out", "bit/s out", "drops")

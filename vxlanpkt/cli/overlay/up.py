@@ -17,18 +17,18 @@ from vxlanpkt.cli.overlay.network_file import NetworkFile
 from vxlanpkt.cli.overlay.options import agent_options, files_of, store_of, store_options
 from vxlanpkt.cli.overlay.signals import stopped_by_signals
 from vxlanpkt.errors import FieldError
-from vxlanpkt.overlay.agent_record import AgentRecord
-from vxlanpkt.overlay.config import NetworkConfig
-from vxlanpkt.overlay.control import ControlServer
-from vxlanpkt.overlay.etcd_store import EtcdStore
-from vxlanpkt.overlay.file_store import FileStore
-from vxlanpkt.overlay.lease_errors import LeaseFormatError, StoreError
-from vxlanpkt.overlay.node import BackendType
-from vxlanpkt.overlay.run_files import AgentError, only_one
-from vxlanpkt.overlay.subnet_env import DEFAULT_PATH
+from vxlanpkt.overlay.agent.identity import BackendType
+from vxlanpkt.overlay.leases.config import NetworkConfig
+from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
+from vxlanpkt.overlay.leases.subnet_env import DEFAULT_PATH
+from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.control import ControlServer
+from vxlanpkt.overlay.service.run_files import AgentError, only_one
+from vxlanpkt.overlay.stores.etcd_store import EtcdStore
+from vxlanpkt.overlay.stores.file_store import FileStore
 
 if TYPE_CHECKING:
-    from vxlanpkt.overlay.agent import Agent
+    from vxlanpkt.overlay.agent.agent import Agent
 
 _PAUSE = 2.0  # before a store that cannot be reached is tried again
 _STORE_SECONDS = 10.0  # for one question: who stops the agent waits so long at most where the store is away
@@ -86,7 +86,7 @@ def up(
     SIGTERM, SIGINT and `overlay down` stop it, and everything is taken away. It logs to standard error, and says there
     when packets can pass; to systemd as well, for Type=notify.
     """
-    from vxlanpkt.overlay.agent import Agent  # it needs the extra
+    from vxlanpkt.overlay.agent.agent import Agent  # it needs the extra
 
     if replace_config and config_path is None:
         raise click.UsageError("--replace-config is nothing without --config")
@@ -145,7 +145,7 @@ def _tell(error: LeaseFormatError) -> None:
 
 @contextmanager
 def _metrics(address: str, running: RunningAgent) -> Iterator[None]:
-    from vxlanpkt.overlay.metrics import serve_metrics
+    from vxlanpkt.overlay.service.metrics import serve_metrics
 
     try:
         server = serve_metrics(address, running.status)

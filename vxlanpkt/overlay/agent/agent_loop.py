@@ -1,0 +1,213 @@
+"""What an agent does all day: leases, the kernel and the clock give it something to do, one thing after another."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from vxlanpkt.overlay.agent.agent_status import Shown, status_of
+from vxlanpkt.overlay.agent.identity import attributes_of
+from vxlanpkt.overlay.agent.lease_follower import LeaseFollower
+from vxlanpkt.overlay.agent.node import Node
+from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.leases import Lease, LeaseAttributes
+from vxlanpkt.overlay.leases.stores import Added, LeaseEvent, LeaseTable, Removed, Snapshot
+from vxlanpkt.overlay.leases.subnet_env import SubnetEnv
+from vxlanpkt.overlay.plans.kernel_state import KernelChange, Plan, Underlay
+from vxlanpkt.overlay.plans.planning import plan
+
+_logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_SETTLING, _LONGEST_SWARM = 0.02, 0.5  # seconds: changes come in swarms, and are waited for
+
+
+class AgentLoop:
+    """Keeps a node as the leases want it."""
+
+    def __init__(self, node: Node, underlay: Underlay, on_ready: Callable[[AgentStatus], None] | None = None) -> None:
+        self._node, self._underlay, self._on_ready = node, underlay, on_ready
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._table = LeaseTable(node.keeper.lease.subnets)
+        self._is_dirty = self._is_ready = self._has_snapshot = False
+        self._retry_at, self._pause = math.inf, _FIRST_PAUSE
+        self._env: SubnetEnv | None = None
+        self._shown = Shown(underlay, started=time.time())
+        self._follower: LeaseFollower | None = None
+
+    # -- from any thread
+
+    def wake(self) -> None:
+        """Have the loop look whether it is to stop."""
+        self._jobs.put(_nothing)
+
+    def kernel_changed(self, change: KernelChange) -> None:
+        """Have the loop look at what somebody else did."""
+        self._jobs.put(partial(self._on_change, change))
+
+    def devices_gone(self) -> None:
+        """Have the loop open devices anew."""
+        self._jobs.put(self._become_dirty)
+
+    def status(self) -> AgentStatus:
+        """How things stand."""
+        follower = self._follower
+        fault = self._node.keeper.fault or ("" if follower is None else follower.fault)
+        return status_of(self._node, self._shown, fault)
+
+    # -- the loop
+
+    def run(self, stopping: threading.Event) -> None:
+        """Work until *stopping* is set."""
+        with LeaseFollower(self._node.store, self._hear) as self._follower:
+            while not stopping.is_set():
+                self._do_jobs()
+                if self._node.keeper.keep():
+                    self._begin_anew(self._follower)
+                is_due = self._is_dirty or time.monotonic() >= self._retry_at
+                if self._has_snapshot and is_due and not stopping.is_set():
+                    self._bring()
+
+    def _do_jobs(self) -> None:
+        """Wait for something to do, and do all that has come by then."""
+        due = min(self._node.keeper.due - time.time(), self._retry_at - time.monotonic())
+        wait = 0.0 if self._is_dirty and self._has_snapshot else max(0.0, due)
+        end = math.inf
+        try:
+            while time.monotonic() < end:
+                self._jobs.get(timeout=min(wait, threading.TIMEOUT_MAX))()
+                wait, end = _SETTLING, min(end, time.monotonic() + _LONGEST_SWARM)
+        except Empty:
+            return
+
+    def _become_dirty(self) -> None:
+        self._is_dirty = True
+
+    # -- leases
+
+    def _hear(self, event: LeaseEvent) -> None:
+        self._jobs.put(partial(self._on_lease, event))
+
+    def _on_lease(self, event: LeaseEvent) -> None:
+        if self._takes_own(event):
+            self._node.keeper.check()
+        change = self._table.apply(event)
+        for lease in change.removed:
+            _logger.info("%s is no longer at %s", lease.subnets, _where(lease.attributes))
+        for lease in change.added:
+            _logger.info("%s is at %s", lease.subnets, _where(lease.attributes))
+        self._has_snapshot = True
+        self._is_dirty = self._is_dirty or not self._is_ready or bool(change.added or change.removed)
+        self._shown = self._shown.replace(events=self._shown.events + 1)
+
+    def _takes_own(self, event: LeaseEvent) -> bool:
+        """Whether an event says that this node's lease is gone, or another's."""
+        own = self._node.keeper.lease
+        match event:
+            case Snapshot(leases):
+                return not any(lease.subnets == own.subnets and _same(lease, own) for lease in leases)
+            case Added(lease):
+                return lease.subnets == own.subnets and not _same(lease, own)
+            case Removed(subnets):
+                return subnets == own.subnets
+
+    def _begin_anew(self, follower: LeaseFollower) -> None:
+        """With another lease: what was left out as this node's own may be another's now."""
+        self._table.own = self._node.keeper.lease.subnets
+        self._has_snapshot, self._is_dirty = False, True
+        follower.restart()
+
+    # -- the kernel
+
+    def _on_change(self, change: KernelChange) -> None:
+        if change.kind == "overrun" or change.link == self._underlay.name:
+            self._look_below()
+        reconciler = self._node.reconciler
+        if reconciler.held is not None and reconciler.is_news(change):
+            _logger.info("the kernel is looked at anew: %s %s", change.link, change.kind)
+            reconciler.forget()
+            self._is_dirty = True
+
+    def _look_below(self) -> None:
+        try:
+            underlay = self._node.find_underlay()
+        except (OSError, ValueError) as error:
+            _logger.warning("%s; tunnels stay as they are", error)
+            return
+        if underlay != self._underlay:
+            self._move(underlay)
+
+    def _move(self, underlay: Underlay) -> None:
+        """Another MTU, or other addresses: peers are told of what concerns them."""
+        _logger.warning("%s has changed: MTU %d, %s", underlay.name, underlay.mtu, _addresses(underlay))
+        was, self._underlay, self._is_dirty = self._underlay, underlay, True
+        if (underlay.public_ip, underlay.public_ipv6) != (was.public_ip, was.public_ipv6):
+            macs = {link.name: link.mac for link in self._shown.plan.links}
+            self._node.keeper.say(attributes_of(self._node.config, underlay, macs.get))
+
+    def _bring(self) -> None:
+        """Bring data paths and kernel to the plan."""
+        self._is_dirty, self._retry_at = False, math.inf
+        leases = tuple(self._table.leases.values())
+        try:
+            wanted = plan(self._node.config, self._node.keeper.lease, leases, self._underlay)
+            faults = self._bring_to(wanted)
+            self._write_env(wanted)
+        except (OSError, ValueError) as error:
+            if isinstance(error, ValueError) and not self._is_ready:
+                raise  # a network that this node cannot join
+            wanted, faults = self._shown.plan, (str(error),)
+        self._show(wanted, leases, faults)
+        if faults:
+            self._retry_at = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            return
+        self._pause = _FIRST_PAUSE
+        if not self._is_ready:
+            self._is_ready = True
+            if self._on_ready is not None:
+                self._on_ready(self.status())
+
+    def _bring_to(self, wanted: Plan) -> tuple[str, ...]:
+        """What could not be done."""
+        node = self._node
+        if node.plane is not None and node.plane.bring(wanted):
+            node.reconciler.forget()  # with a device its addresses and routes are gone
+        outcome = node.reconciler.bring(wanted.kernel)
+        return (*(f"{name} is gone" for name in outcome.missing), *map(str, outcome.failures))
+
+    def _write_env(self, wanted: Plan) -> None:
+        env = SubnetEnv.of_node(self._node.config, self._node.keeper.lease.subnets, wanted.mtu, ip_masq=False)
+        if env != self._env:
+            env.write(self._node.subnet_env)
+            self._env = env
+
+    def _show(self, wanted: Plan, leases: tuple[Lease, ...], faults: tuple[str, ...]) -> None:
+        for fault in set(faults) - set(self._shown.faults):
+            _logger.warning("%s", fault)
+        known = {(gone.subnet, gone.why) for gone in self._shown.plan.unreachable}
+        for gone in wanted.unreachable:
+            if (gone.subnet, gone.why) not in known:
+                _logger.warning("%s cannot be reached: %s", gone.subnet, gone.why)
+        self._shown = self._shown.replace(plan=wanted, leases=leases, faults=faults, underlay=self._underlay)
+
+
+def _nothing() -> None:
+    """What wakes the loop and is no work."""
+
+
+def _same(lease: Lease, other: Lease) -> bool:
+    return lease.attributes.same_node(other.attributes)
+
+
+def _where(attributes: LeaseAttributes) -> str:
+    return " and ".join(str(address) for address in (attributes.public_ip, attributes.public_ipv6) if address)
+
+
+def _addresses(underlay: Underlay) -> str:
+    return " and ".join(str(address) for address in (underlay.public_ip, underlay.public_ipv6) if address)

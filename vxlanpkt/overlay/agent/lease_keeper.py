@@ -1,0 +1,105 @@
+"""A node's own lease: taken, renewed in time, taken again where it was lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from vxlanpkt.overlay.leases.lease_errors import LeaseError, LeaseLostError, StoreError
+from vxlanpkt.overlay.leases.leases import RENEWAL_MARGIN, Lease, LeaseAttributes, Subnets
+from vxlanpkt.overlay.leases.stores import LeaseStore
+
+_logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_NEVER = float("inf")
+
+
+class LeaseKeeper:
+    """Keeps the lease that it takes when it is made, which raises what `LeaseStore.acquire` raises.
+
+    lease: as it is now. fault: what the store said when it last refused, "" while all is well. due: when `keep` has
+    something to do, by *clock*.
+    """
+
+    def __init__(
+        self,
+        store: LeaseStore,
+        attributes: LeaseAttributes,
+        previous: Subnets | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._clock = store, clock
+        self.fault = ""
+        self._attributes = attributes
+        self._pause = _FIRST_PAUSE
+        self._released = False
+        self.lease = store.acquire(attributes, previous)
+        self._settle()
+
+    def keep(self) -> bool:
+        """Do what is due; True if the lease is another than before."""
+        if self._clock() < self.due:
+            return False
+        before = self.lease
+        try:
+            self.lease = self._renewed()
+        except LeaseError as error:
+            self._fail(error)
+        else:
+            self._settle()
+        return (before.subnets, before.attributes) != (self.lease.subnets, self.lease.attributes)
+
+    def _renewed(self) -> Lease:
+        if self._released:
+            return self._taken()
+        try:
+            return self._store.renew(self.lease.replace(attributes=self._attributes))
+        except LeaseLostError as error:
+            _logger.warning("%s; another one is taken", error)
+            self._released = True
+            return self._taken()
+
+    def _taken(self) -> Lease:
+        lease = self._store.acquire(self._attributes, self.lease.subnets)
+        self._released = False
+        if lease.subnets != self.lease.subnets:
+            _logger.warning("this node had %s, and has %s now", self.lease.subnets, lease.subnets)
+        return lease
+
+    def _settle(self) -> None:
+        self.fault, self._pause = "", _FIRST_PAUSE
+        if self.lease.expiry is None:
+            self.due = _NEVER
+            return
+        left = self.lease.expiry - self._clock()
+        self.due = self.lease.expiry - min(RENEWAL_MARGIN, left / 3)
+
+    def _fail(self, error: LeaseError) -> None:
+        self.fault = str(error)
+        _logger.warning("the lease of %s: %s; tried again in %g s", self.lease.subnets, error, self._pause)
+        self.due = self._clock() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def check(self) -> None:
+        """Have the next `keep` look whether the lease is still this node's."""
+        self.due = 0.0
+
+    def say(self, attributes: LeaseAttributes) -> None:
+        """Have the next `keep` make known that the node is another now; at another address it is another node."""
+        if not attributes.same_node(self._attributes):
+            self.release()
+        self._attributes = attributes
+        self.check()
+
+    def release(self) -> None:
+        """Give the lease back; a store that cannot be reached lets it end by itself."""
+        if self._released:
+            return
+        try:
+            self._store.release(self.lease)
+        except StoreError as error:
+            _logger.warning("the lease of %s was not given back, and ends by itself: %s", self.lease.subnets, error)
+        self._released = True

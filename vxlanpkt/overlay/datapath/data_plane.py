@@ -1,0 +1,156 @@
+"""The devices and packet loops of the links that are not the kernel's: opened, told of peers, opened anew."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from vxlanpkt import DecapPolicy, MACAddress, Reason, Tunnel
+from vxlanpkt.overlay.datapath.datapath import DataPath, Ending
+from vxlanpkt.overlay.datapath.devices import Device
+from vxlanpkt.overlay.datapath.icmp_errors import ICMPErrors
+from vxlanpkt.overlay.datapath.peers import Peers
+from vxlanpkt.overlay.leases.config import NetworkConfig
+from vxlanpkt.overlay.plans.kernel_state import Address, Network, OverlayLink, Plan
+from vxlanpkt.overlay.plans.planning import networks_of
+
+_logger = logging.getLogger(__name__)
+
+# What a loop counts when a frame or packet is lost.
+_LOSSES = (
+    "unknown_destination", "unsound_frames", "time_exceeded", "too_big", "no_buffers", "send_buffer_full",
+    "send_errors", "receive_truncated", "receive_errors", "boundaries_lost", "write_errors", "read_errors",
+)  # fmt: skip
+
+
+class DataPlane:
+    """The data paths of a node, one for each link of kind "tap" or "tun".
+
+    queues   of each device
+    on_gone  called, in a queue's thread, when a device or its socket is gone
+    """
+
+    def __init__(self, config: NetworkConfig, queues: int = 1, on_gone: Callable[[], None] | None = None) -> None:
+        self._config, self._queues, self._on_gone = config, queues, on_gone
+        self._carriers: dict[str, _Carrier] = {}  # by the name of their link
+
+    def bring(self, plan: Plan) -> bool:
+        """Have what *plan* wants: devices that are gone or other than wanted are made anew. True if any was made."""
+        wanted = {link.name: link for link in plan.links if link.kind != "vxlan"}
+        for name, carrier in tuple(self._carriers.items()):
+            if name not in wanted or not carrier.fits(wanted[name]):
+                del self._carriers[name]
+                carrier.close()
+        new = [link for name, link in wanted.items() if name not in self._carriers]
+        for link in new:
+            self._carriers[link.name] = self._open(link)
+        for name, link in wanted.items():
+            self._carriers[name].use(link, plan)
+        return bool(new)
+
+    def _open(self, link: OverlayLink) -> _Carrier:
+        carrier = _Carrier(self._config, link, self._queues, self._tell)
+        if carrier.missing:
+            _logger.warning("%s: the kernel lacks %s: it does without", link.name, ", ".join(carrier.missing))
+        return carrier
+
+    def _tell(self, ending: Ending) -> None:
+        _logger.warning("a queue ended: %s", ending.name.replace("_", " ").lower())
+        if self._on_gone is not None:
+            self._on_gone()
+
+    def losses(self, name: str) -> dict[str, int]:
+        """What was refused of the peers' datagrams, by reason, and what else was lost; nothing that is zero."""
+        carrier = self._carriers.get(name)
+        return {} if carrier is None else carrier.losses()
+
+    def missing(self, name: str) -> tuple[str, ...]:
+        """What the kernel lacks for the device of that name."""
+        carrier = self._carriers.get(name)
+        return () if carrier is None else carrier.missing
+
+    def close(self) -> None:
+        """End all loops, and remove their devices."""
+        carriers, self._carriers = self._carriers, {}
+        for carrier in carriers.values():
+            carrier.close()
+
+
+class _Carrier:
+    """The device and the data path of one link."""
+
+    def __init__(self, config: NetworkConfig, link: OverlayLink, queues: int, on_end: Callable[[Ending], None]) -> None:
+        self._config, self._link = config, link
+        self._gateways: dict[tuple[int, MACAddress | None], Address] = {}
+        with ExitStack() as undo:
+            self._device = undo.enter_context(
+                Device(link.name, "tun" if link.kind == "tun" else "tap", queues=queues, mtu=link.mtu, mac=link.mac)
+            )
+            self._path = DataPath(
+                self._device,
+                link.local,
+                link.port,
+                peers=Peers.udp({}) if link.kind == "tun" else Peers.vxlan({}),
+                on_event=ICMPErrors(self._device, lambda version, mac: self._gateways.get((version, mac))),
+                on_end=on_end,
+            )
+            undo.callback(self._path.close)
+            self._path.start()
+            self._undo = undo.pop_all()
+
+    def fits(self, link: OverlayLink) -> bool:
+        """Whether the device is there, and serves as *link*: its MTU can be changed."""
+        return not self._path.endings and dataclasses.replace(self._link, mtu=link.mtu) == link
+
+    def use(self, link: OverlayLink, plan: Plan) -> None:
+        """Serve as *link*, and send to the peers of *plan*, from now on."""
+        if link != self._link:
+            self._path.stop()
+            self._device.mtu = link.mtu
+            self._link = link
+            self._path.start()
+        sources = [source for source in plan.sources if source.version == self._link.local.version]
+        if self._link.kind == "tun":
+            self._path.replace_peers(self._udp_peers(plan, sources))
+        else:
+            self._path.replace_peers(self._vxlan_peers(plan, sources))
+
+    def _udp_peers(self, plan: Plan, sources: list[Address]) -> Peers:
+        # The network's first subnet is nobody's, so its first address is no node's own.
+        self._gateways = {(network.version, None): network.network_address + 1 for network in networks_of(self._config)}
+        routes: dict[Network, tuple[Address | str, int]] = {hop.network: (hop.remote, hop.port) for hop in plan.hops}
+        return Peers.udp(routes, sources=sources)
+
+    def _vxlan_peers(self, plan: Plan, sources: list[Address]) -> Peers:
+        link, vni, mac = self._link, self._link.vni, self._link.mac
+        assert vni is not None
+        assert mac is not None
+        self._gateways = {
+            (entry.address.version, entry.mac): entry.address for entry in plan.neighbours if entry.link == link.name
+        }
+        stations = {
+            entry.mac: Tunnel(vni, link.local, entry.remote, dst_port=link.port)
+            for entry in plan.fdb
+            if entry.link == link.name
+        }
+        base = DecapPolicy.LINUX_GBP if link.gbp else DecapPolicy.LINUX
+        policy = base.replace(check_inner_source=False, vnis={vni})
+        return Peers.vxlan(stations, sources=sources, policy=policy, own_macs=[mac])
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the kernel lacks of what was asked for."""
+        is_one = len(self._device.queues) == 1
+        return tuple(name for name in self._device.features.missing if not (is_one and name == "multi_queue"))
+
+    def losses(self) -> dict[str, int]:
+        refused = {
+            reason.name.lower(): count for reason, count in self._path.reasons.items() if reason is not Reason.OK
+        }
+        counters = self._path.counters
+        return refused | {name: counters[name] for name in _LOSSES if counters[name]}
+
+    def close(self) -> None:
+        self._undo.close()

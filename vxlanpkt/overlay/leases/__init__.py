@@ -1,0 +1,1 @@
+"""What the nodes of a network agree on: its configuration, who has which subnet, and the texts of both."""

@@ -1,0 +1,1 @@
+"""The kernel's side, by rtnetlink: read, programmed and watched."""

@@ -1,0 +1,310 @@
+"""What the kernel holds for an overlay, as rtnetlink messages and back."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
+from typing import Literal
+
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from vxlanpkt import MACAddress
+from vxlanpkt.overlay.linux.rtnetlink import Message
+from vxlanpkt.overlay.plans.kernel_state import (
+    Address,
+    Entry,
+    FDBEntry,
+    LinkAddress,
+    NeighbourEntry,
+    OverlayLink,
+    Route,
+)
+
+AF_BRIDGE = 7
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+ROUTE_PROTOCOL = 89  # of our routes: free in iproute2's rt_protos and in the kernel's rtnetlink.h
+
+_IP = tuple(FAMILIES.values())
+_IFF_UP, _ARPHRD_ETHER = 0x1, 1
+_PERMANENT, _STATIC, _NTF_SELF = 0x80, 0x40, 0x02  # NUD_PERMANENT, NUD_NOARP; the entry is the device's own
+_IFA_F_NODAD, _SCOPE_LINK = 0x02, 253
+_TABLE_MAIN, _PROTOCOL_KERNEL, _UNICAST, _ONLINK, _CLONED = 254, 2, 1, 4, 0x200
+_SCOPE_UNIVERSE, _SCOPE_NOWHERE = 0, 255
+_USUAL_METRICS = {socket.AF_INET: 0, socket.AF_INET6: 1024}
+_ADDR_GEN_MODE_NONE = 1
+_TUN_TYPE_TUN = 1
+_UNKNOWN = IPv4Address(0)  # the kernel does not know where a TUN's or TAP's datagrams go
+
+
+# -- links
+
+
+def named_link(name: str) -> Message:
+    """Names a link by its name."""
+    message = ifinfmsg()
+    message["attrs"] = [["IFLA_IFNAME", name]]
+    return message
+
+
+def numbered_link(index: int) -> Message:
+    """Names a link by its number."""
+    message = ifinfmsg()
+    message["index"] = index
+    return message
+
+
+def new_vxlan(link: OverlayLink, underlay: int) -> Message:
+    """Makes a vxlan device on the link *underlay*."""
+    data: list[list[object]] = [
+        ["IFLA_VXLAN_ID", link.vni],
+        ["IFLA_VXLAN_LINK", underlay],
+        [f"IFLA_VXLAN_LOCAL{'6' if link.local.version == 6 else ''}", str(link.local)],
+        ["IFLA_VXLAN_PORT", link.port],
+        ["IFLA_VXLAN_LEARNING", int(link.learning)],
+    ]
+    if link.gbp:
+        data.append(["IFLA_VXLAN_GBP", True])
+    message = named_link(link.name)
+    message["attrs"] += [
+        ["IFLA_ADDRESS", str(link.mac)],
+        ["IFLA_MTU", link.mtu],
+        ["IFLA_LINKINFO", {"attrs": [["IFLA_INFO_KIND", "vxlan"], ["IFLA_INFO_DATA", {"attrs": data}]]}],
+    ]
+    return message
+
+
+def quiet_link(index: int) -> Message:
+    """Spares a link the link-local address that it would get when it comes up."""
+    message = numbered_link(index)
+    mode = ["IFLA_INET6_ADDR_GEN_MODE", _ADDR_GEN_MODE_NONE]
+    message["attrs"] = [["IFLA_AF_SPEC", {"attrs": [["AF_INET6", {"attrs": [mode]}]]}]]
+    return message
+
+
+def changed_link(link: OverlayLink, found: Message) -> Message:
+    """Sets what can be set of a link that was found. Setting even the same MAC address would cost it its neighbours."""
+    message = numbered_link(found["index"])
+    message["attrs"] = [["IFLA_MTU", link.mtu]]
+    if link.mac is not None and link.mac != MACAddress(found.get_attr("IFLA_ADDRESS")):
+        message["attrs"].append(["IFLA_ADDRESS", str(link.mac)])
+    return message
+
+
+def raised_link(index: int) -> Message:
+    """Brings a link up."""
+    message = numbered_link(index)
+    message["change"] = message["flags"] = _IFF_UP
+    return message
+
+
+def link_kind(message: Message) -> str:
+    """What a device is: "vxlan", "tun", "tap", "bridge", ...; "" for a plain one."""
+    info = message.get_attr("IFLA_LINKINFO")
+    kind = info.get_attr("IFLA_INFO_KIND") if info is not None else None
+    if kind != "tun":
+        return kind or ""
+    data = info.get_attr("IFLA_INFO_DATA")
+    is_tun = data.get_attr("IFLA_TUN_TYPE") == _TUN_TYPE_TUN if data is not None else message["ifi_type"] != 1
+    return "tun" if is_tun else "tap"
+
+
+def is_up(link: Message) -> bool:
+    """Whether a device is up."""
+    return bool(link["flags"] & _IFF_UP)
+
+
+def read_link(message: Message, names: Mapping[int, str]) -> OverlayLink | None:
+    """A device as it was found; None for one of a kind that no overlay has."""
+    kind = link_kind(message)
+    name, mtu = message.get_attr("IFLA_IFNAME"), message.get_attr("IFLA_MTU")
+    mac = MACAddress(message.get_attr("IFLA_ADDRESS")) if message["ifi_type"] == _ARPHRD_ETHER else None
+    if kind in ("tun", "tap"):
+        known: Literal["tun", "tap"] = "tun" if kind == "tun" else "tap"
+        return OverlayLink(name, known, mtu, "", _UNKNOWN, 0, mac, is_up=is_up(message))
+    if kind != "vxlan":
+        return None
+    data = message.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
+    local = data.get_attr("IFLA_VXLAN_LOCAL6") or data.get_attr("IFLA_VXLAN_LOCAL") or "0.0.0.0"
+    return OverlayLink(
+        name,
+        "vxlan",
+        mtu,
+        names.get(data.get_attr("IFLA_VXLAN_LINK") or 0, ""),
+        ip_address(local),
+        data.get_attr("IFLA_VXLAN_PORT"),
+        mac,
+        data.get_attr("IFLA_VXLAN_ID"),
+        bool(data.get_attr("IFLA_VXLAN_GBP")),
+        bool(data.get_attr("IFLA_VXLAN_LEARNING")),
+        is_up(message),
+    )
+
+
+def vxlan_underlay(message: Message) -> int:
+    """The number of the device that a vxlan device sends by; 0 for none."""
+    if link_kind(message) != "vxlan":
+        return 0
+    data = message.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
+    return int(data.get_attr("IFLA_VXLAN_LINK") or 0)
+
+
+# -- what to dump
+
+
+def addresses_on(family: int, index: int = 0) -> Message:
+    """Asks for the addresses of one family on a link, or on all."""
+    message = ifaddrmsg()
+    message["family"], message["index"] = family, index
+    return message
+
+
+def neighbours_on(family: int, index: int) -> Message:
+    """Asks for the neighbours on a link, or for the FDB, whose family is AF_BRIDGE."""
+    message = ndmsg()
+    message["family"] = family
+    message["attrs"] = [["NDA_IFINDEX", index]]
+    return message
+
+
+def routes_by(family: int, index: int) -> Message:
+    """Asks for the main table's routes by a link."""
+    message = rtmsg()
+    message["family"] = family
+    message["attrs"] = [["RTA_TABLE", _TABLE_MAIN], ["RTA_OIF", index]]
+    return message
+
+
+def routes_of_protocol(family: int, protocol: int = ROUTE_PROTOCOL) -> Message:
+    """Asks for the main table's routes of a protocol, or of all, by any link."""
+    message = rtmsg()
+    message["family"], message["proto"] = family, protocol
+    message["attrs"] = [["RTA_TABLE", _TABLE_MAIN]]
+    return message
+
+
+# -- addresses, neighbours, routes: as requests
+
+
+def entry_message(entry: Entry, index: int) -> Message:
+    """The message that makes an entry on the link *index*, or takes it away; a route that is of our protocol."""
+    if isinstance(entry, LinkAddress):
+        return _address_message(entry, index)
+    if isinstance(entry, NeighbourEntry):
+        return _neighbour_message(FAMILIES[entry.address.version], index, entry.mac, entry.address, 0)
+    if isinstance(entry, FDBEntry):
+        return _neighbour_message(AF_BRIDGE, index, entry.mac, entry.remote, _NTF_SELF)
+    return _route_message(entry, index)
+
+
+def _address_message(entry: LinkAddress, index: int) -> Message:
+    message = ifaddrmsg()
+    message["family"] = FAMILIES[entry.address.version]
+    message["index"] = index
+    message["prefixlen"] = entry.address.network.prefixlen
+    message["flags"] = _IFA_F_NODAD if entry.address.version == 6 else 0  # nobody could answer
+    text = str(entry.address.ip)
+    message["attrs"] = [["IFA_LOCAL", text], ["IFA_ADDRESS", text]]
+    return message
+
+
+def _neighbour_message(family: int, index: int, mac: MACAddress, address: Address, flags: int) -> Message:
+    message = ndmsg()
+    message["family"], message["ifindex"] = family, index
+    message["state"], message["flags"] = _PERMANENT, flags
+    message["attrs"] = [["NDA_DST", str(address)], ["NDA_LLADDR", str(mac)]]
+    return message
+
+
+def _route_message(entry: Route, index: int) -> Message:
+    message = rtmsg()
+    message["family"] = FAMILIES[entry.destination.version]
+    message["dst_len"] = entry.destination.prefixlen
+    message["table"], message["proto"], message["type"] = _TABLE_MAIN, ROUTE_PROTOCOL, _UNICAST
+    is_far = entry.gateway is not None or entry.destination.version == 6
+    message["scope"] = _SCOPE_UNIVERSE if is_far else _SCOPE_LINK
+    message["flags"] = _ONLINK if entry.onlink else 0
+    message["attrs"] = [["RTA_DST", str(entry.destination.network_address)], ["RTA_OIF", index]]
+    if entry.gateway is not None:
+        message["attrs"].append(["RTA_GATEWAY", str(entry.gateway)])
+    if entry.metric:
+        message["attrs"].append(["RTA_PRIORITY", entry.metric])
+    return message
+
+
+def unspecific(route: Message) -> Message:
+    """The same for a route of any protocol and scope: to take away what others left on a link of ours."""
+    route["proto"], route["scope"] = 0, _SCOPE_NOWHERE
+    return route
+
+
+# -- and as the kernel tells of them
+
+
+def read_address(message: Message, names: Mapping[int, str]) -> LinkAddress | None:
+    """An address; None for what the kernel gives to a device itself."""
+    link = names.get(message["index"])
+    text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+    if link is None or text is None or message["scope"] == _SCOPE_LINK:
+        return None
+    return LinkAddress(link, ip_interface(f"{text}/{message['prefixlen']}"))
+
+
+def read_neighbour(message: Message, names: Mapping[int, str]) -> NeighbourEntry | FDBEntry | None:
+    """A permanent neighbour, or an FDB entry of the device itself that was not learnt; None for all else."""
+    link, address, mac = names.get(message["ifindex"]), message.get_attr("NDA_DST"), message.get_attr("NDA_LLADDR")
+    family, state = message["family"], message["state"]
+    if link is None or not address or not mac:
+        return None
+    if family == AF_BRIDGE:
+        is_fixed = message["flags"] & _NTF_SELF and state & (_PERMANENT | _STATIC)
+        return FDBEntry(link, MACAddress(mac), ip_address(address)) if is_fixed else None
+    is_fixed = family in _IP and state & _PERMANENT
+    return NeighbourEntry(link, ip_address(address), MACAddress(mac)) if is_fixed else None
+
+
+def read_lost_neighbour(message: Message, names: Mapping[int, str]) -> NeighbourEntry | None:
+    """A neighbour that is permanent no longer; where its MAC address went with it, it has the address 0."""
+    link, address = names.get(message["ifindex"]), message.get_attr("NDA_DST")
+    if link is None or not address or message["family"] not in _IP:
+        return None
+    return NeighbourEntry(link, ip_address(address), MACAddress(message.get_attr("NDA_LLADDR") or 0))
+
+
+def is_ours(message: Message) -> bool:
+    """Whether a route has our protocol number."""
+    return bool(message["proto"] == ROUTE_PROTOCOL)
+
+
+def first_hop(route: Message) -> int:
+    """The number of the link that a route leads to, the first of several; 0 for none."""
+    several = route.get_attr("RTA_MULTIPATH") or [{"oif": 0}]
+    return int(route.get_attr("RTA_OIF") or several[0]["oif"])
+
+
+def read_route(message: Message, names: Mapping[int, str]) -> Route | None:
+    """A route of the main table by one link; None for what the kernel made itself."""
+    link = names.get(message.get_attr("RTA_OIF") or 0)
+    if (
+        link is None
+        or message["family"] not in _IP
+        or message["proto"] == _PROTOCOL_KERNEL
+        or message["type"] != _UNICAST
+        or message["flags"] & _CLONED
+        or (message.get_attr("RTA_TABLE") or message["table"]) != _TABLE_MAIN
+    ):
+        return None
+    any_address = IPv4Address(0) if message["family"] == socket.AF_INET else IPv6Address(0)
+    destination = ip_network(f"{message.get_attr('RTA_DST') or any_address}/{message['dst_len']}")
+    gateway = message.get_attr("RTA_GATEWAY")
+    metric = message.get_attr("RTA_PRIORITY") or 0
+    return Route(
+        destination,
+        link,
+        None if gateway is None else ip_address(gateway),
+        bool(message["flags"] & _ONLINK),
+        0 if metric == _USUAL_METRICS[message["family"]] else metric,
+    )

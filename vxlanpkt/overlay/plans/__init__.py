@@ -1,0 +1,1 @@
+"""What a node's kernel should hold, and the steps that lead there: pure functions of values."""
