@@ -38,8 +38,8 @@ from vxlanpkt.overlay import (
     Snapshot,
     StoreError,
     Subnets,
-    file_store,
 )
+from vxlanpkt.overlay.stores import file_store
 
 from .store_machine import EXAMPLES, StoreMachine
 

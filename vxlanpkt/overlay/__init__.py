@@ -96,6 +96,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "tables.forwarding": ("ForwardingEntry", "ForwardingTable", "LearningCounts"),
     "datapath.icmp_errors": ("ICMPErrors", "icmp_error"),
     "plans.kernel_state": (
+        "KernelChange",
         "FDBEntry",
         "Hop",
         "KernelState",
@@ -108,7 +109,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "Unreachable",
     ),
     "plans.kernel_steps": ("Step", "steps"),
-    "linux.kernel_watch": ("KernelChange", "KernelWatch"),
+    "linux.kernel_watch": ("KernelWatch",),
     "leases.lease_errors": (
         "ConfigError",
         "LeaseError",
