@@ -71,7 +71,7 @@ def _archive(python: Path) -> bytes:
             target = root / "vxlanpkt" / module
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((source / module).read_bytes())
-        for package in {path.parent for path in root.rglob("*.py")} | {root / "vxlanpkt"}:
+        for package in [root / "vxlanpkt", *(path for path in (root / "vxlanpkt").rglob("*") if path.is_dir())]:
             (package / "__init__.py").write_text(_PACKAGE)
         (root / "__main__.py").write_text(_MAIN)
         _compile(python, root)
