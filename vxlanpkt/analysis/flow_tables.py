@@ -17,8 +17,8 @@ from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, t
 from vxlanpkt.analysis.words import IEEE_802_3, ethertype_name, initials, ip_protocol_name
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture, CaptureBatch
-from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import NO_GROUP, SEED_SIZE, Groups
 from vxlanpkt.kernel.contract import ADDRESS
@@ -111,7 +111,7 @@ class FlowTable(Table[Flow]):
 
 
 def flows(
-    source: File | Capture,
+    source: Files | Capture,
     *,
     ports: Iterable[int] | None = None,
     policy: DecapPolicy | None = None,

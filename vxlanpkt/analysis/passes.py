@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vxlanpkt.capture.jobs import PartialResultError
+from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
-from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
@@ -34,7 +34,7 @@ class Pass:
 
     def __init__(
         self,
-        source: File | Capture,
+        source: Files | Capture,
         ports: Iterable[int] | None,
         policy: DecapPolicy | None,
         vni: int | Iterable[int] | None,
@@ -68,7 +68,7 @@ class Pass:
     def _opened(self) -> AbstractContextManager[Capture]:
         if isinstance(self._source, Capture):
             return nullcontext(self._source)
-        return Capture(self._source, self.policy)
+        return opened(self._source, self.policy)
 
     def finish(self, table: _T) -> _T:
         """The table, or the error that carries it."""

@@ -14,8 +14,8 @@ from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture, CaptureBatch
-from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract import ADDRESS
@@ -74,7 +74,7 @@ class VTEPTable(Table[VTEP]):
 
 
 def vteps(
-    source: File | Capture,
+    source: Files | Capture,
     *,
     ports: Iterable[int] | None = None,
     policy: DecapPolicy | None = None,

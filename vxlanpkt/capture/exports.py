@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.frames import as_arrow, library
 from vxlanpkt.capture.jobs import JobResult, PartialResultError, Progress
+from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.outputs import path_of, split_suffixes
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.sinks import Sink
@@ -29,7 +30,7 @@ _GROUP_ROWS = 131_072
 
 
 def export_file(
-    source: File,
+    source: Files,
     target: File,
     *,
     format: ExportFormat | None = None,
@@ -55,7 +56,7 @@ def export_file(
         library("pyarrow")
     except ImportError as error:
         raise CaptureError(str(error), offset=None) from None
-    with Capture(source, policy_for(ports, options.pop("policy", None))) as capture, Sink(target) as sink:
+    with opened(source, policy_for(ports, options.pop("policy", None))) as capture, Sink(target) as sink:
         table = capture.table(**options)
         written, fault = _write_pieces(sink, chosen, capture, table, progress)
     result = JobResult(capture.stats, () if (path := path_of(target)) is None else (path,), written)
