@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
     from vxlanpkt.capture.records import Interface as Interface
     from vxlanpkt.capture.records import Record as Record
+    from vxlanpkt.capture.series import BrokenFilesError as BrokenFilesError
     from vxlanpkt.capture.stats import CaptureStats as CaptureStats
     from vxlanpkt.capture.stats import VNIStats as VNIStats
 
@@ -40,6 +41,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pcapng": ("PcapngWriter",),
     "reader": ("Capture", "CaptureBatch", "DecapsulatedRecord"),
     "records": ("Interface", "Record"),
+    "series": ("BrokenFilesError",),
     "stats": ("CaptureStats", "VNIStats"),
 }
 

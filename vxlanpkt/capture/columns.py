@@ -217,6 +217,10 @@ class CaptureTable(ArrowTable):
         """What its columns are called."""
         return tuple(field.name for field in self.fields)
 
+    def place_of(self, name: str) -> int | None:
+        """Which of its columns the one is that is called *name* here, whatever the table calls it; None if none is."""
+        return next((at for at, column in enumerate(self._chosen) if column.name == name), None)
+
     def of_columns(self, columns: Iterable[str]) -> CaptureTable:
         """The same rows with other columns, under the same names."""
         return CaptureTable(
@@ -574,7 +578,6 @@ class _Filler:
         address = self._keep(out)
         bitmap = address + 4 * (rows.count + 1)
         return ArrowColumn(rows.count, nulls, (bitmap if nulls else 0, address, bitmap + (rows.count + 7) // 8))
-
 
     def _file_names(self) -> ArrowColumn:
         count, name = self._rows.count, (self._rows.file or "").encode("utf-8", "replace")

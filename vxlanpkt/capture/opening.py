@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
-from typing import IO, Any, TypeAlias
+from typing import TypeAlias
 
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.series import CaptureSeries
@@ -33,32 +33,25 @@ def open(source: Files, ports: Iterable[int] | None = None, policy: DecapPolicy 
 def opened(source: Files, policy: DecapPolicy) -> Capture:
     """The same with a policy that is known."""
     found = files_of(source)
-    return Capture(found, policy) if is_one(found) else CaptureSeries(found, policy)
+    return CaptureSeries(found, policy) if isinstance(found, tuple) else Capture(found, policy)
 
 
-def files_of(source: Files) -> Any:
+def files_of(source: Files) -> File | tuple[File, ...]:
     """The source as it is if it is one file; else all of its files, in order: those of a pattern sorted by name."""
-    if not is_one(source):
+    if isinstance(source, Sequence) and not isinstance(source, str):
         return tuple(file for part in source for file in _matching(part))
     return _matching(source) if is_pattern(source) else source
 
 
-def is_one(source: Files) -> bool:
-    """Whether a source is one file (or one pattern), and no list of them."""
-    return isinstance(source, (str, os.PathLike)) or hasattr(source, "read") or not isinstance(source, Sequence)
-
-
 def is_pattern(source: Files) -> bool:
     """Whether a source stands for all files that it matches; a name that a file has is a name."""
-    if not isinstance(source, (str, os.PathLike)):
-        return False
-    return has_magic(os.fspath(source)) and not os.path.lexists(source)
+    return isinstance(source, (str, os.PathLike)) and has_magic(os.fspath(source)) and not os.path.lexists(source)
 
 
-def _matching(source: str | os.PathLike[str] | IO[bytes]) -> Sequence[File]:
+def _matching(source: File) -> tuple[File, ...]:
     if not isinstance(source, (str, os.PathLike)) or not is_pattern(source):
         return (source,)
-    found = sorted(glob(os.fspath(source), recursive=True))
+    found = sorted(glob(os.fspath(source), recursive=True))  # noqa: PTH207 - Path has none for absolute patterns
     if not found:
         raise FileNotFoundError(errno.ENOENT, "no file matches", os.fspath(source))
     return tuple(found)

@@ -1,9 +1,9 @@
 """A part of a capture file, read without an index: exactly the records that are its own, or an error.
 
 Where the part begins a record is guessed; the first part begins with the first record, which needs no guess. Each part
-is read up to the first record that begins at its end or behind it, and there guesses where the next part begins. If that
-is not where this one ended, or if what parts are read by has changed on the way, the error says so. So if no part raises one,
-each began where the one before it ended, from the first on, and together they have each record once.
+is read up to the first record that begins at its end or behind it, and there guesses where the next part begins. If
+that is not where this one ended, or if what parts are read by has changed on the way, an error says so. So if no part
+raises one, each began where the one before it ended, from the first on, and together they have each record once.
 """
 
 from __future__ import annotations

@@ -89,9 +89,7 @@ class PcapReader:
         self._limit = max(snaplen, MAX_CAPTURED) if snaplen <= MAX_SNAPLEN else MAX_CAPTURED
         self._prefix, self._about = prefix, 0
         self._unpack = Struct(prefix + _RECORD).unpack
-        section = Section(
-            False, prefix == ">", (section_interface(own),), len(self.interfaces) - 1, limit=self._limit
-        )
+        section = Section(False, prefix == ">", (section_interface(own),), len(self.interfaces) - 1, limit=self._limit)
         self._stretches = Stretches(source, section, before.records)
 
     def __iter__(self) -> Iterator[RecordBatch]:

@@ -15,7 +15,7 @@ from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.parts import read_part
 from vxlanpkt.capture.records import Interface, Record
-from vxlanpkt.capture.sources import File, Origin, Source
+from vxlanpkt.capture.sources import File, Origin, Part, Source
 from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
 from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError, Reason
@@ -114,7 +114,7 @@ class Capture:
     A fault of the file raises CaptureError after everything before it was handed out.
     """
 
-    def __init__(self, source: File | Sequence[File], policy: DecapPolicy) -> None:
+    def __init__(self, source: File | Sequence[File | Part], policy: DecapPolicy) -> None:
         self.source = source
         self.policy = policy
         self._origins = self._origins_of(source)
@@ -133,7 +133,7 @@ class Capture:
 
     def batches(self) -> Iterator[RecordBatch]:
         """All records in order, in batches of one link type; from a pipe, what is there of them."""
-        self._source = self._reader = None
+        self._start_pass()
         yield from self._read(self._origins[0], Before())
 
     def decap(
@@ -260,10 +260,13 @@ class Capture:
         for origin in self._origins:
             origin.close()
 
-    def _read(self, origin: Origin, before: Before) -> Iterator[RecordBatch]:
-        """The batches of one file."""
+    def _start_pass(self) -> None:
+        self._source = self._reader = None
         if self._closed:
             raise CaptureError("the capture has been closed", offset=None)
+
+    def _read(self, origin: Origin, before: Before) -> Iterator[RecordBatch]:
+        """The batches of one file."""
         source = origin.open()
         try:
             reader = reader_for(source, before)
@@ -273,12 +276,12 @@ class Capture:
             source.close()
 
     @property
-    def _named(self) -> str:
-        """What is read, for people."""
+    def name(self) -> str:
+        """The name of the file, for people; "-" is standard input."""
         return self._origins[0].name or "a stream"
 
     def _repr_html_(self) -> str:
-        rows = [("file", self._named), ("container", self.container or "not read yet")]
+        rows = [("file", self.name), ("container", self.container or "not read yet")]
         counted = [("records", "not counted yet")] if self._stats is None else self._stats.rows_of_html()
         return html_table([*rows, *counted])
 

@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sources import Origin, Stopped
 from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError
 
+_SHOWN = 5
+
 
 class CaptureSeries(Capture):
     """Several files as one capture, in the order given: as one file that holds their records one behind the other.
 
     Records and interfaces are counted through. A file that breaks off, or is no capture, keeps no other from being
-    read: everything that is whole is handed out, and then CaptureError is raised, which names every such file.
+    read: everything that is whole is handed out, and then BrokenFilesError is raised, which names every such file.
     """
 
     def _origins_of(self, source: Any) -> Sequence[Origin]:
@@ -25,31 +28,31 @@ class CaptureSeries(Capture):
 
     def batches(self) -> Iterator[RecordBatch]:
         """All records of all files in order, in batches of one link type and one file."""
-        self._source = self._reader = None
+        self._start_pass()
         self._before, self._container = Before(), None
         self._consumed = 0
-        faults = Faults()
+        faults: list[tuple[str, CaptureError]] = []
         for origin in self._origins:
             try:
                 for batch in self._read(origin, self._before):
                     yield batch
                     self._before.records = batch.first + len(batch)
-            except Stopped:
+            except (Stopped, SplitError):
                 raise
             except CaptureError as error:
-                faults.add(origin.name, error)
-            self._end_file()
+                faults.append((origin.name or "a stream", error))
+            self._end_file(origin)
         if faults:
-            raise faults.error()
+            raise broken_files(faults)
 
     _before = Before()
     _consumed = 0
     _container: Literal["pcap", "pcapng"] | None = None
 
-    def _end_file(self) -> None:
+    def _end_file(self, origin: Origin) -> None:
         """Keep what is known of the file that was read."""
-        if self._source is not None:
-            self._consumed += self._source.consumed
+        taken = 0 if self._source is None else self._source.consumed
+        self._consumed += taken if origin.size is None or origin.part is not None else origin.size
         if self._reader is not None:
             self._container = self._reader.container
         self._source = self._reader = None
@@ -76,32 +79,25 @@ class CaptureSeries(Capture):
         return None if None in sizes else sum(size or 0 for size in sizes)
 
     @property
-    def _named(self) -> str:
-        return ", ".join(origin.name or "a stream" for origin in self._origins)
+    def name(self) -> str:
+        """The names of the first files, and how many there are beside."""
+        names = [origin.name or "a stream" for origin in self._origins[:_SHOWN]]
+        more = len(self._origins) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
 
 
-class Faults:
-    """The files that could not be read to their ends."""
+class BrokenFilesError(CaptureError):
+    """Some of several files could not be read to their ends; `.faults` are their names, and what is wrong with each."""
 
-    _SHOWN = 5
+    faults: tuple[tuple[str, CaptureError], ...]
 
-    def __init__(self) -> None:
-        self._found: list[tuple[str, CaptureError]] = []
 
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._found)
-
-    def add(self, name: str | None, error: CaptureError) -> None:
-        """Note the fault of a file."""
-        self._found.append((name or "a stream", error))
-
-    def error(self) -> CaptureError:
-        """The first fault, with the name of its file, and the names of the other files."""
-        (name, first), *others = self._found
-        text = f"{name}: {first}"
-        if others:
-            names = ", ".join(name for name, _ in others[: self._SHOWN])
-            more = f" and {len(others) - self._SHOWN} more" if len(others) > self._SHOWN else ""
-            text += f"; {len(others)} other {'file is' if len(others) == 1 else 'files are'} broken: {names}{more}"
-        return CaptureError(text, offset=first.offset)
+def broken_files(faults: Sequence[tuple[str, CaptureError]]) -> BrokenFilesError:
+    """The error for some faults: it has the first one, and the names of the other files."""
+    (name, first), *others = faults
+    text = f"{name}: {first}"
+    if others:
+        names = ", ".join(name for name, _ in others[:_SHOWN])
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        text += f"; {len(others)} other {'file is' if len(others) == 1 else 'files are'} broken: {names}{more}"
+    return BrokenFilesError(text, offset=first.offset, faults=tuple(faults))
