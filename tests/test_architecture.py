@@ -59,7 +59,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("filters",),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
-WINGS = ("capture", "analysis", "overlay", "cni", "strategies", "cli")
+WINGS = ("capture", "analysis", "spark", "overlay", "cni", "strategies", "cli")
 # Modules that are no part of the library as it runs: the build script of the C kernel.
 BUILD = frozenset(("_build",))
 # What wings may import although it is no public name: (core module, name).

@@ -193,7 +193,9 @@ def test_plans(files: list[tuple[int, bool]], pack_bytes: int, split_bytes: int)
 def test_sizes() -> None:
     """A file of this machine, as a plan takes it."""
     path = str(CAPTURES / "flannel_v4.pcap")
-    assert sized(path) == (path, Path(path).stat().st_size, b"\xd4\xc3\xb2\xa1")
+    size = Path(path).stat().st_size
+    assert sized(path, size) == (path, size, b"")
+    assert sized(path, size - 1) == (path, size, b"\xd4\xc3\xb2\xa1")
     with pytest.raises(FileNotFoundError):
-        sized("no such file")
+        sized("no such file", 0)
     assert len(list(vxlanpkt.open(path))) == 91

@@ -603,11 +603,14 @@ class _InterfaceNames:
     """The name of each interface seen so far, in UTF-8."""
 
     def __init__(self) -> None:
+        self._of: Sequence[Interface] = ()
         self._count = 0
         self._table = hold_names()
 
     def known_by(self, interfaces: Sequence[Interface]) -> Any:
         """The names of *interfaces*, of which there are more and more, as the kernel holds them."""
+        if interfaces is not self._of:  # those of another file, which are counted anew
+            self._of, self._count, self._table = interfaces, 0, hold_names()
         for interface in interfaces[self._count :]:
             add_name(self._table, None if interface.name is None else interface.name.encode())
             self._count += 1

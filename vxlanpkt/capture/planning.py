@@ -16,7 +16,7 @@ OPENING = 1 << 16
 
 
 class Sized(NamedTuple):
-    """A file with its length and the four bytes that it begins with."""
+    """A file with its length and the four bytes that it begins with, if they matter."""
 
     file: File
     size: int
@@ -35,11 +35,13 @@ class Pack:
     number: int | None = None
 
 
-def sized(path: str) -> Sized:
-    """A file of this machine. Raises OSError if it cannot be opened."""
+def sized(path: str, split_bytes: int) -> Sized:
+    """A file of this machine; its first bytes if it might be split. Raises OSError if it is not there."""
+    size = Path(path).stat().st_size
+    if size <= split_bytes:
+        return Sized(path, size, b"")
     with Path(path).open("rb", buffering=0) as file:
-        magic = file.read(4)
-        return Sized(path, file.seek(0, 2), magic)
+        return Sized(path, size, file.read(4))
 
 
 def packs(files: Iterable[Sized], pack_bytes: int, split_bytes: int) -> Iterator[Pack]:

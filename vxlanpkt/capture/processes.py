@@ -38,7 +38,7 @@ class Done(NamedTuple, Generic[_T]):
 def files_to_share(source: Files) -> list[Sized]:
     """The files of a source, which have to be regular ones, that each process opens by itself."""
     found = files_of(source)
-    return [sized(_path_of(file)) for file in (found if isinstance(found, tuple) else (found,))]
+    return [sized(_path_of(file), SPLIT) for file in (found if isinstance(found, tuple) else (found,))]
 
 
 def _path_of(file: File) -> str:

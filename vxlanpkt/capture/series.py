@@ -9,9 +9,10 @@ from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.records import Interface
-from vxlanpkt.capture.sources import Origin, Stopped
+from vxlanpkt.capture.sources import File, Origin, Part, Stopped
 from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError
+from vxlanpkt.policy import DecapPolicy
 
 _SHOWN = 5
 
@@ -21,7 +22,14 @@ class CaptureSeries(Capture):
 
     Records and interfaces are counted through. A file that breaks off, or is no capture, keeps no other from being
     read: everything that is whole is handed out, and then BrokenFilesError is raised, which names every such file.
+    With *numbered_through* false, each file counts its own records and interfaces.
     """
+
+    def __init__(
+        self, source: Sequence[File | Part], policy: DecapPolicy, *, numbered_through: bool = True
+    ) -> None:  # fmt: skip
+        super().__init__(source, policy)
+        self._numbered_through = numbered_through
 
     def _origins_of(self, source: Any) -> Sequence[Origin]:
         return tuple(map(Origin, source))
@@ -33,6 +41,8 @@ class CaptureSeries(Capture):
         self._consumed = 0
         faults: list[tuple[str, CaptureError]] = []
         for origin in self._origins:
+            if not self._numbered_through:
+                self._before = Before()
             try:
                 for batch in self._read(origin, self._before):
                     yield batch
