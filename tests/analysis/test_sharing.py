@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import pickle
 from collections.abc import Callable, Sequence
@@ -79,6 +80,16 @@ def test_every_capture(verb: Callable[..., Any]) -> None:
     pattern = str(DATA / "*_v4*")  # what is no capture, too
     assert counted(verb, pattern, jobs=2) == counted(verb, pattern)
     assert counted(verb, DATA / "hostile_cases.jsonl", jobs=2) == counted(verb, DATA / "hostile_cases.jsonl")
+
+
+@every_verb
+@pytest.mark.usefixtures("small")
+def test_compressed_captures(verb: Callable[..., Any], tmp_path: Path) -> None:
+    """They are read from their starts, whatever their lengths."""
+    for name in CAPTURES[:4]:
+        (tmp_path / name).write_bytes(gzip.compress((DATA / name).read_bytes(), 0))
+    files = [tmp_path / name for name in CAPTURES[:4]]
+    assert counted(verb, files, jobs=2)[:3] == counted(verb, [DATA / name for name in CAPTURES[:4]])[:3]
 
 
 @pytest.mark.usefixtures("small")

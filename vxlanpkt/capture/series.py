@@ -47,8 +47,10 @@ class CaptureSeries(Capture):
                 for batch in self._read(origin, self._before):
                     yield batch
                     self._before.records = batch.first + len(batch)
-            except (Stopped, SplitError):
+            except Stopped:
                 raise
+            except SplitError as error:
+                raise SplitError(f"{origin.name or 'a stream'}: {error}", offset=error.offset) from error
             except CaptureError as error:
                 faults.append((origin.name or "a stream", error))
             self._end_file(origin)

@@ -33,6 +33,11 @@ class Part:
     start: int = 0
     end: int | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the file."""
+        return not self.start and self.end is None
+
 
 CHUNK = 1 << 21
 """Bytes that are read at a time, and looked at together: the packets in them stay in the processor's cache."""
@@ -240,8 +245,9 @@ class Origin:
 
     def __init__(self, source: File | Part) -> None:
         self.size: int | None = None
-        self.part = source if isinstance(source, Part) else None
+        self.part: Part | None = None
         if isinstance(source, Part):
+            self.part = None if source.is_whole else source
             source = source.file
         self.name = _name_of(source)
         self._path: Path | None = None

@@ -27,10 +27,10 @@ def listed(paths: Iterable[str], split_bytes: int) -> Iterator[Sized]:
 
 
 def _local(path: str) -> str | None:
-    """A path of this machine, also as Spark writes it; None for that of a store."""
+    """A path of this machine, also as Spark writes it, so that it is the same in any directory; None for a store's."""
     if path.startswith("file:"):
         return "/" + path.removeprefix("file:").lstrip("/")
-    return None if "://" in path else path
+    return None if "://" in path else str(Path(path).absolute())
 
 
 def _of_this_machine(path: str, split_bytes: int) -> Iterator[Sized]:
