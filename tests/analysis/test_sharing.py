@@ -130,12 +130,14 @@ def test_with_processes(verb: Callable[..., Any], monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_one_process_only_can_read() -> None:
-    """A pipe and a file object say so."""
+    """A pipe and a file object say so, and less than one process does not work."""
     for source in ("-", (DATA / "flannel_v4.pcap").open("rb")):
         with pytest.raises(FieldError, match="one process only"):
             vxlanpkt.flows(source, jobs=2)
         if not isinstance(source, str):
             source.close()
+    with pytest.raises(FieldError, match="jobs: 0 is not 1 or more"):
+        vxlanpkt.flows(DATA / "flannel_v4.pcap", jobs=0)
 
 
 def _die(parts: Sequence[Part]) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import vxlanpkt
 from vxlanpkt import CaptureError
 from vxlanpkt.capture import BrokenFilesError, Capture, Interface, PcapWriter, Record
+from vxlanpkt.capture.reader import FILE_POLICY
+from vxlanpkt.capture.series import CaptureSeries
 from vxlanpkt.capture.sources import READING, Stopped
 from vxlanpkt.strategies import captures
 
@@ -147,3 +149,12 @@ def test_closing(tmp_path: Path) -> None:
     with PcapWriter(empty, Interface()):
         pass
     assert list(vxlanpkt.open([empty, empty])) == list(vxlanpkt.open([])) == []
+
+
+def test_each_counts_its_own() -> None:
+    """A series may leave the files their own numbers of records and interfaces; names of interfaces stay right."""
+    files = [MERGED, FLANNEL, CAPTURES / "basic_v6_ng.pcapng"] * 2
+    columns = ["file", "record", "interface", "interface_name"]
+    series = CaptureSeries(files, FILE_POLICY, numbered_through=False)
+    apart = [vxlanpkt.open(path).to_arrow(columns=columns) for path in files]
+    assert series.to_arrow(columns=columns).to_pylist() == pa.concat_tables(apart).to_pylist()

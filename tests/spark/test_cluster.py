@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import vxlanpkt
 from tests.capture.builders import pcap_header, pcap_record
 from tests.capture.test_parts import hostile
+from tests.docs.test_examples import blocks, run
 from vxlanpkt import Record
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter
 
@@ -142,3 +144,17 @@ def test_columns(spark: Any) -> None:
     assert (len(row.inner_src), len(row.inner_src_mac)) == (16, 6)
     several = spark.read.format("vxlan").load([str(path), str(DATA / "gbp_v4.pcap")])
     assert several.select("file").distinct().count() == 2
+
+
+def test_the_page(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/scale.md says to type gives what it says; the part about Ray where Ray is."""
+    (tmp_path / "tests").symlink_to(DATA.parent)
+    monkeypatch.chdir(tmp_path)
+    page = DATA.parents[1] / "docs" / "scale.md"
+    names: dict[str, Any] = {}
+    for block in blocks(page.read_text(encoding="utf-8"), "py"):
+        code = block.code.replace('load("tests/', f'load("{tmp_path}/tests/')
+        code = code.replace("/mnt/captures/*.pcap", f"{DATA}/*_v4.pcap")
+        if "import ray" not in code or find_spec("ray") is not None:
+            run(block._replace(code=code), page.name, names)
+    assert names["spark"] is spark

@@ -15,7 +15,7 @@ from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.boundaries import WINDOW, first_record
 from vxlanpkt.capture.pcap import PcapReader
 from vxlanpkt.capture.pcapng import PcapngReader
-from vxlanpkt.capture.sources import Part, Source
+from vxlanpkt.capture.sources import Part, Source, Stopped
 from vxlanpkt.errors import CaptureError
 
 Reader: TypeAlias = "PcapReader | PcapngReader"
@@ -41,6 +41,8 @@ def read_part(reader: Reader, source: Source, part: Part) -> Iterator[RecordBatc
         return
     try:
         yield from reader
+    except Stopped:
+        raise
     except CaptureError as error:
         raise SplitError(f"it breaks off, and has to be read in one piece: {error}", offset=error.offset) from error
     end = source.offset

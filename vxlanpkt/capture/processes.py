@@ -56,6 +56,8 @@ def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[Do
     *work* and its results are pickled. It raises SplitError of a part that does not end where the next one begins: from
     the beginning of that on the file is read in one piece.
     """
+    if jobs < 1:
+        raise FieldError(f"jobs: {jobs} is not 1 or more", layer="capture", field="jobs", value=jobs, bits=None)
     pack_bytes = max(min(sum(file.size for file in files) // (jobs * _PACKS_EACH), SPLIT), _LEAST)
     planned = deque(packs(files, pack_bytes, SPLIT))
     if len(planned) == 1:

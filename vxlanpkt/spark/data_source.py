@@ -16,7 +16,7 @@ from vxlanpkt.spark.files import listed
 from vxlanpkt.spark.options import Options, read_options
 from vxlanpkt.spark.schemas import FAULT, arrow_schema, as_spark, ours, spark_schema
 
-_BATCH_ROWS = 16_384
+_BATCH_ROWS = 65_536
 
 
 class VXLANDataSource(DataSource):
