@@ -53,11 +53,13 @@ def main() -> None:
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
             asked[f"{WORKERS} processes"] = partial(_pool, pool)
             started[f"{WORKERS} processes"] = _seconds(lambda: list(pool.map(time.sleep, [0.5] * WORKERS)))[0] - 0.5
+            spark = None
             if not options.without_spark:
-                seconds, spark = _seconds(partial(_cluster, first))
+                started[f"Spark, {WORKERS} workers"], spark = _seconds(partial(_cluster, first))
                 asked[f"Spark, {WORKERS} workers"] = partial(_spark, spark)
-                started[f"Spark, {WORKERS} workers"] = seconds
             _race(asked, captures, started, options.rounds)
+            if spark is not None:
+                spark.stop()
 
 
 def _race(
@@ -83,8 +85,8 @@ def _one_process(pattern: str) -> Answer:
 
     rows = vxlanpkt.open(pattern).table(columns=_COLUMNS)  # noqa: F841 - DuckDB looks for it
     chosen = "from rows where inner_original_length is not null group by vni"
-    found = duckdb.sql(f"select vni, count(*), sum(inner_original_length) {chosen}").fetchall()
-    return {vni: (packets, int(octets)) for vni, packets, octets in found}
+    found: Any = duckdb.sql(f"select vni, count(*), sum(inner_original_length) {chosen}")
+    return {vni: (packets, int(octets)) for vni, packets, octets in found.fetchall()}
 
 
 def _pool(pool: ProcessPoolExecutor, pattern: str) -> Answer:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import io
 import pickle
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +122,12 @@ def test_remote_files(tmp_path: Path) -> None:
     for missing in (f"{tmp_path}/*.none", f"local://{tmp_path}/*.none", f"local://{tmp_path}/none"):
         with pytest.raises(FileNotFoundError):
             list(listed([missing], 10))
+
+
+def test_without_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not installed it is told what to install."""
+    for name in [name for name in sys.modules if name.startswith("vxlanpkt.spark")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pyspark.sql.datasource", None)
+    with pytest.raises(ImportError, match=r"need pyspark: pip install 'vxlanpkt\[spark\]'"):
+        import_module("vxlanpkt.spark")
