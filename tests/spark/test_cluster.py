@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -147,14 +146,13 @@ def test_columns(spark: Any) -> None:
 
 
 def test_the_page(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What docs/scale.md says to type gives what it says; the part about Ray where Ray is."""
+    """What docs/scale.md says to type gives what it says."""
     (tmp_path / "tests").symlink_to(DATA.parent)
     monkeypatch.chdir(tmp_path)
     page = DATA.parents[1] / "docs" / "scale.md"
     names: dict[str, Any] = {}
     for block in blocks(page.read_text(encoding="utf-8"), "py"):
-        code = block.code.replace('load("tests/', f'load("{tmp_path}/tests/')
-        code = code.replace("/mnt/captures/*.pcap", f"{DATA}/*_v4.pcap")
-        if "import ray" not in code or find_spec("ray") is not None:
-            run(block._replace(code=code), page.name, names)
+        if "import ray" not in block.code:
+            # The driver is in another directory.
+            run(block._replace(code=block.code.replace('load("', f'load("{tmp_path}/')), page.name, names)
     assert names["spark"] is spark
