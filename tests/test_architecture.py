@@ -59,7 +59,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("filters",),
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
-WINGS = ("capture", "analysis", "overlay", "cni", "strategies", "cli")
+WINGS = ("capture", "analysis", "spark", "overlay", "cni", "strategies", "cli")
 # Inside the overlay, from the bottom to the top; what stands in one line does not import each other.
 OVERLAY = (("leases", "tables"), ("stores", "plans"), ("linux", "datapath"), ("agent",), ("service",))
 # Modules that are no part of the library as it runs: the build script of the C kernel.

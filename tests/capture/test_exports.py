@@ -86,7 +86,7 @@ def test_options_are_those_of_a_table(tmp_path: Path) -> None:
 
 def test_groups_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are written in groups, each of its own interfaces, so that memory stays bounded."""
-    monkeypatch.setattr(exports, "_GROUP_ROWS", 1000)
+    monkeypatch.setattr(exports, "GROUP_ROWS", 1000)
     source = section() + interface(1, option(2, b"eth0"))
     for number in range(8):
         source += interface(1, option(2, f"eth{number + 1}".encode()))
@@ -126,7 +126,7 @@ def test_interrupted_while_it_is_written(
     where: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No fault of the source, even if it is a CaptureError: the file is not whole, and what was there stays."""
-    monkeypatch.setattr(exports, "_GROUP_ROWS", 1000)
+    monkeypatch.setattr(exports, "GROUP_ROWS", 1000)
     target = tmp_path / f"out.{suffix}"
     target.write_bytes(b"before")
     calls = 0

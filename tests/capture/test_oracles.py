@@ -29,7 +29,7 @@ def records_of(capture: Capture) -> list[Record]:
         for record in capture:
             found.append(record)
     except CaptureError:
-        assert "cut" in str(capture._origin._path)
+        assert "cut" in str(capture.source)
     return found
 
 

@@ -17,6 +17,7 @@ VERBS = {
     "info": (), "show": (), "explain": (), "flows": (), "vteps": (), "report": ("-w", "-"), "decap": ("-w", "-"),
     "encap": ("-w", "-", "--vni", "7", "--src", "::1", "--dst", "::2"), "export": ("-w", "-", "--format", "csv"),
 }  # fmt: skip
+OF_SEVERAL = ("info", "flows", "vteps", "export")
 ENDS = ("--vni", "0x7", "--src", "192.0.2.1", "--dst", "192.0.2.2")
 
 
@@ -53,7 +54,8 @@ def test_the_capture(verb: str) -> None:
     if verb != "report":  # which says when it was made, and of what
         assert named == alone == piped
     assert named
-    assert "one capture is read" in run(verb, FLANNEL, "-r", FLANNEL, *rest, status=2)[1]
+    if verb not in OF_SEVERAL:
+        assert "one capture is read" in run(verb, FLANNEL, "-r", FLANNEL, *rest, status=2)[1]
     assert "-r FILE" in run(verb, *rest, status=2)[1]
     assert "no such file" in run(verb, "no such file", *rest, status=2)[1]
 

@@ -46,11 +46,11 @@ class Block(NamedTuple):
     printed: str | None
 
 
-def blocks(text: str) -> Iterator[Block]:
-    """The Python blocks of a page."""
+def blocks(text: str, language: str = "python") -> Iterator[Block]:
+    """The Python blocks of a page; those that call themselves py need more than others, and run elsewhere."""
     fences = list(_FENCE.finditer(text))
     for fence, following in zip_longest(fences, fences[1:]):
-        if fence["language"] != "python":
+        if fence["language"] != language:
             continue
         shown = None
         if following is not None and following["language"] == "text":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,17 +9,18 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.analysis.cut_packets import Cut, CutCounter
+from vxlanpkt.analysis.cut_packets import Cut
+from vxlanpkt.analysis.group_counters import GroupCounter
 from vxlanpkt.analysis.masks import both, either, mask, opposite, table_of, zeros
+from vxlanpkt.analysis.merging import GroupSums, earlier
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, time_or_none
 from vxlanpkt.analysis.words import IEEE_802_3, ethertype_name, initials, ip_protocol_name
 from vxlanpkt.batch import AddressColumn
-from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture, CaptureBatch
-from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.grouping import NO_GROUP, SEED_SIZE, Groups
+from vxlanpkt.grouping import NO_GROUP, Groups
 from vxlanpkt.kernel.contract import ADDRESS
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
@@ -111,7 +111,7 @@ class FlowTable(Table[Flow]):
 
 
 def flows(
-    source: File | Capture,
+    source: Files | Capture,
     *,
     ports: Iterable[int] | None = None,
     policy: DecapPolicy | None = None,
@@ -119,38 +119,32 @@ def flows(
     filter: RowFilter | None = None,  # noqa: A002 - the API's name
     bidirectional: bool = False,
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> FlowTable:
     """The flows inside the tunnels of a capture, by the outermost tunnel of each record.
 
-    source         a path, a binary file object, "-", or a capture that was opened, which is left open
+    source         a path, a binary file object, "-", several files, a pattern for their names, as `open` takes them, or
+                   a capture that was opened, which is left open
     ports, policy  as in `open`; a capture's own by default
     vni            only this VNI, or these
     filter         only packets that this `Filter` matches
     bidirectional  put both directions of a flow in one row; `src` is who sent the packet that comes first in the file
     progress       called with the bytes of the input taken, and its size if that is known
+    jobs           how many processes read, of files that are named; the result is the same
 
     What is not IP is counted by its VNI and EtherType, and frames of IEEE 802.3, which have none, by their VNI alone.
     Raises PartialTableError if the source breaks off.
     """
-    made = Pass(source, ports, policy, vni, filter, progress)
+    made = Pass(source, ports, policy, vni, filter, progress, jobs)
     counter = FlowCounter()
-    for batch, selected in made.batches():
-        counter.add(batch, selected)
+    made.fill(counter)
     return made.finish(counter.table(made.stats, bidirectional))
 
 
-class FlowCounter:
+class FlowCounter(GroupCounter):
     """Counts flows batch by batch; with a *limit* no more than so many, those that come first in the file."""
 
-    def __init__(self, limit: int | None = None) -> None:
-        # Inner packets are made by tenants, who could choose those that a known hash is slow with.
-        self._groups = Groups(_KEY, seed=os.urandom(SEED_SIZE), limit=limit)
-        self._cut = CutCounter()
-
-    @property
-    def left_out(self) -> int:
-        """How many packets belong to flows beyond the limit."""
-        return self._groups.left_out
+    KEY = _KEY
 
     def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
         """Count the rows of a batch, or those that are selected."""
@@ -163,7 +157,7 @@ class FlowCounter:
 
     def table(self, stats: CaptureStats, bidirectional: bool = False) -> FlowTable:
         """What was counted so far."""
-        return _table(self._groups, stats, self._cut.cut, bidirectional)
+        return _table(self.found, stats, self.cut, bidirectional)
 
 
 def _key_of(batch: CaptureBatch) -> list[memoryview]:
@@ -191,7 +185,7 @@ def _ethertypes(column: memoryview) -> memoryview:
 _ALL_BITS, _AS_802_3 = bytes((0, 0xFF)) + bytes(254), bytes((0, IEEE_802_3)) + bytes(254)
 
 
-def _table(groups: Groups, stats: CaptureStats, cut: Cut, bidirectional: bool) -> FlowTable:
+def _table(groups: Groups | GroupSums, stats: CaptureStats, cut: Cut, bidirectional: bool) -> FlowTable:
     found = groups.columns()
     columns: dict[str, Column] = {
         "vni": found["vni"],
@@ -224,14 +218,9 @@ def _merged(table: FlowTable, reverse: Sequence[int]) -> FlowTable:
         column = table.columns[name]
         numbers = (0 if other is None else column[other] for other in others)
         merged.columns[f"reverse_{name}"] = memoryview(array(code, numbers))
-    for name, best in (("first_ns", _earlier), ("last_ns", max)):
+    for name, best in (("first_ns", earlier), ("last_ns", max)):
         column = table.columns[name]
         pairs = zip(kept, others, strict=True)
         times = [column[row] if other is None else best(column[row], column[other]) for row, other in pairs]
         merged.columns[name] = memoryview(array("q", times))
     return merged
-
-
-def _earlier(one: int, other: int) -> int:
-    """The earlier of two times, of which any may be missing."""
-    return max(one, other) if NO_TIMESTAMP in (one, other) else min(one, other)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vxlanpkt.analysis.sharing import Asked, Counter, count_apart
 from vxlanpkt.capture.jobs import PartialResultError
-from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for
-from vxlanpkt.capture.sources import File
+from vxlanpkt.capture.opening import Files, opened
+from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for, with_vnis
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
@@ -34,12 +35,13 @@ class Pass:
 
     def __init__(
         self,
-        source: File | Capture,
+        source: Files | Capture,
         ports: Iterable[int] | None,
         policy: DecapPolicy | None,
         vni: int | Iterable[int] | None,
         chosen: RowFilter | None,
         progress: Progress | None,
+        jobs: int = 1,
     ) -> None:
         if chosen is not None:
             require_filter(chosen)
@@ -50,6 +52,21 @@ class Pass:
         self._vni = vni
         self._filter = chosen
         self._progress = progress
+        self._jobs = jobs
+
+    def fill(self, counter: Counter, another: Callable[[], Counter] | None = None) -> None:
+        """Count all batches, in as many processes as are wanted; a fault in the file's header is raised.
+
+        *another*: makes another such counter, if it takes more than its class.
+        """
+        if self._jobs == 1:
+            for batch, chosen in self.batches():
+                counter.add(batch, chosen)
+            return
+        source: Any = self._source.source if isinstance(self._source, Capture) else self._source
+        asked = Asked(another or type(counter), with_vnis(self.policy, self._vni), self._filter)
+        self.stats = count_apart(counter, asked, source, self._jobs, self._progress)
+        self.fault = self.stats.error
 
     def batches(self) -> Iterator[tuple[CaptureBatch, memoryview | None]]:
         """Each batch, and which rows count, if not all; a fault in the file's header is raised."""
@@ -68,7 +85,7 @@ class Pass:
     def _opened(self) -> AbstractContextManager[Capture]:
         if isinstance(self._source, Capture):
             return nullcontext(self._source)
-        return Capture(self._source, self.policy)
+        return opened(self._source, self.policy)
 
     def finish(self, table: _T) -> _T:
         """The table, or the error that carries it."""

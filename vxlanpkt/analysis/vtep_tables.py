@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.analysis.cut_packets import Cut, CutCounter
+from vxlanpkt.analysis.cut_packets import Cut
+from vxlanpkt.analysis.group_counters import GroupCounter
+from vxlanpkt.analysis.merging import GroupSums
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture, CaptureBatch
-from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.grouping import SEED_SIZE, Groups
+from vxlanpkt.grouping import Groups
 from vxlanpkt.kernel.contract import ADDRESS
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
@@ -74,36 +75,29 @@ class VTEPTable(Table[VTEP]):
 
 
 def vteps(
-    source: File | Capture,
+    source: Files | Capture,
     *,
     ports: Iterable[int] | None = None,
     policy: DecapPolicy | None = None,
     vni: int | Iterable[int] | None = None,
     filter: RowFilter | None = None,  # noqa: A002 - the API's name
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> VTEPTable:
     """The tunnel endpoints of a capture: a row for each pair of a source and a destination.
 
     Parameters and errors are those of `flows`.
     """
-    made = Pass(source, ports, policy, vni, filter, progress)
+    made = Pass(source, ports, policy, vni, filter, progress, jobs)
     counter = VTEPCounter()
-    for batch, selected in made.batches():
-        counter.add(batch, selected)
+    made.fill(counter)
     return made.finish(counter.table(made.stats))
 
 
-class VTEPCounter:
+class VTEPCounter(GroupCounter):
     """Counts pairs of endpoints batch by batch; with a *limit* no more than so many, counted once for each VNI."""
 
-    def __init__(self, limit: int | None = None) -> None:
-        self._groups = Groups(_KEY, seed=os.urandom(SEED_SIZE), limit=limit)
-        self._cut = CutCounter()
-
-    @property
-    def left_out(self) -> int:
-        """How many packets belong to pairs beyond the limit."""
-        return self._groups.left_out
+    KEY = _KEY
 
     def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
         """Count the rows of a batch, or those that are selected."""
@@ -117,11 +111,11 @@ class VTEPCounter:
 
     def groups(self) -> dict[str, memoryview]:
         """The counts of each pair and VNI, as `Groups.columns` has them: keyed by src, dst, vni and family."""
-        return self._groups.columns()
+        return self.found.columns()
 
     def table(self, stats: CaptureStats) -> VTEPTable:
         """What was counted so far."""
-        return _table(self._groups, stats, self._cut.cut)
+        return _table(self.found, stats, self.cut)
 
 
 class _Pair:
@@ -149,7 +143,7 @@ class _Pair:
         self.vnis.append(vni)
 
 
-def _table(groups: Groups, stats: CaptureStats, cut: Cut) -> VTEPTable:
+def _table(groups: Groups | GroupSums, stats: CaptureStats, cut: Cut) -> VTEPTable:
     """A row for each pair, out of one for each VNI of a pair."""
     found = groups.columns()
     numbers = [found[name] for name in ("vni", "packets", "bytes", "other_bytes", "first", "last", "first_number")]

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.jobs import decap_file as decap_file
     from vxlanpkt.capture.jobs import encap_file as encap_file
     from vxlanpkt.capture.lazy import scan as scan
+    from vxlanpkt.capture.opening import open as open  # noqa: A004 - the API's name
     from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
     from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
     from vxlanpkt.capture.reader import Capture as Capture
     from vxlanpkt.capture.reader import CaptureBatch as CaptureBatch
     from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
-    from vxlanpkt.capture.reader import open as open  # noqa: A004 - the API's name
     from vxlanpkt.capture.records import Interface as Interface
     from vxlanpkt.capture.records import Record as Record
+    from vxlanpkt.capture.series import BrokenFilesError as BrokenFilesError
     from vxlanpkt.capture.stats import CaptureStats as CaptureStats
     from vxlanpkt.capture.stats import VNIStats as VNIStats
 
@@ -35,10 +36,12 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "exports": ("export_file",),
     "jobs": ("JobResult", "PartialResultError", "decap_file", "encap_file"),
     "lazy": ("scan",),
+    "opening": ("open",),
     "pcap": ("PcapWriter",),
     "pcapng": ("PcapngWriter",),
-    "reader": ("Capture", "CaptureBatch", "DecapsulatedRecord", "open"),
+    "reader": ("Capture", "CaptureBatch", "DecapsulatedRecord"),
     "records": ("Interface", "Record"),
+    "series": ("BrokenFilesError",),
     "stats": ("CaptureStats", "VNIStats"),
 }
 

@@ -27,6 +27,7 @@ class RecordBatch(Sequence[Record]):
     data             the bytes that the records lie in
     big_endian       the byte order of the numbers in them
     more             whether what follows was read already, so that the next batch can be had without waiting
+    file             the name of the file that they are from, if it has one
     frames           FrameBatch: the frames without their frame check sequences, and their lengths on the wire
 
     and a column for each fact, a row for each record:
@@ -52,6 +53,7 @@ class RecordBatch(Sequence[Record]):
         "_rows",
         "big_endian",
         "data",
+        "file",
         "first",
         "interfaces",
         "link_type",
@@ -80,6 +82,7 @@ class RecordBatch(Sequence[Record]):
         first: int,
         big_endian: bool,
         more: bool = False,
+        file: str | None = None,
     ) -> None:
         """*buffer* is what a kernel wrote: columns, which may have room for more rows than there are."""
         self._buffer = buffer
@@ -87,6 +90,7 @@ class RecordBatch(Sequence[Record]):
         self.data = data
         self.big_endian = big_endian
         self.more = more
+        self.file = file
         self._frames: FrameBatch | None = None
         self.link_type = link_type
         self.interfaces = interfaces
@@ -112,7 +116,8 @@ class RecordBatch(Sequence[Record]):
         """The first *rows* of them, over the same columns."""
         count = max(min(rows, self._rows), 0)
         return RecordBatch(
-            self._buffer, count, self.link_type, self.data, self.interfaces, self.first, self.big_endian, self.more
+            self._buffer, count, self.link_type, self.data, self.interfaces, self.first, self.big_endian, self.more,
+            self.file,
         )  # fmt: skip
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -147,9 +148,14 @@ COLUMNS: Sequence[CaptureColumn] = tuple(CaptureColumn(*column) for column in (
     ("inner_tcp_flags", _U16, "inner_tcp_flags", Known.INNER_TCP, "inner.tcp.flags", "tcp_flags",
      "vxlan.inner.tcp_flags", "TCP's flags and reserved bits; null where none is set"),
 ))  # fmt: skip
-"""Every column, in order."""
+"""Every column of its own accord, in order."""
 
-_BY_NAME = {column.name: column for column in COLUMNS}
+FILE = CaptureColumn(
+    "file", _TEXT, "file", None, "frame.file_name", "file", "log.file.path",
+    "the name of the file that the record is from; only if it is asked for",
+)  # fmt: skip
+
+_BY_NAME = {column.name: column for column in (*COLUMNS, FILE)}
 _NAMES = ("vxlanpkt", "tshark", "zeek", "ecs")
 _ADDRESSES = ("text", "binary")
 _BINARY_FORMATS: Mapping[type, str] = {Address: "w:16", MAC: "w:6"}
@@ -210,6 +216,10 @@ class CaptureTable(ArrowTable):
     def column_names(self) -> tuple[str, ...]:
         """What its columns are called."""
         return tuple(field.name for field in self.fields)
+
+    def place_of(self, name: str) -> int | None:
+        """Which of its columns the one is that is called *name* here, whatever the table calls it; None if none is."""
+        return next((at for at, column in enumerate(self._chosen) if column.name == name), None)
 
     def of_columns(self, columns: Iterable[str]) -> CaptureTable:
         """The same rows with other columns, under the same names."""
@@ -301,7 +311,7 @@ def _chosen_columns(columns: Iterable[str] | None, names: Names) -> tuple[Captur
         return tuple(COLUMNS)
     if isinstance(columns, str):
         columns = (columns,)
-    known = {name_in(column, names): column for column in COLUMNS} | _BY_NAME
+    known = {name_in(column, names): column for column in _BY_NAME.values()} | _BY_NAME
     chosen = []
     for name in columns:
         if name not in known:
@@ -332,6 +342,7 @@ class _Rows:
     frames      what they lie in
     columns     of the records: those of `_RECORD_CODES`
     interfaces  of the capture so far
+    file        that they are from
     more        whether the next ones can be had without waiting
     """
 
@@ -340,6 +351,7 @@ class _Rows:
     frames: FrameBatch
     columns: Mapping[str, memoryview]
     interfaces: Sequence[Interface]
+    file: str | None
     more: bool
 
     def chosen(self, mask: memoryview) -> _Rows:
@@ -361,7 +373,9 @@ def _rows_of(batch: CaptureBatch) -> _Rows:
     """All rows of a batch."""
     records = batch.records
     columns = _Made(lambda name: _of_records(name, batch))
-    return _Rows(len(records), batch.result.held, records.frames, columns, records.interfaces, records.more)
+    return _Rows(
+        len(records), batch.result.held, records.frames, columns, records.interfaces, records.file, records.more
+    )
 
 
 class _Made(dict[str, memoryview]):
@@ -495,6 +509,8 @@ class _Filler:
         rows, source = self._rows, column.source
         if source == "interface_name":
             return self._interface_names()
+        if source == "file":
+            return self._file_names()
         nulls, bitmap = self._validity(column.known)
         if isinstance(source, (Address, MAC)):
             buffers = self._binary_of(source) if self._binary else self._text_of(source)
@@ -563,6 +579,14 @@ class _Filler:
         bitmap = address + 4 * (rows.count + 1)
         return ArrowColumn(rows.count, nulls, (bitmap if nulls else 0, address, bitmap + (rows.count + 7) // 8))
 
+    def _file_names(self) -> ArrowColumn:
+        count, name = self._rows.count, (self._rows.file or "").encode("utf-8", "replace")
+        ends = self._keep(array("i", (len(name) * row for row in range(count + 1))).tobytes())
+        texts = self._keep(name * count or bytes(1))
+        if self._rows.file is None:
+            return ArrowColumn(count, count, (self._keep(bytes((count + 7) // 8)), ends, texts))
+        return ArrowColumn(count, 0, (0, ends, texts))
+
 
 class _Words:
     """A dictionary: texts, each of them once."""
@@ -579,11 +603,14 @@ class _InterfaceNames:
     """The name of each interface seen so far, in UTF-8."""
 
     def __init__(self) -> None:
+        self._of: Sequence[Interface] = ()
         self._count = 0
         self._table = hold_names()
 
     def known_by(self, interfaces: Sequence[Interface]) -> Any:
         """The names of *interfaces*, of which there are more and more, as the kernel holds them."""
+        if interfaces is not self._of:  # those of another file, which are counted anew
+            self._of, self._count, self._table = interfaces, 0, hold_names()
         for interface in interfaces[self._count :]:
             add_name(self._table, None if interface.name is None else interface.name.encode())
             self._count += 1

@@ -7,18 +7,19 @@ from typing import TypeAlias
 from vxlanpkt.capture.pcap import PcapReader, is_modified_pcap, is_pcap
 from vxlanpkt.capture.pcapng import PcapngReader, is_pcapng
 from vxlanpkt.capture.sources import Source
+from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError
 
 Reader: TypeAlias = "PcapReader | PcapngReader"
 
 
-def reader_for(source: Source) -> Reader:
-    """A reader of *source*; CaptureError if it is no capture."""
+def reader_for(source: Source, before: Before | None = None) -> Reader:
+    """A reader of *source*, which counts on from what was read *before*; CaptureError if it is no capture."""
     magic = source.magic
     if is_pcap(magic):
-        return PcapReader(source)
+        return PcapReader(source, before)
     if is_pcapng(magic):
-        return PcapngReader(source)
+        return PcapngReader(source, before)
     if is_modified_pcap(magic):
         raise CaptureError("the modified pcap format (magic a1b2cd34) is not supported", offset=0)
     if len(magic) < 4:

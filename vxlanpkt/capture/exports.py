@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.frames import as_arrow, library
 from vxlanpkt.capture.jobs import JobResult, PartialResultError, Progress
+from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.outputs import path_of, split_suffixes
 from vxlanpkt.capture.reader import Capture, policy_for
+from vxlanpkt.capture.shared_exports import GROUP_ROWS, SharedPieces
 from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.sources import File
+from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError, FieldError
 
 if TYPE_CHECKING:
@@ -25,23 +28,25 @@ ExportFormat: TypeAlias = Literal["parquet", "arrow", "csv"]
 _FORMATS: dict[str, ExportFormat] = {
     ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".csv": "csv", ".csv.gz": "csv", ".csv.zst": "csv",
 }  # fmt: skip
-_GROUP_ROWS = 131_072
 
 
 def export_file(
-    source: File,
+    source: Files,
     target: File,
     *,
     format: ExportFormat | None = None,
     ports: Iterable[int] | None = None,
     progress: Progress | None = None,
+    jobs: int = 1,
     **options: Unpack[TableOptions],
 ) -> JobResult:
     """Write a capture's columns, a row for each record, in groups of rows, so that memory stays bounded.
 
-    source, target, progress  as in `decap_file`
+    source    one file or several, as `open` takes them
+    target, progress  as in `decap_file`
     format    "parquet", "arrow" (an IPC file, also called Feather) or "csv"; by default what the name ends in
     ports     the UDP ports that carry VXLAN, instead of the policy's
+    jobs      how many processes read, of files that are named, for the one that writes; the rows are the same
     options   what `Capture.table` takes: columns, names, policy, vni, filter, addresses
 
     `written` of the result counts rows. Takes pyarrow: the extra `frames`.
@@ -55,61 +60,72 @@ def export_file(
         library("pyarrow")
     except ImportError as error:
         raise CaptureError(str(error), offset=None) from None
-    with Capture(source, policy_for(ports, options.pop("policy", None))) as capture, Sink(target) as sink:
+    accepted = policy_for(ports, options.pop("policy", None))
+    with opened(source, accepted) as capture, Sink(target) as sink:
         table = capture.table(**options)
-        written, fault = _write_pieces(sink, chosen, capture, table, progress)
-    result = JobResult(capture.stats, () if (path := path_of(target)) is None else (path,), written)
+        pieces: _Pieces | SharedPieces
+        if jobs == 1:
+            pieces = _Pieces(capture, table, progress)
+        else:
+            pieces = SharedPieces(source, table, accepted, options, jobs, progress)
+        written = _write_pieces(sink, chosen, table, pieces)
+    result = JobResult(pieces.stats, () if (path := path_of(target)) is None else (path,), written)
+    fault = pieces.fault
     if fault is not None:
         raise PartialResultError(str(fault), offset=fault.offset, result=result) from fault
     return result
 
 
-def _write_pieces(
-    sink: Sink, chosen: ExportFormat, capture: Capture, table: CaptureTable, progress: Progress | None
-) -> tuple[int, CaptureError | None]:
+def _write_pieces(sink: Sink, chosen: ExportFormat, table: CaptureTable, pieces: _Pieces | SharedPieces) -> int:
     """Write all rows up to the fault; one in the file's header is raised, as there is nothing that could be done.
 
     So is any exception but the reader's, also if it is a CaptureError, as that of an interruption may be: what has been
     written by then may be no whole file.
     """
     written = 0
-    pieces = _Pieces(table)
     with _writer(chosen, sink, table) as writer:
         for piece in pieces:
             rows = _storable(as_arrow(piece), chosen)
             writer.write_table(rows)
             written += rows.num_rows
-            if progress is not None:
-                progress(capture.consumed, capture.size)
-        if pieces.fault is not None and not _is_read(capture):
+        if pieces.fault is not None and not pieces.opened:
             raise pieces.fault
-    return written, pieces.fault
-
-
-def _is_read(capture: Capture) -> bool:
-    """Whether the reading got to an end behind the header, so that a fault is one of the file."""
-    try:
-        return capture.container is not None and capture.stats is not None
-    except CaptureError:
-        return False
+    return written
 
 
 class _Pieces:
     """The pieces of a table up to the `fault`."""
 
-    def __init__(self, table: CaptureTable) -> None:
+    def __init__(self, capture: Capture, table: CaptureTable, progress: Progress | None) -> None:
         self.fault: CaptureError | None = None
-        self._pieces = table.pieces(_GROUP_ROWS)
+        self._capture, self._table, self._progress = capture, table, progress
 
     def __iter__(self) -> Iterator[ArrowTable]:
-        return self
+        pieces = self._table.pieces(GROUP_ROWS)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except CaptureError as error:
+                self.fault = error
+                return
+            if piece is None:
+                return
+            yield piece
+            if self._progress is not None:
+                self._progress(self._capture.consumed, self._capture.size)
 
-    def __next__(self) -> ArrowTable:
+    @property
+    def stats(self) -> CaptureStats:
+        """The counts of the pass."""
+        return self._capture.stats
+
+    @property
+    def opened(self) -> bool:
+        """Whether the reading got to an end behind the header, so that a fault is one of the file."""
         try:
-            return next(self._pieces)
-        except CaptureError as error:
-            self.fault = error
-        raise StopIteration
+            return self._capture.container is not None and self._capture.stats is not None
+        except CaptureError:
+            return False
 
 
 def _writer(chosen: ExportFormat, sink: Sink, table: CaptureTable) -> Any:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.frames import as_polars, library
-from vxlanpkt.capture.reader import Capture, policy_for
-from vxlanpkt.capture.sources import File
+from vxlanpkt.capture.opening import Files, opened
+from vxlanpkt.capture.reader import policy_for
 
 if TYPE_CHECKING:
     import polars
@@ -20,18 +20,18 @@ _PIECE_ROWS = 65_536
 
 
 def scan(
-    source: File, ports: Iterable[int] | None = None, **options: Unpack[TableOptions]
+    source: Files, ports: Iterable[int] | None = None, **options: Unpack[TableOptions]
 ) -> polars.LazyFrame:  # fmt: skip
     """A capture as a lazy frame of polars: it is read when the frame is collected, and only what that asks for is made.
 
-    source   a path or a binary file object, as `open` takes it; a pipe can be collected once
+    source   a path, a binary file object, or several files, as `open` takes them; a pipe can be collected once
     ports    the UDP ports that carry VXLAN, instead of the policy's
     options  what `Capture.table` takes: columns, names, policy, vni, filter, addresses
 
     Raises OSError at once for a path that cannot be opened, ImportError without polars. If the file is broken
     CaptureError is raised while the frame is collected, before polars 2 as an error of its own with the same text.
     """
-    capture = Capture(source, policy_for(ports, options.pop("policy", None)))
+    capture = opened(source, policy_for(ports, options.pop("policy", None)))
     table = capture.table(**options)
 
     def pieces(

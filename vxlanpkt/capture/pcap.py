@@ -16,10 +16,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.capture.boundaries import Shape, pcap_shape
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record
 from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.sources import File, Source
-from vxlanpkt.capture.stretches import Stretches, section_interface
+from vxlanpkt.capture.stretches import Before, Stretches, section_interface
 from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.kernel.contract import Section, Stop
 
@@ -62,13 +63,16 @@ def is_modified_pcap(magic: bytes) -> bool:
 class PcapReader:
     """The records of a pcap file; iterated once, in batches.
 
-    `interfaces`: the one interface that the file header describes.
+    `interfaces`: the one interface that the file header describes, behind those that came *before*. `declared`: that it
+    is one.
     Raises CaptureError if the file breaks off or says what cannot be, after all the whole records before.
     """
 
     container: Literal["pcap"] = "pcap"
+    declared = 1
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, before: Before | None = None) -> None:
+        before = before or Before()
         self._source = source
         prefix, tsresol = _MAGICS[source.magic]
         if not source.require(_HEADER_SIZE):
@@ -79,11 +83,14 @@ class PcapReader:
             raise CaptureError(f"pcap version {major}.{minor} is not 2.4", offset=4)
         if network & _RESERVED_BITS:
             raise CaptureError(f"reserved bits are set in the link type field, 0x{network:08x}", offset=20)
-        self.interfaces = [Interface(network & 0xFFFF, snaplen, tsresol, fcslen=_fcs_length(network))]
+        own = Interface(network & 0xFFFF, snaplen, tsresol, fcslen=_fcs_length(network))
+        self.interfaces = before.interfaces
+        self.interfaces.append(own)
         self._limit = max(snaplen, MAX_CAPTURED) if snaplen <= MAX_SNAPLEN else MAX_CAPTURED
+        self._prefix, self._about = prefix, 0
         self._unpack = Struct(prefix + _RECORD).unpack
-        interface = section_interface(self.interfaces[0])
-        self._stretches = Stretches(source, Section(False, prefix == ">", (interface,), limit=self._limit))
+        section = Section(False, prefix == ">", (section_interface(own),), len(self.interfaces) - 1, limit=self._limit)
+        self._stretches = Stretches(source, section, before.records)
 
     def __iter__(self) -> Iterator[RecordBatch]:
         source, stretches = self._source, self._stretches
@@ -93,6 +100,18 @@ class PcapReader:
         if source.available:
             raise source.cut("record", stretches.needed)
         source.check_end()
+
+    def read_head(self) -> int:
+        """Where the first record begins: behind the file header, which has been read."""
+        source = self._source
+        if source.require(_RECORD_SIZE):
+            self._about, *_ = self._unpack(source.view[source.begin : source.begin + _RECORD_SIZE])
+        return source.offset
+
+    @property
+    def shape(self) -> Shape:
+        """What records look like."""
+        return pcap_shape(self._prefix, self.interfaces[-1], self._limit, self._about)
 
     def _too_long(self) -> CaptureError:
         """Why no record was read here: there is but one thing that it cannot say."""

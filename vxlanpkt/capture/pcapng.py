@@ -19,12 +19,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.capture.boundaries import Shape, pcapng_shape
 from vxlanpkt.capture.options import PACKET_NUMBERS, read_options, turned
 from vxlanpkt.capture.pcap import Byteorder
 from vxlanpkt.capture.records import Interface, Options, Record
 from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.sources import File, Source
-from vxlanpkt.capture.stretches import Stretches
+from vxlanpkt.capture.stretches import Before, Stretches
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract import Section, Stop
 
@@ -38,6 +39,7 @@ MAX_BLOCK = (1 << 27) + (1 << 20)
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 1, 2, 3, 6
 _SECTION = 0x0A0D0D0A
+_PACKETS = (_OBSOLETE, _SIMPLE, _ENHANCED)
 _HEAD_SIZE, _MIN_SIZE = 12, {_SECTION: 28, _INTERFACE: 20, _OBSOLETE: 32, _SIMPLE: 16, _ENHANCED: 32}
 _PACKET_DATA, _SIMPLE_DATA = 28, 12
 
@@ -73,17 +75,20 @@ class PcapngReader:
     """The records of a pcapng file; iterated once, in batches.
 
     `interfaces`: those of all sections, in the order in which they came so far; `Record.interface` counts them through.
+    `declared`: how many sections and interfaces there were.
     Raises CaptureError if the file breaks off or says what cannot be, after all the whole records before.
     """
 
     container: Literal["pcapng"] = "pcapng"
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, before: Before | None = None) -> None:
+        before = before or Before()
         self._source = source
+        self.declared = 0
         self._layout = _LAYOUTS["<"]
-        self._first = 0  # the number of the section's first interface
-        self.interfaces: list[Interface] = []
-        self._stretches = Stretches(source, Section(True, False, ()))
+        self.interfaces = before.interfaces
+        self._first = len(self.interfaces)  # the number of the section's first interface
+        self._stretches = Stretches(source, Section(True, False, ()), before.records)
         self._look()  # the section header, without which it is no capture
 
     def __iter__(self) -> Iterator[RecordBatch]:
@@ -124,6 +129,27 @@ class PcapngReader:
         else:
             raise self._unsound(kind, block, offset)
 
+    def read_head(self) -> int:
+        """Take in what stands in front of the first packet; returns where that begins."""
+        source = self._source
+        while source.require(_HEAD_SIZE):
+            kind, size, _ = self._layout.head.unpack_from(source.view, source.begin)
+            if kind in _PACKETS:
+                break
+            if kind in (_SECTION, _INTERFACE):
+                self._look()
+                continue
+            _check_size(kind, size, source.offset)
+            if not source.require(size):
+                raise source.cut("block", size)
+            source.take(size)
+        return source.offset
+
+    @property
+    def shape(self) -> Shape:
+        """What blocks look like."""
+        return pcapng_shape(self._layout.prefix)
+
     def _set_byte_order(self, head: bytes, offset: int) -> None:
         prefix = _BYTE_ORDERS.get(head[8:12])
         if prefix is None:
@@ -135,6 +161,7 @@ class PcapngReader:
         if major != 1:
             raise CaptureError(f"pcapng version {major}.{minor} is not 1.x", offset=offset + 12)
         read_options(block, 24, offset, self._layout.prefix, {})
+        self.declared += 1
         self._first = len(self.interfaces)
         self._stretches.use(Section(True, self._layout.prefix == ">", (), self._first))
 
@@ -142,6 +169,7 @@ class PcapngReader:
         link_type, _, snaplen = self._layout.interface.unpack_from(block, 8)
         options = read_options(block, 16, offset, self._layout.prefix, _INTERFACE_NUMBERS)
         interface = _interface(link_type, snaplen, options, self._layout, offset)
+        self.declared += 1
         self.interfaces.append(interface)
         self._stretches.add_interface(interface)
 

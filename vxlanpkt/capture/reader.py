@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch
@@ -14,9 +13,11 @@ from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.links import start_of
+from vxlanpkt.capture.parts import read_part
 from vxlanpkt.capture.records import Interface, Record
-from vxlanpkt.capture.sources import File, Origin, Source
+from vxlanpkt.capture.sources import File, Origin, Part, Source
 from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
+from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
 from vxlanpkt.policy import DecapPolicy
@@ -113,14 +114,18 @@ class Capture:
     A fault of the file raises CaptureError after everything before it was handed out.
     """
 
-    def __init__(self, source: File, policy: DecapPolicy) -> None:
+    def __init__(self, source: File | Sequence[File | Part], policy: DecapPolicy) -> None:
         self.source = source
         self.policy = policy
-        self._origin = Origin(source)
+        self._origins = self._origins_of(source)
         self._source: Source | None = None
         self._reader: Reader | None = None
         self._stats: CaptureStats | None = None
         self._closed = False
+
+    def _origins_of(self, source: Any) -> Sequence[Origin]:
+        """Where the bytes come from."""
+        return (Origin(source),)
 
     def __iter__(self) -> Iterator[Record]:
         for batch in self.batches():
@@ -128,11 +133,8 @@ class Capture:
 
     def batches(self) -> Iterator[RecordBatch]:
         """All records in order, in batches of one link type; from a pipe, what is there of them."""
-        source, reader = self._open_pass()
-        try:
-            yield from reader
-        finally:
-            source.close()
+        self._start_pass()
+        yield from self._read(self._origins[0], Before())
 
     def decap(
         self,
@@ -179,7 +181,7 @@ class Capture:
                 counter.add(result, records.link_type)
                 yield CaptureBatch(records, result, start)
         except CaptureError as error:
-            if self._reader is None:  # nothing was opened, so nothing was counted
+            if self.container is None:  # nothing was opened, so nothing was counted
                 raise
             fault = error
         self._stats = counter.finish(fault)
@@ -250,30 +252,36 @@ class Capture:
     @property
     def size(self) -> int | None:
         """How many bytes the input has, if it is a regular file opened by its path."""
-        return self._origin.size
+        return self._origins[0].size
 
     def close(self) -> None:
         """Start no more passes. One that is under way may be finished, but for a pipe."""
         self._closed = True
-        self._origin.close()
+        for origin in self._origins:
+            origin.close()
 
-    def _open_pass(self) -> tuple[Source, Reader]:
+    def _start_pass(self) -> None:
         self._source = self._reader = None
         if self._closed:
             raise CaptureError("the capture has been closed", offset=None)
-        source = self._origin.open()
+
+    def _read(self, origin: Origin, before: Before) -> Iterator[RecordBatch]:
+        """The batches of one file."""
+        source = origin.open()
         try:
-            reader = reader_for(source)
-        except BaseException:
+            reader = reader_for(source, before)
+            self._source, self._reader = source, reader
+            yield from reader if origin.part is None else read_part(reader, source, origin.part)
+        finally:
             source.close()
-            raise
-        self._source, self._reader = source, reader
-        return source, reader
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for people; "-" is standard input."""
+        return self._origins[0].name or "a stream"
 
     def _repr_html_(self) -> str:
-        source = self.source
-        named = os.fspath(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "a stream")
-        rows = [("file", str(named)), ("container", self.container or "not read yet")]
+        rows = [("file", self.name), ("container", self.container or "not read yet")]
         counted = [("records", "not counted yet")] if self._stats is None else self._stats.rows_of_html()
         return html_table([*rows, *counted])
 
@@ -284,18 +292,6 @@ class Capture:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def open(source: File, ports: Iterable[int] | None = None, policy: DecapPolicy | None = None) -> Capture:
-    """Open a pcap or pcapng capture, plain or compressed with gzip or zstd, all told by its first bytes.
-
-    source  a path, a binary file object, or "-" for standard input
-    ports   the UDP ports that carry VXLAN, instead of the policy's
-    policy  what `decap` accepts; RFC 7348 with inner tags kept and cut packets accepted by default
-
-    Raises OSError at once for a path that cannot be opened; faults of the content are raised by the first pass.
-    """
-    return Capture(source, policy_for(ports, policy))
 
 
 def policy_for(ports: Iterable[int] | None, policy: DecapPolicy | None) -> DecapPolicy:

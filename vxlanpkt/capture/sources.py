@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -23,6 +24,21 @@ from vxlanpkt.kernel import new_buffer, view
 File: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 """A path, "-" for standard input or output, or a binary file object."""
 
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file: the records that begin at byte `start` or behind it, and in front of `end` if there is one."""
+
+    file: File
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the file."""
+        return not self.start and self.end is None
+
+
 CHUNK = 1 << 21
 """Bytes that are read at a time, and looked at together: the packets in them stay in the processor's cache."""
 
@@ -30,8 +46,12 @@ CHUNK = 1 << 21
 READING: ContextVar[AbstractContextManager[object] | None] = ContextVar("READING", default=None)
 """Entered whenever bytes are read from outside: what is raised there ends a capture as a fault of the file would.
 
-Whoever has to end a job (a signal handler, say) does so here, where nothing is under way: all before is whole.
+Whoever has to end a job (a signal handler, say) raises `Stopped` here, where nothing is under way: all before is whole.
 """
+
+
+class Stopped(CaptureError):
+    """The input was ended from outside, and of several files the ones behind are not to be read."""
 
 
 class _Tap(io.RawIOBase):
@@ -49,13 +69,14 @@ class _Tap(io.RawIOBase):
         self._read: Callable[[int], bytes | None] = source.read1 if hasattr(source, "read1") else source.read
         # A `read` that may wait until it has all it was asked for is to be asked for no more than is needed.
         self.waits = not (self._raw or hasattr(source, "read1") or start is not None)
+        self._position = start
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, into: Any) -> int:
-        if self._start is not None:
-            self._file.seek(self._start + self.consumed)
+        if self._position is not None:
+            self._file.seek(self._position)
         if self._raw:
             count = self._file.readinto(into)
         else:
@@ -65,7 +86,13 @@ class _Tap(io.RawIOBase):
         if count is None:
             raise CaptureError("the input does not block and has no bytes yet", offset=None)
         self.consumed += count
+        if self._position is not None:
+            self._position += count
         return int(count)
+
+    def jump(self, offset: int) -> None:
+        """Go on at another byte, of what can seek."""
+        self._position = (self._start or 0) + offset
 
 
 class Source:
@@ -75,15 +102,30 @@ class Source:
     capture. A buffer is never written to where it has been read: what a view of it shows does not change.
     """
 
-    __slots__ = ("_inflated", "_input", "_owned", "_tap", "_waits", "begin", "buffer", "end", "offset", "view")
+    __slots__ = (
+        "_inflated",
+        "_input",
+        "_owned",
+        "_tap",
+        "_until",
+        "_waits",
+        "begin",
+        "buffer",
+        "end",
+        "name",
+        "offset",
+        "view",
+    )
 
-    def __init__(self, file: IO[bytes], *, owned: bool, start: int | None) -> None:
+    def __init__(self, file: IO[bytes], *, owned: bool, start: int | None, name: str | None = None) -> None:
         """Read *file*, from its position *start* if it can seek; close it in the end if it is *owned*."""
+        self.name = name
         self._tap = _Tap(file, start)
         self._owned = file if owned else None
         self._inflated: Inflated | None = None
         self._input: _Tap | Inflated = self._tap
         self._waits = self._tap.waits
+        self._until: int | None = None
         self.begin = self.end = self.offset = 0
         self.view = memoryview(b"")
         self._renew(CHUNK)
@@ -134,7 +176,26 @@ class Source:
         if self.end == len(self.view):
             # What is claimed is not to be believed before the bytes are there: a buffer grows by what was read.
             self._renew(max(CHUNK, min(size, 2 * self.available)))
-        return self._read_upto(self.begin + size if self._waits else len(self.view))
+        end = self.begin + size if self._waits else len(self.view)
+        if self._until is not None:
+            if self.offset + self.available >= self._until:
+                if not self.available:
+                    return False
+                self._until = self.offset + size  # what begins before is read to its end
+            end = min(end, self.begin + self._until - self.offset)
+        return self._read_upto(end)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the bytes are those inside of a compressed stream."""
+        return self._inflated is not None
+
+    def jump(self, offset: int, until: int | None = None) -> None:
+        """Go on at another byte, of what can seek and is not compressed; *until*: what begins there is left alone."""
+        self._tap.jump(offset)
+        self.begin = self.end
+        self._renew(CHUNK)
+        self.offset, self._until = offset, until
 
     def _read_upto(self, position: int) -> bool:
         """Read once, as far as *position* in the buffer at the most; False if the input has ended."""
@@ -178,12 +239,17 @@ class Source:
 class Origin:
     """What is to be read: it can be opened again and again, unless it is a pipe.
 
-    `size`: bytes of a regular file. Raises OSError at once if a path cannot be opened, TypeError for anything but a
-    path or a binary file object.
+    `size`: bytes of a regular file. `name`: its path, or what a file object calls itself. Raises OSError at once if a
+    path cannot be opened, TypeError for anything but a path or a binary file object.
     """
 
-    def __init__(self, source: File) -> None:
+    def __init__(self, source: File | Part) -> None:
         self.size: int | None = None
+        self.part: Part | None = None
+        if isinstance(source, Part):
+            self.part = None if source.is_whole else source
+            source = source.file
+        self.name = _name_of(source)
         self._path: Path | None = None
         self._file: IO[bytes] | None = None
         self._start: int | None = None
@@ -232,7 +298,7 @@ class Origin:
 
     def _source(self, file: IO[bytes], *, owned: bool) -> Source:
         try:
-            return Source(file, owned=owned, start=self._start)
+            return Source(file, owned=owned, start=self._start, name=self.name)
         except BaseException:
             if owned:
                 file.close()
@@ -242,6 +308,11 @@ class Origin:
         """Close a pipe or device that was opened by its path; a file object is its owner's to close."""
         if self._owned and self._file is not None:
             self._file.close()
+
+
+def _name_of(source: File) -> str | None:
+    named = os.fspath(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", None)
+    return named if isinstance(named, str) else None
 
 
 def _standard_input() -> IO[bytes]:

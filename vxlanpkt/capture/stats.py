@@ -40,6 +40,17 @@ class CaptureStats:
     unsupported_link_types: Counter[int] = field(default_factory=Counter)
     error: CaptureError | None = None
 
+    def add(self, other: CaptureStats) -> None:
+        """Put what was counted of other records behind these; the fault is left alone."""
+        self.records += other.records
+        self.vxlan += other.vxlan
+        self.reasons.update(other.reasons)
+        self.unsupported_link_types.update(other.unsupported_link_types)
+        for vni, found in other.vnis.items():
+            seen = self.vnis.setdefault(vni, VNIStats())
+            seen.packets += found.packets
+            seen.inner_bytes += found.inner_bytes
+
     def count(self, vni: int, status: memoryview, lengths: Iterable[int]) -> None:
         """Count records that met these reasons; *lengths* are those of the accepted ones, all of one VNI."""
         counts = {Reason(number): count for number, count in Counter(bytes(status)).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.records import Interface
@@ -14,6 +15,14 @@ ROWS = 8192
 """The most records in a batch."""
 
 _SHORTEST = 16  # bytes of a record
+
+
+@dataclass
+class Before:
+    """What captures held that were read before, as parts of the same: the next one counts on."""
+
+    records: int = 0
+    interfaces: list[Interface] = field(default_factory=list)
 
 
 def section_interface(interface: Interface) -> SectionInterface:
@@ -29,11 +38,12 @@ class Stretches:
     `stop`: why no more records came. `needed`: the bytes that the next one takes, if the source ended before.
     """
 
-    def __init__(self, source: Source, section: Section) -> None:
+    def __init__(self, source: Source, section: Section, first: int = 0) -> None:
+        """*first*: how many records came before."""
         self.stop = Stop.CUT
         self.needed = 0
         self._source = source
-        self._first = 0
+        self._first = first
         self.use(section)
 
     def use(self, section: Section) -> None:
@@ -54,7 +64,7 @@ class Stretches:
             if found.rows:
                 yield RecordBatch(
                     out, found.rows, found.link_type, source.view.toreadonly(), interfaces, self._first,
-                    self._big_endian, found.stop != Stop.CUT,
+                    self._big_endian, found.stop != Stop.CUT, source.name,
                 )  # fmt: skip
                 self._first += found.rows
             source.move_to(found.position)

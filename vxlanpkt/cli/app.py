@@ -41,7 +41,9 @@ class _Verbs(click.Group):
         except FieldError as error:
             raise click.UsageError(self._said(ctx, error)) from error
         except CaptureError as error:
-            click.echo(f"vxlanpkt: {ctx.meta.get(SOURCE, 'input')}: {self._said(ctx, error)}", err=True)
+            source = ctx.meta.get(SOURCE, "input")
+            where = "" if source is None else f"{source}: "  # where there are several, the error names its file
+            click.echo(f"vxlanpkt: {where}{self._said(ctx, error)}", err=True)
             sys.exit(130 if isinstance(error.__cause__ or error, Interrupted) else 1)
         except BrokenPipeError:
             # Who read our output has seen enough; Python would complain again when it flushes.

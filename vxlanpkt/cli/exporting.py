@@ -7,14 +7,16 @@ from typing import Any
 import click
 
 from vxlanpkt.capture import PartialResultError, export_file
+from vxlanpkt.capture.opening import files_of
 from vxlanpkt.cli.options import (
     filter_option,
+    jobs_option,
     json_option,
     policy_of,
     policy_options,
     port_option,
-    read_option,
     refuse_same_file,
+    several_read_option,
     vni_option,
 )
 from vxlanpkt.cli.output import print_json, progress_bar
@@ -22,7 +24,7 @@ from vxlanpkt.filters import Filter
 
 
 @click.command("export")
-@read_option
+@several_read_option
 @click.option(
     "-w", "target", metavar="FILE", required=True,
     help="Table to write: .parquet, .arrow, .feather, .csv, .csv.gz, .csv.zst; - is stdout. It appears when complete.",
@@ -30,7 +32,7 @@ from vxlanpkt.filters import Filter
 @click.option(
     "--format", "written_as", type=click.Choice(["parquet", "arrow", "csv"]), help="If the name does not say it."
 )
-@click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
+@click.option("--columns", metavar="A,B,...", help="Only these columns, in this order; file is one more.")
 @click.option(
     "--names", type=click.Choice(["vxlanpkt", "tshark", "zeek", "ecs"]), default="vxlanpkt", show_default=True,
     help="Whose words columns are called by.",
@@ -40,8 +42,9 @@ from vxlanpkt.filters import Filter
 @filter_option
 @policy_options
 @json_option
+@jobs_option
 def exporting(
-    source: str,
+    source: str | tuple[str, ...],
     target: str,
     written_as: Any,
     columns: str | None,
@@ -50,16 +53,20 @@ def exporting(
     vnis: tuple[int, ...],
     chosen: Filter | None,
     as_json: bool,
+    jobs: int,
     **policy: Any,
 ) -> None:
     """Write a row for each record: addresses, ports, VNI, lengths, and the reason of what was refused."""
-    refuse_same_file(source, target)
+    found = files_of(source)
+    for file in found if isinstance(found, tuple) else (found,):
+        refuse_same_file(str(file), target)
     fault = None
     with progress_bar("exporting") as report:
         try:
             result = export_file(
                 source, target, format=written_as, columns=None if columns is None else columns.split(","), names=names,
                 vni=vnis or None, filter=chosen, policy=policy_of(ports=ports, **policy), progress=report,
+                jobs=jobs,
             )  # fmt: skip
         except PartialResultError as error:
             result, fault = error.result, error

@@ -22,7 +22,15 @@ from vxlanpkt.cli.listings import (
     summary,
 )
 from vxlanpkt.cli.nested_hint import nested_hint
-from vxlanpkt.cli.options import filter_option, policy_of, policy_options, port_option, read_option, vni_option
+from vxlanpkt.cli.options import (
+    filter_option,
+    jobs_option,
+    policy_of,
+    policy_options,
+    port_option,
+    several_read_option,
+    vni_option,
+)
 from vxlanpkt.cli.output import progress_bar
 from vxlanpkt.filters import Filter
 
@@ -34,7 +42,7 @@ _SPARED = ("flags back", "TCP flags", "first", "duration")
 
 
 @click.command("flows")
-@read_option
+@several_read_option
 @port_option
 @vni_option
 @policy_options
@@ -42,8 +50,9 @@ _SPARED = ("flags back", "TCP flags", "first", "duration")
 @click.option("--bidirectional", is_flag=True,
               help="Both directions in one row, from the sender of a flow's first packet in the file.")  # fmt: skip
 @listing_options
+@jobs_option
 def flow_listing(
-    source: str,
+    source: str | tuple[str, ...],
     ports: tuple[int, ...],
     vnis: tuple[int, ...],
     chosen: Filter | None,
@@ -52,6 +61,7 @@ def flow_listing(
     by: str,
     as_json: bool,
     as_csv: bool,
+    jobs: int,
     **policy: Any,
 ) -> None:
     """List the flows inside the tunnels, by VNI, addresses, protocol and ports."""
@@ -60,8 +70,9 @@ def flow_listing(
     with progress_bar("counting") as report:
         try:
             table = flows(
-                source, policy=accepted, vni=vnis or None, filter=chosen, bidirectional=bidirectional, progress=report
-            )
+                source, policy=accepted, vni=vnis or None, filter=chosen, bidirectional=bidirectional, progress=report,
+                jobs=jobs,
+            )  # fmt: skip
         except PartialTableError as error:
             table, fault = error.result, error
     shown = shown_rows(table, count, by, as_json or as_csv)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from vxlanpkt.assigned import UDPPort
+from vxlanpkt.capture.opening import is_pattern
 from vxlanpkt.errors import FilterError
 from vxlanpkt.filters import Filter
 from vxlanpkt.policy import DecapPolicy
@@ -70,6 +71,32 @@ def _read_option(command: _F, *, required: bool) -> _F:
     # Eager: it is there when the option is asked.
     alone = click.argument("file", required=False, is_eager=True, expose_value=False, callback=_remember)
     return alone(option(command))
+
+
+def several_read_option(command: _F) -> _F:
+    """-r FILE, any number of times, FILES alone, and patterns: captures to read as one."""
+
+    def named(ctx: click.Context, _: click.Parameter, values: tuple[str, ...]) -> str | tuple[str, ...] | None:
+        """The captures; the name of one is kept where errors are reported, those of several are in the errors."""
+        names = (*values, *ctx.meta.get(SOURCE, ()))
+        if not names and not ctx.resilient_parsing:
+            raise click.UsageError("no capture is named: FILE, or -r FILE; - is stdin")
+        ctx.meta[SOURCE] = names[0] if len(names) == 1 and not is_pattern(names[0]) else None
+        return names[0] if len(names) == 1 else names
+
+    option = click.option(
+        "-r", "source", metavar="FILE", multiple=True, callback=named,
+        help="Capture to read, as FILE alone: pcap or pcapng, .gz, .zst; - is stdin. Several, or a pattern such as"
+        " 'dir/*.pcap', are read as one, in that order.",
+    )  # fmt: skip
+    alone = click.argument(
+        "file", nargs=-1, metavar="[FILE]...", is_eager=True, expose_value=False, callback=_remember_several
+    )
+    return alone(option(command))
+
+
+def _remember_several(ctx: click.Context, _: click.Parameter, values: tuple[str, ...]) -> None:
+    ctx.meta[SOURCE] = values
 
 
 def _remember(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -179,3 +206,11 @@ def refuse_same_file(source: str, target: str) -> None:
     named = "-" not in (source, target)
     if named and Path(target).exists() and Path(source).exists() and Path(source).samefile(target):
         raise click.UsageError(f"-r and -w are the same file, {target}: it would be lost")
+
+
+def jobs_option(command: _F) -> _F:
+    """--jobs N: how many processes."""
+    return click.option(
+        "--jobs", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+        help="Read in so many processes, of many files or of large ones.",
+    )(command)  # fmt: skip

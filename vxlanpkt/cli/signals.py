@@ -12,11 +12,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-from vxlanpkt.capture.sources import READING
-from vxlanpkt.errors import CaptureError
+from vxlanpkt.capture.sources import READING, Stopped
 
 
-class Interrupted(CaptureError):
+class Interrupted(Stopped):
     """The user ended the input: what was read by then is whole."""
 
 

@@ -19,7 +19,15 @@ from vxlanpkt.cli.listings import (
     size,
     summary,
 )
-from vxlanpkt.cli.options import filter_option, policy_of, policy_options, port_option, read_option, vni_option
+from vxlanpkt.cli.options import (
+    filter_option,
+    jobs_option,
+    policy_of,
+    policy_options,
+    port_option,
+    several_read_option,
+    vni_option,
+)
 from vxlanpkt.cli.output import progress_bar
 from vxlanpkt.filters import Filter
 
@@ -30,14 +38,15 @@ _SHOWN_VNIS = 5
 
 
 @click.command("vteps")
-@read_option
+@several_read_option
 @port_option
 @vni_option
 @policy_options
 @filter_option
 @listing_options
+@jobs_option
 def vtep_listing(
-    source: str,
+    source: str | tuple[str, ...],
     ports: tuple[int, ...],
     vnis: tuple[int, ...],
     chosen: Filter | None,
@@ -45,6 +54,7 @@ def vtep_listing(
     by: str,
     as_json: bool,
     as_csv: bool,
+    jobs: int,
     **policy: Any,
 ) -> None:
     """List the tunnel endpoints: a row for each source and destination on the underlay."""
@@ -53,8 +63,9 @@ def vtep_listing(
     with progress_bar("counting") as report:
         try:
             table = vteps(
-                source, policy=policy_of(ports=ports, **policy), vni=vnis or None, filter=chosen, progress=report
-            )
+                source, policy=policy_of(ports=ports, **policy), vni=vnis or None, filter=chosen, progress=report,
+                jobs=jobs,
+            )  # fmt: skip
         except PartialTableError as error:
             table, fault = error.result, error
     shown = shown_rows(table, count, by, as_json or as_csv)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime, timezone
@@ -97,21 +96,12 @@ def report(
             capture.close()
     wanted = with_vnis(chosen, vnis).vnis
     origin = Origin(
-        _name(source), capture.size, capture.container or "", tuple(map(_interface, capture.interfaces)),
+        "standard input" if capture.name == "-" else capture.name, capture.size, capture.container or "",
+        tuple(map(_interface, capture.interfaces)),
         datetime.now(timezone.utc) if now is None else now, _described(chosen), tuple(sorted(chosen.ports)),
         None if wanted is None else tuple(sorted(wanted)), None if made.fault is None else str(made.fault),
     )  # fmt: skip
     return Report(collector.finish(made.stats, origin, top), made.fault)
-
-
-def _name(source: File | Capture) -> str:
-    if isinstance(source, Capture):
-        source = source.source
-    if source == "-":
-        return "standard input"
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
-    return str(getattr(source, "name", "a stream"))
 
 
 def _interface(interface: Interface) -> str:

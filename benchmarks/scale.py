@@ -1,0 +1,200 @@
+"""`python -m benchmarks.scale`: one question asked of many captures, of one process, of a pool, and of Spark.
+
+The question: packets and bytes of each VNI, out of two columns, of the records that have an inner frame. Frames are cut
+to 128 bytes, as fabrics are mirrored. All answers are compared. What is there once, before the first question, is timed
+apart: Python and imports, processes, the cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import vxlanpkt
+from benchmarks.capture.recording import PCAP_HEADER
+from benchmarks.capture.workshop import FOLDER, Workshop
+from benchmarks.summary import cpu_name
+from vxlanpkt.capture.planning import Pack, packs, sized
+from vxlanpkt.capture.processes import SPLIT
+from vxlanpkt.capture.reader import FILE_POLICY
+from vxlanpkt.capture.series import CaptureSeries
+
+WORKERS = 2
+_SNAPLEN, _MADE = 128, 1_000_000
+_COLUMNS = ["vni", "inner_original_length"]
+_RECORD = struct.Struct("<IIII")
+
+Answer = dict[int, tuple[int, int]]
+
+
+def main() -> None:
+    """Ask what is to be asked, and print a table."""
+    options = _options()
+    print(f"{cpu_name()}, {os.cpu_count()} processors, Python {sys.version.split()[0]}, backend {vxlanpkt.backend}.\n")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="vxlanpkt-scale-", dir=options.folder) as folder:
+        captures = list(_captures(Path(folder), options.packets, options.files))
+        asked: dict[str, Callable[[str], Answer]] = {"one process": _one_process}
+        started = {"one process": _seconds(_start_python)[0]}
+        first = captures[0][1]
+        with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+            asked[f"{WORKERS} processes"] = partial(_pool, pool)
+            started[f"{WORKERS} processes"] = _seconds(lambda: list(pool.map(time.sleep, [0.5] * WORKERS)))[0] - 0.5
+            spark = None
+            if not options.without_spark:
+                started[f"Spark, {WORKERS} workers"], spark = _seconds(partial(_cluster, first))
+                asked[f"Spark, {WORKERS} workers"] = partial(_spark, spark)
+            _race(asked, captures, started, options.rounds)
+            if spark is not None:
+                spark.stop()
+
+
+def _race(
+    asked: dict[str, Callable[[str], Answer]], captures: list[tuple[str, str]], started: dict[str, float], rounds: int
+) -> None:
+    """A row for each set of captures: the median of the rounds, in which all take turns."""
+    print(f"| seconds | {' | '.join(asked)} |\n|---|{'---:|' * len(asked)}")
+    print(f"| start | {' | '.join(f'{started[who]:.2f}' for who in asked)} |")
+    for name, pattern in captures:
+        taken: dict[str, list[float]] = {who: [] for who in asked}
+        answers = []
+        for _ in range(rounds):
+            for who, ask in asked.items():
+                seconds, answer = _seconds(partial(ask, pattern))
+                taken[who].append(seconds)
+                answers.append(answer)
+        assert all(answer == answers[0] for answer in answers), f"{name}: the answers differ"
+        print(f"| {name} | {' | '.join(f'{median(taken[who]):.2f}' for who in asked)} |", flush=True)
+
+
+def _one_process(pattern: str) -> Answer:
+    import duckdb
+
+    rows = vxlanpkt.open(pattern).table(columns=_COLUMNS)  # noqa: F841 - DuckDB looks for it
+    chosen = "from rows where inner_original_length is not null group by vni"
+    found: Any = duckdb.sql(f"select vni, count(*), sum(inner_original_length) {chosen}")
+    return {vni: (packets, int(octets)) for vni, packets, octets in found.fetchall()}
+
+
+def _pool(pool: ProcessPoolExecutor, pattern: str) -> Answer:
+    packets, octets = Counter[int](), Counter[int]()
+    for found in pool.map(_count, _plan(pattern)):
+        for vni, (some, more) in found.items():
+            packets[vni] += some
+            octets[vni] += more
+    return {vni: (packets[vni], octets[vni]) for vni in packets}
+
+
+def _plan(pattern: str) -> Iterator[Pack]:
+    """The same packs that Spark's tasks are given."""
+    path = Path(pattern)
+    return packs([sized(str(name), SPLIT) for name in sorted(path.parent.glob(path.name))], SPLIT, SPLIT)
+
+
+def _count(pack: Pack) -> Answer:
+    rows = CaptureSeries(pack.parts, FILE_POLICY).to_arrow(columns=_COLUMNS)
+    accepted = rows.filter(rows["inner_original_length"].is_valid())
+    found = accepted.group_by("vni").aggregate([("vni", "count"), ("inner_original_length", "sum")]).to_pydict()
+    rest = zip(found["vni_count"], found["inner_original_length_sum"], strict=True)
+    return dict(zip(found["vni"], rest, strict=True))
+
+
+def _cluster(first: str) -> Any:
+    """A session with both workers up, and one query behind it."""
+    from pyspark.sql import SparkSession
+
+    from vxlanpkt.spark import VXLANDataSource
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    spark = (
+        SparkSession.builder.master(f"local-cluster[{WORKERS},1,2048]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", str(WORKERS))
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("OFF")
+    spark.dataSource.register(VXLANDataSource)
+    _spark(spark, first)
+    return spark
+
+
+def _spark(spark: Any, pattern: str) -> Answer:
+    from pyspark.sql import functions
+
+    frame = spark.read.format("vxlan").option("columns", ",".join(_COLUMNS)).load(pattern)
+    found = (
+        frame.where("inner_original_length is not null")
+        .groupBy("vni")
+        .agg(functions.count("*").alias("packets"), functions.sum("inner_original_length").alias("octets"))
+    )
+    return {row.vni: (row.packets, row.octets) for row in found.collect()}
+
+
+def _captures(folder: Path, packets: list[int], files: list[int]) -> Iterator[tuple[str, str]]:
+    """What is asked about: one file of so many packets, and 1,000,000 packets in so many files."""
+    records = _records()
+    for count in packets:
+        path = folder / f"{count}.pcap"
+        with path.open("wb") as file:
+            file.write(PCAP_HEADER)
+            for _ in range(-(-count // _MADE)):
+                file.writelines(records[: min(count, _MADE)])
+        yield f"{count:,} packets in one file, {path.stat().st_size / 1e6:,.0f} MB", str(path)
+    for count in files:
+        inside = folder / f"{count}-files"
+        inside.mkdir()
+        each = len(records) // count
+        for number in range(count):
+            of_it = b"".join(records[number * each : (number + 1) * each])
+            (inside / f"{number:06}.pcap").write_bytes(PCAP_HEADER + of_it)
+        yield f"{count * each:,} packets in {count:,} files", str(inside / "*.pcap")
+
+
+def _records() -> list[bytes]:
+    """The packets of the benchmarks' capture, cut."""
+    path, _ = Workshop().capture(_MADE)
+    records = []
+    for record in vxlanpkt.open(path):
+        seconds, fraction = divmod((record.timestamp_ns or 0) // 1000, 1_000_000)
+        data = record.data[:_SNAPLEN]
+        records.append(_RECORD.pack(seconds, fraction, len(data), record.original_length) + data)
+    return records
+
+
+def _start_python() -> None:
+    subprocess.run([sys.executable, "-c", "import duckdb, vxlanpkt; vxlanpkt.open"], check=True)
+
+
+def _seconds(job: Callable[[], Any]) -> tuple[float, Any]:
+    begin = time.perf_counter()
+    result = job()
+    return time.perf_counter() - begin, result
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--packets", type=int, nargs="*", default=[1_000_000, 20_000_000], help="in one file each")
+    parser.add_argument("--files", type=int, nargs="*", default=[1_000, 10_000], help="that hold 1,000,000 packets")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
+    parser.add_argument("--without-spark", action="store_true", help="one process and the pool alone")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where captures are made, and removed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A capture counted by several processes, each of which counts some of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vxlanpkt.capture.opening import Files, files_of
+from vxlanpkt.capture.processes import files_to_share, shared_out
+from vxlanpkt.capture.reader import CaptureBatch
+from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries, broken_files
+from vxlanpkt.capture.sources import Part, Stopped
+from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.errors import CaptureError
+from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter, selected
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from vxlanpkt.capture.jobs import Progress
+
+
+class Counter(Protocol):
+    """What counts the records of a capture batch by batch, in one process or in several."""
+
+    def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
+        """Count the rows of a batch, or those that are selected."""
+        ...
+
+    def counted(self) -> Any:
+        """What was counted, to be pickled."""
+        ...
+
+    def merge(self, counted: Any, before: int) -> None:
+        """Add what another one has counted, of records that follow so many."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What each process is told.
+
+    counter   makes what counts
+    accepted  by which policy
+    chosen    only these of the accepted rows
+    """
+
+    counter: Callable[[], Counter]
+    accepted: DecapPolicy
+    chosen: RowFilter | None
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process has counted of some files: `stats` are of all their records. `opened`: whether any could be."""
+
+    counted: Any
+    stats: CaptureStats
+    faults: tuple[tuple[str, CaptureError], ...]
+    opened: bool
+
+
+def count_share(asked: Asked, parts: Sequence[Part]) -> Share:
+    """What a process does."""
+    capture, counter = CaptureSeries(parts, asked.accepted), asked.counter()
+    faults: tuple[tuple[str, CaptureError], ...] = ()
+    try:
+        for batch in capture.decap_batches():
+            counter.add(batch, None if asked.chosen is None else selected(asked.chosen, batch.result))
+    except BrokenFilesError as error:
+        faults = error.faults
+    opened = capture.container is not None
+    return Share(counter.counted(), capture.stats if opened else CaptureStats(), faults, opened)
+
+
+def count_apart(
+    counter: Counter,
+    asked: Asked,
+    source: Files,
+    jobs: int,
+    progress: Progress | None = None,
+) -> CaptureStats:
+    """Have *jobs* processes count a source, into *counter*; the answer is as `Capture.stats` of a pass in one.
+
+    Raises CaptureError if no file can be read at all.
+    """
+    files = files_to_share(source)
+    stats, opened = CaptureStats(), False
+    faults: list[tuple[str, CaptureError]] = []
+    size, taken = sum(file.size for file in files), 0
+    try:
+        for pack, share in shared_out(partial(count_share, asked), files, jobs):
+            counter.merge(share.counted, stats.records)
+            stats.add(share.stats)
+            faults += share.faults
+            opened = opened or share.opened
+            taken += pack.size
+            if progress is not None:
+                progress(taken, size)
+    except Stopped as error:
+        if not opened:
+            raise
+        stats.error = error
+        return stats
+    if faults:
+        stats.error = broken_files(faults) if isinstance(files_of(source), tuple) else faults[0][1]
+        if not opened:
+            raise stats.error
+    return stats

@@ -1,0 +1,113 @@
+"""Captures shared out among processes: what each makes of its packs comes back in the order of the files."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
+from multiprocessing import get_context
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from vxlanpkt.capture.opening import Files, files_of
+from vxlanpkt.capture.parts import SplitError
+from vxlanpkt.capture.planning import Pack, Sized, packs, sized
+from vxlanpkt.capture.sources import READING, File, Part, Stopped
+from vxlanpkt.errors import FieldError
+
+_T = TypeVar("_T")
+Work = Callable[[Sequence[Part]], _T]
+
+SPLIT = 1 << 26
+"""Bytes of a part, and from which on a file is read in parts: what takes a process some tenths of a second."""
+
+_LEAST, _PACKS_EACH = 1 << 20, 4
+_AHEAD = 2  # packs that are under way or done, for each process, before the first of them is asked for
+
+
+class Done(NamedTuple, Generic[_T]):
+    """What was made of a pack."""
+
+    pack: Pack
+    result: _T
+
+
+def files_to_share(source: Files) -> list[Sized]:
+    """The files of a source, which have to be regular ones, that each process opens by itself."""
+    found = files_of(source)
+    return [sized(_path_of(file), SPLIT) for file in (found if isinstance(found, tuple) else (found,))]
+
+
+def _path_of(file: File) -> str:
+    if isinstance(file, (str, os.PathLike)) and os.fspath(file) != "-":
+        return os.fspath(file)
+    raise FieldError(
+        f"jobs: {file!r} is not a path, and can be read by one process only", layer="capture", field="jobs", value=file,
+        bits=None,
+    )  # fmt: skip
+
+
+def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[Done[_T]]:
+    """What *work* makes of the files, a pack at a time, in order; *jobs* processes are at it.
+
+    *work* and its results are pickled. It raises SplitError of a part that does not end where the next one begins: from
+    the beginning of that on the file is read in one piece.
+    """
+    if jobs < 1:
+        raise FieldError(f"jobs: {jobs} is not 1 or more", layer="capture", field="jobs", value=jobs, bits=None)
+    pack_bytes = max(min(sum(file.size for file in files) // (jobs * _PACKS_EACH), SPLIT), _LEAST)
+    planned = deque(packs(files, pack_bytes, SPLIT))
+    if len(planned) == 1:
+        yield Done(planned[0], work(planned[0].parts))
+        return
+    waiting: deque[tuple[Pack, Future[_T]]] = deque()
+    with _pool(jobs) as pool:
+        try:
+            while planned or waiting:
+                while planned and len(waiting) <= jobs * _AHEAD:
+                    waiting.append((planned[0], pool.submit(work, planned.popleft().parts)))
+                pack, future = waiting.popleft()
+                try:
+                    yield Done(pack, _answer(future))
+                except SplitError:
+                    rest = _rest(pack, waiting, planned)
+                    yield Done(rest, _answer(pool.submit(work, rest.parts)))
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _rest(pack: Pack, waiting: deque[tuple[Pack, Future[_T]]], planned: deque[Pack]) -> Pack:
+    """A part of a file with all that are behind it, which are taken out of the queues."""
+    size = pack.size
+    while waiting and waiting[0][0].number:
+        behind, future = waiting.popleft()
+        future.cancel()
+        size += behind.size
+    while not waiting and planned and planned[0].number:
+        size += planned.popleft().size
+    (part,) = pack.parts
+    return Pack((Part(part.file, part.start),), size, pack.number)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    # A process that is forked while others of its threads hold locks may wait for them for ever: these start anew.
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts)
+
+
+def _leave_interrupts() -> None:
+    """Interrupts of the keyboard reach all processes of a terminal: they are for the first one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _answer(future: Future[Any]) -> Any:
+    """What a process answers: this is where an interrupt may come, as it may where bytes are waited for."""
+    with READING.get() or nullcontext():
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            message = "a process ended while it read a part of the capture: the system may have run out of memory"
+            raise Stopped(message, offset=None) from None
