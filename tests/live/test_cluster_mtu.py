@@ -59,7 +59,7 @@ def _room(near: End, far: End, version: int) -> int | None:
 def test_not_direct(routed: Cluster) -> None:
     """Where a router is between nodes there is a tunnel, also with DirectRouting."""
     for node in routed.nodes.values():
-        assert {peer["path"] for peer in node.agent.status()["peers"]} == {"tunnel"}
+        assert {peer.path for peer in node.agent.status().peers} == {"tunnel"}
 
 
 @pytest.mark.parametrize("kinds", [("kernel", "user"), ("udp", "udp")], ids="-".join)
