@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from vxlanpkt.overlay import AgentStatus, RunFiles, ask_status
 
 from .namespaces import Namespace, run
 
@@ -33,7 +33,8 @@ class Agent:
         self._namespace, self._home = namespace, home
         home.mkdir(exist_ok=True)
         self.subnet_env = home / "subnet.env"
-        self._run_dir = ("--run-dir", str(home / "run"))
+        self._files = RunFiles(home / "run")
+        self._run_dir = ("--run-dir", str(self._files.directory))
         self._up = ("overlay", "up", "--iface", link, "--subnet-env", str(self.subnet_env), *self._run_dir, *arguments)
         self._output = home / "output"
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,19 +61,14 @@ class Agent:
         process = Path("/proc", str(self._process.pid))
         return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
 
-    def status(self) -> dict[str, Any]:
-        """What `overlay status --json` says."""
-        read: dict[str, Any] = json.loads(self._ask("status", "--json"))
-        return read
+    def status(self) -> AgentStatus:
+        """What it says of itself at its socket."""
+        return ask_status(self._files)
 
     def down(self, *options: str) -> None:
         """End it with `overlay down`."""
-        self._ask("down", *options)
+        run("ip", "netns", "exec", self._namespace.name, *VXLANPKT, "overlay", "down", *self._run_dir, *options)
         self._wait()
-
-    def _ask(self, verb: str, *options: str) -> str:
-        return run("ip", "netns", "exec", self._namespace.name, *VXLANPKT, "overlay", verb, *self._run_dir,
-                   *options).stdout  # fmt: skip
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal; do not wait."""

@@ -38,7 +38,7 @@ def test_away_and_back(nodes: Cluster) -> None:
     assert nodes.etcd is not None
     first, second = nodes.nodes[1], nodes.nodes[2]
     nodes.etcd.kill()
-    assert eventually(lambda: first.agent.status()["store_fault"], 15)
+    assert eventually(lambda: first.agent.status().store_fault, 15)
     assert send_stream(first.container, second.container, 4, DATA) == DATA
     third = nodes.add("user")
     third.agent.start()
@@ -47,7 +47,7 @@ def test_away_and_back(nodes: Cluster) -> None:
     nodes.etcd.start()
     nodes.settle(30)
     nodes.reach()
-    assert eventually(lambda: not first.agent.status()["store_fault"], 15)
+    assert eventually(lambda: not first.agent.status().store_fault, 15)
     third.agent.terminate()
     nodes.settle()
     assert third.lease() is None

@@ -83,19 +83,19 @@ def _verdict(payload: bytes, policy: DecapPolicy, source: str) -> Reason:
 
 def _refused(node: Node) -> Counter[Reason]:
     """What the agent says that it has refused, by reason."""
-    (link,) = node.agent.status()["links"]
-    return Counter({_NAMES[name]: count for name, count in link["drops"].items() if name in _NAMES})
+    (link,) = node.agent.status().links
+    return Counter({_NAMES[name]: count for name, count in link.drops.items() if name in _NAMES})
 
 
 def test_the_kernels_device(vxlan: Cluster) -> None:
     """The same to the kernel's device: its own counters are told."""
     node, other = vxlan.nodes[1], vxlan.nodes[2]
-    (before,) = node.agent.status()["links"]
+    (before,) = node.agent.status().links
     with streaming(other.container, node.container, 4, DATA):
         _send(other.namespace, node, 8472, PAYLOADS)
         _send(vxlan.segment.namespace, node, 8472, PAYLOADS)
-    (after,) = node.agent.status()["links"]
-    assert sum(after["drops"].values()) > sum(before["drops"].values())
+    (after,) = node.agent.status().links
+    assert sum(after.drops.values()) > sum(before.drops.values())
     _is_as_before(vxlan)
 
 

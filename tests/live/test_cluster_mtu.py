@@ -59,7 +59,7 @@ def _room(near: End, far: End, version: int) -> int | None:
 def test_not_direct(routed: Cluster) -> None:
     """Where a router is between nodes there is a tunnel, also with DirectRouting."""
     for node in routed.nodes.values():
-        assert {peer["path"] for peer in node.agent.status()["peers"]} == {"tunnel"}
+        assert {peer.path for peer in node.agent.status().peers} == {"tunnel"}
 
 
 @pytest.mark.parametrize("kinds", [("kernel", "user"), ("udp", "udp")], ids="-".join)
@@ -87,3 +87,17 @@ def _exchange(nodes: Cluster) -> None:
     for version in (4, 6):
         assert send_stream(first, second, version, DATA) == DATA
         assert send_stream(second, first, version, DATA) == DATA
+
+
+def test_smaller_containers() -> None:
+    """A container whose link takes less than the node's device, as it was made before the interface below grew."""
+    with cluster("kernel", "user") as nodes:
+        node = nodes.nodes[2]
+        node.set_underlay_mtu(NARROW)
+        nodes.settle()
+        assert eventually(partial(_has_mtu, node, NARROW - 50), 5)
+        node.remove_container()
+        nodes.reach()
+        node.set_underlay_mtu(MTU)
+        nodes.settle()
+        _exchange(nodes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vxlanpkt.overlay import FileStore, Lease
+from vxlanpkt.overlay import FileStore, Lease, LeaseAttributes
 
 from .cluster import Cluster, Kind, Node, cluster
 from .traffic import eventually, pings, send_stream, streaming
@@ -44,6 +44,23 @@ def test_joins_and_leaves(nodes: Cluster, kind: Kind) -> None:
         assert key not in {lease.key for lease in nodes.leases()}
         nodes.settle()
     nodes.lose(node)
+
+
+def test_many(nodes: Cluster) -> None:
+    """Sixty nodes more, of which there are only the leases, come at once and go at once."""
+    store = FileStore(nodes.home / "store")
+    with streaming(nodes.nodes[1].container, nodes.nodes[2].container, 6, DATA):
+        leases = [
+            store.acquire(
+                LeaseAttributes.vxlan(f"198.51.100.{number}", f"02:00:00:04:00:{number:02x}",
+                                      public_ipv6=f"2001:db8:1::{number}", vtep_mac6=f"02:00:00:06:00:{number:02x}")
+            )
+            for number in range(1, 61)
+        ]  # fmt: skip
+        nodes.settle()
+        for lease in leases:
+            store.release(lease)
+        nodes.settle()
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["kernel", "user"])

@@ -19,7 +19,7 @@ def test_killed_run() -> None:
     pid, home, *names = namespaces.killed_run(
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.live.cluster import Cluster;"
         "made = Cluster(['user']); made.start(); node = made.nodes[1];"
-        "print(node.agent.status()['pid'], made.home, node.namespace.name, node.container.namespace.name,"
+        "print(node.agent.status().pid, made.home, node.namespace.name, node.container.namespace.name,"
         "made.segment.namespace.name, flush=True)"
     )
     assert eventually(lambda: not Path("/proc", pid).exists())

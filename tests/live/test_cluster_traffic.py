@@ -69,20 +69,18 @@ def test_nothing_lost(vxlan: Cluster) -> None:
         node = vxlan.nodes[number]
         status = node.agent.status()
         others = [other for other in vxlan.nodes.values() if other is not node]
-        assert {peer["node"] for peer in status["peers"]} == {
-            address for other in others for address in other.addresses
-        }
-        assert {peer["path"] for peer in status["peers"]} == {"tunnel"}
-        assert all(link["rx_packets"] and link["tx_packets"] for link in status["links"])
+        assert {peer.node for peer in status.peers} == {address for other in others for address in other.addresses}
+        assert {peer.path for peer in status.peers} == {"tunnel"}
+        assert all(link.rx_packets and link.tx_packets for link in status.links)
         if node.kind == "user":  # the kernel's device counts its own multicast as dropped
-            assert not any(link["drops"] for link in status["links"]), status["links"]
+            assert not any(link.drops for link in status.links), status.links
 
 
 def test_direct_routing() -> None:
     """Nodes of one network do without a tunnel, whatever they have for those that need one."""
     with cluster("kernel", "user", versions=(4, 6), settings={"DirectRouting": True}) as nodes:
         for node in nodes.nodes.values():
-            assert {peer["path"] for peer in node.agent.status()["peers"]} == {"direct"}
+            assert {peer.path for peer in node.agent.status().peers} == {"direct"}
         _exchange(nodes, 1, 2)
 
 

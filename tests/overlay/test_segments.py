@@ -173,7 +173,7 @@ def test_finishing_outside(frame: bytes, start: int, offset: int) -> None:
 
 @given(st.binary(max_size=4000), VERSIONS, st.booleans(), st.booleans())
 def test_describing(payload: bytes, version: int, raw: bool, left: bool) -> None:
-    """The trap: what is unfinished is said to be, what is long is given a size; the rest is left as it is."""
+    """The trap: what is unfinished is said to be, what is long is given a size that fits; the rest is left as it is."""
     right = tcp_frame(payload, version=version, raw=raw)
     frame = unfinished(right, version, raw, 16) if left else right
     network, segment = places(version, raw)
@@ -188,11 +188,17 @@ def test_describing(payload: bytes, version: int, raw: bool, left: bool) -> None
     assert changed == unfinished(right, version, raw, 16)
     if is_long:
         assert offload.gso_type == (TCPV4 if version == 4 else TCPV6)
-        assert offload.gso_size == 1450 - (segment + 20 - network)
+        assert offload.gso_size == 1280 - (segment + 20 - network)
         parts = cut(changed, offload, raw)
-        assert parts is not None and all(len(part) - network <= 1450 for part in parts)
+        assert parts is not None and all(len(part) - network <= 1280 for part in parts)
     else:
         assert offload.gso_type == 0
+
+
+def test_describing_for_a_small_device() -> None:
+    """One that takes less than every link of IPv6."""
+    described = describe(tcp_frame(bytes(4000), version=4), 600)
+    assert described is not None and described[1].gso_size == 560
 
 
 def test_describing_several_datagrams() -> None:

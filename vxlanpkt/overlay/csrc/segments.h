@@ -4,6 +4,7 @@ enum { TCP_CWR = 0x80, TCP_URG = 0x20, TCP_ACK = 0x10, TCP_PSH = 0x08, TCP_FIN =
 enum { NEEDS_CSUM = 1, DATA_VALID = 2 };
 enum { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_UDP_L4 = 5, GSO_ECN = 0x80 };
 enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };
+enum { IPV6_LEAST_MTU = 1280 };
 
 /* Where the headers of a TCP or UDP packet in a frame lie. */
 struct transport {
@@ -135,7 +136,9 @@ static void put_part(const uint8_t *frame, const struct cut *cut, uint32_t numbe
 }
 
 /* What a frame that is to be handed to the kernel needs: its checksum finished, or to be cut before it leaves again.
- * False where it is several datagrams of UDP whose bounds nobody knows any more. */
+ * Into which segments its sender would have cut it nobody knows. They are no longer than every link of IPv6 takes (RFC
+ * 8200 5): a container's link may take less than this device, and a frame whose segments do not fit is never delivered,
+ * however often it is sent again. False where it is several datagrams of UDP whose bounds nobody knows any more. */
 static bool describe_frame(uint8_t *frame, const struct inner *inner, uint32_t mtu, struct vxlanpkt_offload *offload)
 {
     struct transport at;
@@ -143,16 +146,17 @@ static bool describe_frame(uint8_t *frame, const struct inner *inner, uint32_t m
     if (!find_transport(frame, inner, &at))
         return true;
     bool is_long = at.end - at.network > mtu, unfinished = is_checksum_unfinished(frame, &at);
+    uint64_t room = mtu < IPV6_LEAST_MTU ? mtu : IPV6_LEAST_MTU, headers = at.payload - at.network;
     if (!is_long && !unfinished)
         return true;
     if (is_long && at.protocol == PROTOCOL_UDP)
         return !unfinished;
     if (is_long) {
-        if (mtu <= at.payload - at.network || (!unfinished && !is_checksum_right(frame, &at)))
+        if (room <= headers || (!unfinished && !is_checksum_right(frame, &at)))
             return true;
         store16(frame + at.segment + TCP_CHECKSUM, pseudo_sum(frame, &at, at.end - at.segment));
         offload->gso_type = at.is_ipv4 ? GSO_TCPV4 : GSO_TCPV6;
-        offload->gso_size = (uint16_t)(mtu - (at.payload - at.network));
+        offload->gso_size = (uint16_t)(room - headers);
         offload->header_length = (uint16_t)at.payload;
     }
     offload->flags = NEEDS_CSUM;
