@@ -30,6 +30,7 @@ BOTH = pytest.mark.parametrize("name", ["vxlanpkt-cni", "vxlanpkt-ipam"])
         (b"[]", Code.DECODING_FAILURE),
         (b"\xff\xfe{}", Code.DECODING_FAILURE),
         (b"[" * 100_000, Code.DECODING_FAILURE),
+        (b'{"cniVersion": "1.0.0", "name": "n", "type": "x", "mtu": NaN}', Code.DECODING_FAILURE),
         (b'{"name": "n", "type": "x"}', Code.INCOMPATIBLE_VERSION),
         (b'{"cniVersion": "0.2.0", "name": "n", "type": "x"}', Code.INCOMPATIBLE_VERSION),
         (b'{"cniVersion": "2.0.0", "name": "n", "type": "x"}', Code.INCOMPATIBLE_VERSION),
@@ -56,6 +57,7 @@ def test_input(plugins: Path, name: str, text: bytes, code: Code) -> None:
         ({"CNI_IFNAME": "sixteen-letters."}, "longer than 15"),
         ({"CNI_IFNAME": "a/b"}, "white space"),
         ({"CNI_IFNAME": ".."}, "no name"),
+        ({"CNI_IFNAME": "eth\udcff"}, "not UTF-8"),
         ({"command": "DEL", "CNI_CONTAINERID": None}, "CNI_CONTAINERID"),
         ({"command": "GC", "CNI_PATH": None}, "CNI_PATH"),
     ],
@@ -96,6 +98,16 @@ def test_version(plugins: Path, name: str, text: bytes, version: str) -> None:
 @BOTH
 def test_version_of_rubbish(plugins: Path, name: str) -> None:
     assert call(plugins / name, environment("VERSION"), b"{").code == Code.DECODING_FAILURE
+
+
+@pytest.mark.parametrize("key", ["subnetFile", "dataDir", "delegate.type", "ipam.type"])
+def test_half_a_character(plugins: Path, network: Config, delegate: Delegate, tmp_path: Path, key: str) -> None:
+    """JSON may have it, no file or program can be named so; nothing is kept that no DEL and no GC gets rid of."""
+    part, _, name = key.rpartition(".")
+    (network.setdefault(part, {}) if part else network)[name] = "/x\ud800" if name != "type" else "x\ud800"
+    answer = call(plugins / "vxlanpkt-cni", environment(CNI_PATH=str(tmp_path)), network)
+    assert (answer.code, key in answer.json["msg"]) == (Code.INVALID_CONFIG, True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_subnet_file(plugins: Path, network: Config, delegate: Delegate, tmp_path: Path) -> None:

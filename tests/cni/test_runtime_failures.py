@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import resource
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,6 +56,28 @@ def test_a_plugin_that_hangs(tmp_path: Path) -> None:
     assert bench.plugins.order[2:] == [("b", "DEL"), ("a", "DEL")]
     stat = Path("/proc", pid.read_text(encoding="ascii").strip(), "stat")
     assert not stat.exists() or stat.read_text(encoding="utf-8").split()[2] == "Z"
+
+
+def test_a_program_with_many_files(bench: Bench) -> None:
+    """Its descriptors have numbers that select() does not take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2048:
+        pytest.skip("no more than 2048 files may be open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    bench.make("a")
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
+    try:
+        assert bench.runtime.add(network("a"), CONTAINER) == result("a")
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_no_limit_of_time(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, seconds=math.inf)
+    bench.make("a")
+    assert bench.runtime.add(network("a"), CONTAINER) == result("a")
 
 
 def test_a_plugin_that_is_missing(bench: Bench) -> None:

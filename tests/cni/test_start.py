@@ -114,3 +114,14 @@ def test_an_interpreter_that_cannot(tmp_path: Path) -> None:
         install(tmp_path, old)
     with pytest.raises(FileNotFoundError):
         install(tmp_path / "none", sys.executable)
+
+
+@pytest.mark.parametrize("folder", ["white space", f"{'a' * 130}/{'b' * 130}"])
+def test_an_interpreter_that_no_first_line_can_name(tmp_path: Path, folder: str) -> None:
+    """Linux cuts the line at white space, and does not read a long one at all."""
+    (tmp_path / folder).mkdir(parents=True)
+    python = tmp_path / folder / "python"
+    python.symlink_to(sys.executable)
+    with pytest.raises(ValueError, match="cannot be named"):
+        install(tmp_path, python)
+    assert not (tmp_path / "vxlanpkt-cni").exists()

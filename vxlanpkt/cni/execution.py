@@ -22,6 +22,7 @@ from vxlanpkt.cni.protocol.results import Result
 DEFAULT_SECONDS = 60.0  # that a plugin may take
 _MOST_PRINTED = 1 << 24
 _SHOWN = 500  # of rubbish, in an error
+_LONGEST_WAIT = (1 << 31) - 1  # milliseconds, that poll() takes: 24 days
 
 
 class Ended(NamedTuple):
@@ -145,5 +146,7 @@ def _wait(child: int, until: float) -> int:
 
 
 def _wait_for(descriptor: int, until: float) -> None:
-    if not select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]:
+    poll = select.poll()  # select() knows no descriptor from 1024 on, as programs with many files have
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(min(max(0.0, until - time.monotonic()) * 1000, _LONGEST_WAIT)):
         raise TimeoutError

@@ -21,6 +21,7 @@ from vxlanpkt.cni.files import replace_file
 NAMES = ("vxlanpkt-cni", "vxlanpkt-ipam")
 _SYSTEM_PYTHON = "/usr/bin/python3"
 _OLDEST = (3, 10)
+_LONGEST_LINE = 255  # of what Linux reads of a file to find its interpreter
 
 # What plugins load, and no more: a test runs them with it. Packages are made anew, without their tables of names.
 _MODULES = (
@@ -75,7 +76,15 @@ def _archive(python: Path) -> bytes:
             (package / "__init__.py").write_text(_PACKAGE)
         (root / "__main__.py").write_text(_MAIN)
         _compile(python, root)
-        return _zipped(root, f"#!{python} -IS\n".encode())
+        return _zipped(root, _first_line(python))
+
+
+def _first_line(python: Path) -> bytes:
+    """What names the interpreter: a path as it is, in which Linux knows no quotes."""
+    line = f"#!{python} -IS\n".encode()
+    if len(line) > _LONGEST_LINE or any(map(str.isspace, str(python))):
+        raise ValueError(f"{python} cannot be named in a file's first line: it has to be short, and without white space")
+    return line
 
 
 def _compile(python: Path, root: Path) -> None:

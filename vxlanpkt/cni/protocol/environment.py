@@ -101,7 +101,11 @@ def interface_name_fault(name: str) -> str | None:
     """What keeps a text from being the name of a network interface; None if nothing does."""
     if name in ("", ".", ".."):
         return "is no name of an interface"
-    if len(name.encode()) > _LONGEST_INTERFACE_NAME:
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        return "is not UTF-8, and no result could name it"
+    if length > _LONGEST_INTERFACE_NAME:
         return f"is longer than {_LONGEST_INTERFACE_NAME} bytes"
     if any(character in "/:" or character.isspace() for character in name):
         return "has a '/', a ':' or white space"

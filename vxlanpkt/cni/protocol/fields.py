@@ -19,12 +19,17 @@ def decoded(text: bytes | str, what: str, code: Code = Code.DECODING_FAILURE) ->
     if not text.strip():
         raise CNIError(code, f"{what} is empty: it has to be an object of JSON")
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise CNIError(code, f"{what} is no JSON: {error}", _shown(text)) from error
     if not isinstance(content, dict):
         raise CNIError(code, f"{what} is no object of JSON", _shown(text))
     return content
+
+
+def _no_number(name: str) -> float:
+    """Python reads NaN and Infinity, which JSON does not have, and no plugin in Go takes."""
+    raise ValueError(f"{name} is no number")
 
 
 def _shown(text: bytes | str) -> str:
@@ -72,6 +77,10 @@ class Fields:
             raise self.wrong(name, f"is no string: {json.dumps(value)}")
         if "\0" in value:  # no file, program or interface can be named so
             raise self.wrong(name, f"has a 0 character: {json.dumps(value)}")
+        try:
+            value.encode("utf-8", "surrogateescape")  # as the system's names are
+        except UnicodeEncodeError as error:
+            raise self.wrong(name, f"has half a character: {json.dumps(value)}") from error
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
