@@ -287,8 +287,8 @@ def _judged(path: str, status: int, content: bytes, store: str) -> Message:
     """The answer, or the refusal that it is."""
     try:
         read = json.loads(content)
-    except RecursionError as error:
-        raise ValueError(f"{path}: the answer is nested too deeply") from error
+    except RecursionError as deep:
+        raise ValueError(f"{path}: the answer is nested too deeply") from deep
     if not isinstance(read, dict):
         raise ValueError(f"{path}: the answer is no JSON object")
     if status == 200 and "error" not in read:
