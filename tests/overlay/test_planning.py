@@ -182,8 +182,9 @@ def test_direct_routing_in_one_family() -> None:
     [
         (Lease(Subnets(IPv4Network("10.9.2.0/24")), lease(2).attributes), "not in the network, 10.5.0.0/16"),
         (Lease(Subnets(IPv4Network("10.0.0.0/8")), lease(2).attributes), "not in the network, 10.5.0.0/16"),
-        (Lease(Subnets(IPv4Network("10.5.0.0/16")), lease(2).attributes), "overlaps this node's 10.5.1.0/24"),
-        (Lease(Subnets(IPv4Network("10.5.1.128/25")), lease(2).attributes), "overlaps this node's 10.5.1.0/24"),
+        (Lease(Subnets(IPv4Network("10.5.0.0/16")), lease(2).attributes), "none of the network's subnets"),
+        (Lease(Subnets(IPv4Network("10.5.1.128/25")), lease(2).attributes), "none of the network's subnets"),
+        (Lease(Subnets(IPv4Network("10.5.1.0/24")), lease(2).attributes), "overlaps this node's 10.5.1.0/24"),
         (Lease(Subnets(None, IPv6Network("fc00:9::/64")), lease(2).attributes), "not in the network, fc00:5::/48"),
         (
             Lease(Subnets(IPv4Network("10.5.0.0/24")), lease(2).attributes),
@@ -209,6 +210,9 @@ def test_direct_routing_in_one_family() -> None:
         (lease(2, "4", public_ip=IPv4Address("192.0.2.9")), "192.0.2.9, is this node's own"),
         (lease(2, "6", public_ipv6=IPv6Address("::")), "is no node's"),
         (lease(2, "6", public_ipv6=IPv6Address("fe80::2")), "is no node's"),
+        (lease(2, "4", public_ip=IPv4Address("0.0.0.9")), "is no node's"),
+        (lease(2, "6", public_ipv6=IPv6Address("ff02::1")), "is no node's"),
+        (lease(2, "6", public_ipv6=IPv6Address("::ffff:192.0.2.2")), "is no node's"),
         (lease(2, "4", public_ip=IPv4Address("10.5.9.9")), "inside the overlay"),
         (lease(2, "6", public_ipv6=IPv6Address("fc00:5::9")), "inside the overlay"),
         (lease(2, "4", backend_type="udp"), "its backend is 'udp', and this node's is vxlan"),

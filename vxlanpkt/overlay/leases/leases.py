@@ -8,6 +8,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, NoReturn
 
@@ -39,7 +40,7 @@ class Subnets:
         if self.ipv4 is not None and not self.ipv4.prefixlen:
             _refuse("Subnets", "ipv4", self.ipv4, "the whole of IPv4 is no subnet")  # its key stands for no subnet
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name that flannel has for them: `10.5.52.0-24`, `10.5.52.0-24&fc00:5:52::-64`."""
         ipv4 = _NO_IPV4 if self.ipv4 is None else f"{self.ipv4.network_address}-{self.ipv4.prefixlen}"

@@ -55,18 +55,6 @@ class Underlay:
         """The address of one IP version that tunnels leave by, and are received at."""
         return (self.local_ip if version == 4 else self.local_ipv6) or self.public(version)
 
-    def has(self, address: Address) -> bool:
-        """Whether *address* is the node's own."""
-        return any(own.version == address.version and int(own) == int(address) for own in self.addresses)
-
-    def is_broadcast(self, address: Address) -> bool:
-        """Whether *address* stands for all that are reached without a router."""
-        return any(
-            address == own.network.broadcast_address
-            for own in self.addresses
-            if isinstance(own, IPv4Interface) and own.network.prefixlen < 31
-        )
-
     def is_direct(self, address: Address) -> bool:
         """Whether *address* is reached without a router."""
         return any(address in own.network for own in self.addresses)

@@ -18,7 +18,6 @@ from vxlanpkt.overlay.leases.config import NetworkConfig, SubnetRange, UDPBacken
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
 from vxlanpkt.overlay.leases.leases import Lease, LeaseAttributes
 from vxlanpkt.overlay.plans.kernel_state import (
-    Address,
     FDBEntry,
     Hop,
     LinkAddress,
@@ -34,6 +33,7 @@ from vxlanpkt.overlay.plans.kernel_state import (
     bytes_outside,
     covers,
 )
+from vxlanpkt.overlay.plans.remotes import Remotes
 
 _LEAST_MTU = {4: 68, 6: 1280}  # RFC 791 3.2, RFC 8200 5
 _VXLAN_TYPES = ("vxlan", "vxlan-user")  # the same on the wire
@@ -79,7 +79,7 @@ def plan(config: NetworkConfig, own: Lease, others: Iterable[Lease], underlay: U
     """
     links = _links(config, own, underlay)
     leases = sorted(others, key=lambda lease: (not compatible(config, lease.subnets), lease.key))
-    peers, unreachable = _peers(_Node(config, own, underlay, links), leases)
+    peers, unreachable = _peers(_Node(config, own, underlay, links, Remotes(config, underlay)), leases)
     entries = [entry for peer in peers for entry in peer.entries]
     routes = [entry for entry in entries if isinstance(entry, Route)]
     return Plan(
@@ -172,6 +172,7 @@ class _Node(NamedTuple):
     own: Lease
     underlay: Underlay
     links: Mapping[int, OverlayLink]  # by the IP version inside
+    remotes: Remotes
 
 
 class _Refused(Exception):
@@ -211,7 +212,9 @@ def _peer(node: _Node, lease: Lease, subnet: Network) -> PlannedPeer:
     remote = lease.attributes.public_ip if link.local.version == 4 else lease.attributes.public_ipv6
     if remote is None:
         raise _Refused(f"it has no IPv{link.local.version} address to be reached at")
-    _check_remote(node, remote)
+    fault = node.remotes.fault(remote)
+    if fault:
+        raise _Refused(f"its node's address, {remote}, {fault}")
     if link.kind == "tun":
         _check_backend(lease, ("udp",))
         return PlannedPeer(subnet, remote, link.name)
@@ -230,28 +233,16 @@ def _check_subnet(node: _Node, lease: Lease, subnet: Network) -> None:
     take a part of another's, a shorter one what nobody has yet. No node of flannel or of this library keeps any other.
     """
     offered: SubnetRange[Any] | None = node.config.ipv4 if subnet.version == 4 else node.config.ipv6
-    if offered is None or not covers(offered.network, subnet):
-        raise _Refused(f"it is not in the network{'' if offered is None else f', {offered.network}'}")
+    if offered is None or not offered.allows(subnet):
+        raise _Refused(_outside(offered, subnet))
     if node.own.subnets.overlaps(lease.subnets):
         raise _Refused(f"it overlaps this node's {node.own.subnets}")
-    if not offered.allows(subnet):
-        raise _Refused(f"it is none of the network's subnets, {offered.first} to {offered.last}")
 
 
-def _check_remote(node: _Node, remote: Address) -> None:
-    if remote in (node.underlay.public_ip, node.underlay.public_ipv6) or node.underlay.has(remote):
-        raise _Refused(f"its node's address, {remote}, is this node's own")
-    if _is_nobody(remote) or node.underlay.is_broadcast(remote):
-        raise _Refused(f"its node's address, {remote}, is no node's")
-    offered = node.config.ipv4 if remote.version == 4 else node.config.ipv6
-    if offered is not None and remote in offered.network:
-        raise _Refused(f"its node's address, {remote}, is inside the overlay: the tunnel would lead into itself")
-
-
-def _is_nobody(address: Address) -> bool:
-    """Nor does a tunnel lead to a link-local address of IPv6: there is one of each on every link."""
-    is_special = address.is_unspecified or address.is_loopback or address.is_multicast or int(address) == 0xFFFFFFFF
-    return is_special or (address.version == 6 and address.is_link_local)
+def _outside(offered: SubnetRange[Any] | None, subnet: Network) -> str:
+    if offered is None or not covers(offered.network, subnet):
+        return f"it is not in the network{'' if offered is None else f', {offered.network}'}"
+    return f"it is none of the network's subnets, {offered.first} to {offered.last}"
 
 
 def _check_backend(lease: Lease, known: tuple[str, ...]) -> None:
