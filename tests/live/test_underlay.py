@@ -51,6 +51,8 @@ SECOND = Underlay(
     IPv4Address("198.51.100.1"),
     IPv6Address("2001:db8::2"),
     frozenset(map(ip_interface, ("198.51.100.1/24", "198.51.100.2/24", "2001:db8::2/64"))),
+    IPv4Address("198.51.100.1"),
+    IPv6Address("2001:db8::2"),
 )
 
 
@@ -86,10 +88,15 @@ def test_by_name_and_by_address(host: Namespace) -> None:
 
 
 def test_public_addresses(host: Namespace) -> None:
-    """Given ones need not be the interface's: a router may translate them."""
+    """Given ones need not be the interface's: a router may translate them. Tunnels leave by the interface's own."""
     underlay = found(host, public_ip="203.0.113.1", public_ipv6=IPv6Address("2001:db8:ffff::1"))
     assert (str(underlay.public_ip), str(underlay.public_ipv6)) == ("203.0.113.1", "2001:db8:ffff::1")
     assert underlay.addresses == SECOND.addresses
+    assert (underlay.local(4), underlay.local(6)) == (SECOND.public_ip, SECOND.public_ipv6)
+    another = found(host, public_ip="198.51.100.2")
+    assert str(another.local(4)) == str(another.public(4)) == "198.51.100.2"
+    with pytest.raises(OSError, match=r"no global IPv6 address that tunnels for 2001:db8::1 could leave by.*eth0"):
+        found(host, "eth0", public_ipv6="2001:db8::1")
     with pytest.raises(ValueError, match=r"2001:db8::1"):
         found(host, public_ip="2001:db8::1")
 

@@ -105,13 +105,9 @@ class Segment:
         """What a node's agent has to find out about its link."""
         interfaces = {version: self.interface(number, version) for version in self.versions}
         ipv4, ipv6 = interfaces.get(4), interfaces.get(6)
-        return Underlay(
-            LINK,
-            mtu,
-            ipv4.ip if isinstance(ipv4, IPv4Interface) else None,
-            ipv6.ip if isinstance(ipv6, IPv6Interface) else None,
-            frozenset(interfaces.values()),
-        )
+        address = ipv4.ip if isinstance(ipv4, IPv4Interface) else None
+        address6 = ipv6.ip if isinstance(ipv6, IPv6Interface) else None
+        return Underlay(LINK, mtu, address, address6, frozenset(interfaces.values()), address, address6)
 
     def close(self) -> None:
         self.namespace.delete()

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from vxlanpkt import FieldError
 from vxlanpkt.overlay import Added, EtcdStore, LeaseAttributes, LeaseLostError, Snapshot, StoreError, Subnets
 from vxlanpkt.overlay.leases.leases import Lease
-from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal, bytes64, pause_after, text64
+from vxlanpkt.overlay.stores.etcd_answers import bytes64, text64
+from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -98,7 +99,9 @@ def gateway(*urls: str, timeout: float = 5.0) -> EtcdGateway:
 
 def test_a_call(serve: Serve) -> None:
     server = serve([whole(b'{"header":{"revision":"7"}}')])
-    assert gateway(server.url + "/behind/").call("kv/range", {"key": text64("a")}) == {"header": {"revision": "7"}}
+    assert gateway(server.url + "/behind/").call("kv/range", {"key": text64("a")}, dict) == {
+        "header": {"revision": "7"}
+    }
     head, _, body = server.asked[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /behind/v3/kv/range HTTP/1.1\r\n")
     assert json.loads(body) == {"key": "YQ=="}
@@ -112,6 +115,7 @@ def test_a_call(serve: Serve) -> None:
         (whole(b""), "Expecting value"),
         (whole(b"\xff"), "utf"),
         (whole(b"[1]"), "no JSON object"),
+        (whole(b"[" * 200_000), "nested too deeply"),
         (whole(b"Not Found", b"404 Not Found"), "Expecting value"),
         (HEAD + b"Content-Length: 100\r\n\r\n{", "Expecting"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "IncompleteRead"),
@@ -122,9 +126,9 @@ def test_what_is_no_answer(answer: bytes, why: str, serve: Serve) -> None:
     """It is asked for again until the time is up, and then it is the reason."""
     server = serve([answer])
     with pytest.raises(StoreError, match=why):
-        gateway(server.url, timeout=0.2).call("kv/range", {})
+        gateway(server.url, timeout=0.2).call("kv/range", {}, dict)
     assert len(server.asked) > 1
-    assert gateway(serve([answer], [whole(b"{}")]).url).call("kv/range", {}) == {}
+    assert gateway(serve([answer], [whole(b"{}")]).url).call("kv/range", {}, dict) == {}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_what_is_no_answer(answer: bytes, why: str, serve: Serve) -> None:
 def test_refusals_are_not_tried_again(body: bytes, serve: Serve) -> None:
     server = serve([whole(body, b"404 Not Found")])
     with pytest.raises(EtcdRefusal, match="requested lease not found") as caught:
-        gateway(server.url).call("lease/revoke", {})
+        gateway(server.url).call("lease/revoke", {}, dict)
     assert caught.value.not_found
     assert len(server.asked) == 1
 
@@ -147,7 +151,7 @@ def test_an_answer_that_trickles(serve: Serve) -> None:
     server = serve([HEAD + b"Content-Length: 1000\r\n\r\n", *[b" "] * 1000], pause=0.02)
     began = time.monotonic()
     with pytest.raises(StoreError):
-        gateway(server.url, timeout=0.3).call("kv/range", {})
+        gateway(server.url, timeout=0.3).call("kv/range", {}, dict)
     assert time.monotonic() - began < 10
 
 
@@ -155,9 +159,9 @@ def test_nobody_there(serve: Serve) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         nowhere = f"http://127.0.0.1:{gone.getsockname()[1]}"
     with pytest.raises(StoreError, match="refused"):
-        gateway(nowhere, timeout=0.1).call("kv/range", {})
+        gateway(nowhere, timeout=0.1).call("kv/range", {}, dict)
     both = gateway(nowhere, serve([whole(b"{}")]).url)
-    assert both.call("kv/range", {}) == {}
+    assert both.call("kv/range", {}, dict) == {}
 
 
 @pytest.mark.parametrize("urls", [[], ["127.0.0.1:2379"], ["ftp://etcd"], ["http://"], ""])
@@ -232,26 +236,85 @@ def event(key: str, **pair: str) -> bytes:
 
 
 def test_a_watch_over_breaks(serve: Serve) -> None:
-    """A stream that ends is asked for again from where it was; an event without a type is a PUT."""
+    """After each failure all is listed again, and the stream asked for from there; an event without a type is a PUT."""
     attributes = LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:01")
     put = event("10.5.9.0-24", value=text64(attributes.to_value()), mod_revision="8")
     server = serve(
         [whole(b'{"header":{"revision":"7"}}')],
         [HEAD + b"\r\n"],
+        [whole(b'{"header":{"revision":"7"}}')],
         [HEAD + b'\r\n{"result":{"header":{"revision":"7"},"created":true}}\n' + put],
         [b"nonsense\r\n\r\n"],
+        [whole(b'{"header":{"revision":"8"}}')],
         [HEAD + b'\r\n{"result":{"header":{"revision":"9"},"canceled":true,"compact_revision":"9"}}\n'],
         [whole(b'{"header":{"revision":"9"}}')],
+        [HEAD + b'\r\n{"result":{"header":{"revision":"3"},"created":true}}\n'],
+        [whole(b'{"header":{"revision":"3"}}')],
         [HEAD + b"\r\n"],
     )
     watch = EtcdStore(server.url).watch()
-    assert watch.poll(10) == Snapshot(())
-    assert watch.poll(10) == Added(Lease(Subnets.from_key("10.5.9.0-24"), attributes))
-    assert watch.poll(10) == Snapshot(())
+    added = Added(Lease(Subnets.from_key("10.5.9.0-24"), attributes))
+    empty = Snapshot(())
+    assert [watch.poll(10) for _ in range(6)] == [empty, empty, added, empty, empty, empty]
     watch.close()
     requests = [json.loads(asked.partition(b"\r\n\r\n")[2]) for asked in server.asked]
     starts = [asked["create_request"]["start_revision"] for asked in requests if "create_request" in asked]
-    assert starts[:4] == ["8", "8", "9", "9"]
+    assert starts[:4] == ["8", "8", "9", "10"]
+
+
+NO_ANSWERS = (
+    b"{}",
+    b'{"header":7}',
+    b'{"header":{"revision":"x"}}',
+    b'{"header":{"revision":[]}}',
+    b'{"header":{},"kvs":7}',
+    b'{"header":{},"kvs":[7]}',
+    b'{"header":{},"kvs":[{"value":""}]}',
+    b'{"header":{},"kvs":[{"key":"YQ="}]}',
+    b'{"header":{},"kvs":[{"key":"YQ==","mod_revision":"x"}]}',
+    b'{"kvs":[{"key":"YQ==","value":"eyJOZXR3b3JrIjoiMTAuNS4wLjAvMTYifQ==","mod_revision":"3"}]}',
+)
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
+def test_answers_that_are_not_etcds(body: bytes, serve: Serve) -> None:
+    """JSON, but not what etcd says: whatever was asked, it is the store that is at fault."""
+    attributes = LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:01")
+    store = EtcdStore(serve([whole(body)]).url, timeout=0.05)
+    for ask in (
+        store.leases, store.config, lambda: store.acquire(attributes),
+        lambda: store.renew(Lease(Subnets.from_key("10.5.9.0-24"), attributes)),
+    ):  # fmt: skip
+        with pytest.raises(StoreError):
+            ask()
+    with store.watch() as watch:
+        assert watch.poll(0.05) is None
+        assert watch.fault
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"header":{"revision":"2"},"ID":"0","TTL":"60"}'])
+def test_a_grant_that_is_none(body: bytes, serve: Serve) -> None:
+    """What hangs on lease 0 never ends: no lease may be put there by mistake."""
+    config = {"key": "YQ==", "value": text64('{"Network":"10.5.0.0/16"}'), "mod_revision": "1"}
+    server = serve(
+        [whole(json.dumps({"header": {"revision": "2"}, "kvs": [config]}).encode())],
+        [whole(b'{"header":{"revision":"2"}}')],
+        [whole(body)],
+    )
+    with pytest.raises(StoreError):
+        EtcdStore(server.url, timeout=0.2).acquire(LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:01"))
+    assert not any(b"kv/txn" in asked for asked in server.asked)
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
+def test_a_watch_that_is_told_nonsense(body: bytes, serve: Serve) -> None:
+    """It says so, and lists all again."""
+    result = b'{"result":' + body.replace(b"kvs", b"events") + b"}\n"
+    server = serve([whole(b'{"header":{"revision":"7"}}')], [HEAD + b"\r\n" + result], [whole(b"{}")])
+    with EtcdStore(server.url).watch() as watch:
+        assert watch.poll(10) == Snapshot(())
+        assert watch.poll(0.2) is None
+        assert watch.fault
 
 
 def test_what_is_left_out_is_zero(serve: Serve) -> None:
@@ -270,11 +333,6 @@ def test_what_is_left_out_is_zero(serve: Serve) -> None:
     )
     with pytest.raises(LeaseLostError):
         EtcdStore(server.url).renew(lease)
-
-
-@given(failures=st.integers(0, 10**6), seed=st.integers())
-def test_pauses_are_bounded(failures: int, seed: int) -> None:
-    assert 0 < pause_after(failures, Random(seed)) <= 2.0
 
 
 @given(data=st.binary())

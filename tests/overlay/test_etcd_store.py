@@ -37,7 +37,8 @@ from vxlanpkt.overlay import (
     StoreError,
     Subnets,
 )
-from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, Message
+from vxlanpkt.overlay.stores.etcd_answers import Message
+from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway
 
 from . import etcd as etcds
 from .etcd import Etcd
@@ -321,7 +322,7 @@ def test_compaction_between_two_looks(mortal: Etcd) -> None:
 
 
 def test_etcd_dies_and_comes_back(mortal: Etcd) -> None:
-    """What it was told stays; calls wait for it; a watch goes on without another snapshot, and misses nothing."""
+    """What it was told stays; calls wait for it; a watch lists all again, and goes on from there."""
     store = EtcdStore(mortal.url, timeout=20)
     lease = store.acquire(node(1))
     watch = store.watch()
@@ -339,6 +340,7 @@ def test_etcd_dies_and_comes_back(mortal: Etcd) -> None:
     mortal.start()
     waiting.join(20)  # it is tried again until etcd is there
     assert [found.subnets for found in renewed] == [lease.subnets]
+    assert watch.poll(20) == Snapshot((lease.replace(expiry=None),))
     second = store.acquire(node(2))
     assert watch.poll(20) == Added(second.replace(expiry=None))
     watch.close()
@@ -405,6 +407,31 @@ def test_etcd_forgets_everything(mortal: Etcd) -> None:
     assert watch.poll(20) == Snapshot(())
     with pytest.raises(LeaseLostError):
         store.renew(lease)
+    watch.close()
+
+
+def test_another_etcd_that_is_as_far(mortal: Etcd) -> None:
+    """One that is made anew, and has come to the old revision and beyond before the watch is back, is seen too."""
+    store = EtcdStore(mortal.url, timeout=20)
+    for number in (2, 3):
+        store.acquire(node(number))
+    watch, table = store.watch(), LeaseTable()
+    first = watch.poll(5)
+    assert first is not None
+    table.apply(first)
+    assert watch.poll(0.2) is None
+    mortal.kill()
+    mortal.forget()
+    mortal.start()
+    store.set_config(NETWORK)
+    wanted = {lease.key: lease.attributes for lease in (store.acquire(node(number)) for number in range(12, 16))}
+    deadline = time.monotonic() + 20
+    while {key: lease.attributes for key, lease in table.leases.items()} != wanted:
+        assert time.monotonic() < deadline, table.leases
+        event = watch.poll(1)
+        if event is not None:
+            table.apply(event)
+    assert watch.poll(0.2) is None and watch.fault == ""
     watch.close()
 
 
@@ -492,6 +519,7 @@ def test_authentication(mortal: Etcd) -> None:
     assert watch.poll(10) == Added(lease.replace(expiry=None))
     mortal.kill()
     mortal.start()
+    assert watch.poll(20) == Snapshot((lease.replace(expiry=None),))
     store.release(lease)
     assert watch.poll(20) == Removed(lease.subnets)
     watch.close()

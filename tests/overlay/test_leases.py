@@ -138,6 +138,51 @@ def test_broken_backend_data() -> None:
     assert LeaseAttributes.from_value('{"PublicIP":"192.0.2.1","BackendData":[1]}').vtep_mac is None
 
 
+@pytest.mark.parametrize("name", ["BackendData", "BackendV6Data"])
+def test_nested_backend_data(name: str) -> None:
+    """So deep that it could be read here, and not by somebody who has less of the stack left: it is refused at once."""
+    for depth in (17, 100, 900, 970, 100_000):
+        text = f'{{"PublicIP":"192.0.2.1","{name}":{{"VtepMAC":"02:00:00:00:00:01","x":{"[" * depth}{"]" * depth}}}}}'
+        with pytest.raises(LeaseFormatError):
+            LeaseAttributes.from_value(text)
+    text = f'{{"PublicIP":"192.0.2.1","{name}":{"[" * 15}{"]" * 15}}}'
+    attributes = LeaseAttributes.from_value(text)
+    assert json.loads(attributes.to_value())[name] == json.loads(text)[name]
+
+
+@pytest.mark.parametrize("vni", [-1, 1 << 24, 10**400, True, "1", None])
+def test_a_vni_that_is_none(vni: object) -> None:
+    assert LeaseAttributes(IPv4Address("192.0.2.1"), backend_data=json.dumps({"VNI": vni})).vni is None
+
+
+def test_a_zone_is_nobodys_business() -> None:
+    """A zone can have any character in it, and addresses are shown as they are."""
+    with pytest.raises(LeaseFormatError, match="zone"):
+        LeaseAttributes.from_value('{"PublicIP":"192.0.2.1","PublicIPv6":"fe80::1%\\n\\u001b[2J"}')
+
+
+@given(text=st.text())
+def test_what_is_refused_is_told_in_printable_characters(text: str) -> None:
+    """Whatever a node has put into its lease: no line ends, and no terminal is driven."""
+    for member in ("PublicIP", "PublicIPv6"):
+        try:
+            attributes = LeaseAttributes.from_value(json.dumps({"PublicIP": "192.0.2.1", member: text}))
+            assert f"{attributes.public_ip} {attributes.public_ipv6}".isprintable()
+        except LeaseFormatError as error:
+            assert str(error).isprintable()
+    attributes = LeaseAttributes(IPv4Address("192.0.2.1"), backend_data=json.dumps({"VtepMAC": text}))
+    try:
+        assert str(attributes.vtep_mac).isprintable()
+    except LeaseFormatError as error:
+        assert str(error).isprintable() and len(str(error)) < 200
+
+
+@given(one=ipv4_subnets | ipv6_subnets, other=ipv4_subnets | ipv6_subnets)
+def test_overlaps_is_as_ipaddress_has_it(one: Any, other: Any) -> None:
+    pairs = [Subnets(subnet) if subnet.version == 4 else Subnets(None, subnet) for subnet in (one, other)]
+    assert pairs[0].overlaps(pairs[1]) == (one.version == other.version and one.overlaps(other))
+
+
 json_values = st.recursive(
     st.booleans() | st.integers(-(1 << 53), 1 << 53) | st.text(st.characters(codec="utf-8"), max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
@@ -181,9 +182,23 @@ def test_direct_routing_in_one_family() -> None:
     [
         (Lease(Subnets(IPv4Network("10.9.2.0/24")), lease(2).attributes), "not in the network, 10.5.0.0/16"),
         (Lease(Subnets(IPv4Network("10.0.0.0/8")), lease(2).attributes), "not in the network, 10.5.0.0/16"),
-        (Lease(Subnets(IPv4Network("10.5.0.0/16")), lease(2).attributes), "overlaps this node's 10.5.1.0/24"),
-        (Lease(Subnets(IPv4Network("10.5.1.128/25")), lease(2).attributes), "overlaps this node's 10.5.1.0/24"),
+        (Lease(Subnets(IPv4Network("10.5.0.0/16")), lease(2).attributes), "none of the network's subnets"),
+        (Lease(Subnets(IPv4Network("10.5.1.128/25")), lease(2).attributes), "none of the network's subnets"),
+        (Lease(Subnets(IPv4Network("10.5.1.0/24")), lease(2).attributes), "overlaps this node's 10.5.1.0/24"),
         (Lease(Subnets(None, IPv6Network("fc00:9::/64")), lease(2).attributes), "not in the network, fc00:5::/48"),
+        (
+            Lease(Subnets(IPv4Network("10.5.0.0/24")), lease(2).attributes),
+            "none of the network's subnets, 10.5.1.0/24 to",
+        ),
+        (
+            Lease(Subnets(IPv4Network("10.5.2.0/23")), lease(2).attributes),
+            "none of the network's subnets, 10.5.1.0/24 to",
+        ),
+        (
+            Lease(Subnets(IPv4Network("10.5.3.7/32")), lease(2).attributes),
+            "none of the network's subnets, 10.5.1.0/24 to",
+        ),
+        (Lease(Subnets(None, IPv6Network("fc00:5:0:3::7/128")), lease(2).attributes), "none of the network's subnets"),
         (lease(2, "4", public_ip=None), "has no IPv4 address"),
         (lease(2, "6", public_ipv6=None), "has no IPv6 address"),
         (lease(2, "4", public_ip=IPv4Address("192.0.2.1")), "192.0.2.1, is this node's own"),
@@ -195,9 +210,13 @@ def test_direct_routing_in_one_family() -> None:
         (lease(2, "4", public_ip=IPv4Address("192.0.2.9")), "192.0.2.9, is this node's own"),
         (lease(2, "6", public_ipv6=IPv6Address("::")), "is no node's"),
         (lease(2, "6", public_ipv6=IPv6Address("fe80::2")), "is no node's"),
+        (lease(2, "4", public_ip=IPv4Address("0.0.0.9")), "is no node's"),
+        (lease(2, "6", public_ipv6=IPv6Address("ff02::1")), "is no node's"),
+        (lease(2, "6", public_ipv6=IPv6Address("::ffff:192.0.2.2")), "is no node's"),
         (lease(2, "4", public_ip=IPv4Address("10.5.9.9")), "inside the overlay"),
         (lease(2, "6", public_ipv6=IPv6Address("fc00:5::9")), "inside the overlay"),
-        (lease(2, "4", backend_type="udp"), "its backend is udp, and this node's is vxlan"),
+        (lease(2, "4", backend_type="udp"), "its backend is 'udp', and this node's is vxlan"),
+        (lease(2, "4", backend_type="\x1b[2J\n" * 1000), r"its backend is '\x1b[2J\n"),
         (lease(2, "4", backend_type=""), "its backend is not named"),
         (lease(2, "4", backend_data='{"VNI":2,"VtepMAC":"02:00:00:00:00:02"}'), "its VNI is 2, and this node's 1"),
         (lease(2, "4", backend_data=None), "names no VTEP for IPv4"),
@@ -213,6 +232,7 @@ def test_unreachable(other: Lease, why: str) -> None:
     found = made(other, lease(3))
     (told,) = found.unreachable
     assert why in told.why, told.why
+    assert told.why.isprintable() and len(told.why) < 200
     assert (told.lease, told.subnet) == (other, next(iter(other.subnets)))
     expected = made(lease(3))
     assert (found.routes, found.fdb, found.neighbours, found.sources) == (
@@ -228,22 +248,48 @@ def test_family_that_this_node_has_not() -> None:
 
 def test_udp_peer_of_another_backend() -> None:
     found = made(lease(2), backend='{"Type": "udp"}')
-    assert {told.why for told in found.unreachable} == {"its backend is vxlan, and this node's is udp"}
+    assert {told.why for told in found.unreachable} == {"its backend is 'vxlan', and this node's is udp"}
     assert not found.hops
 
 
+@pytest.mark.parametrize("claimed", ["10.5.52.0/23", "10.5.52.7/32", "10.5.128.0/17", "10.5.32.0/19"])
+def test_a_lease_cannot_take_what_another_has(claimed: str) -> None:
+    """Neither all of it, by a prefix whose key comes first, nor a container, by a prefix that is longer."""
+    honest = [lease(52, "4"), lease(128, "4")]
+    found = made(Lease(Subnets(IPv4Network(claimed)), lease(66).attributes), *honest)
+    assert (found.routes, found.fdb) == (made(*honest).routes, made(*honest).fdb)
+    assert [str(told.subnet) for told in found.unreachable] == [claimed]
+
+
 def test_two_that_claim_the_same() -> None:
-    """The first key has it, whatever the order."""
-    wide = Lease(Subnets(IPv4Network("10.5.4.0/22")), lease(8).attributes)
-    narrow = Lease(Subnets(IPv4Network("10.5.4.0/24")), lease(4).attributes)
+    """Of two with the same subnet the one that has the network's families, of two with a MAC address the first key."""
+    whole = lease(4)
+    half = Lease(Subnets(whole.subnets.ipv4), lease(8).attributes)
     thief = lease(6, "4", backend_data=lease(5).attributes.backend_data)
-    for others in ([wide, narrow, lease(5, "4"), thief], [thief, lease(5, "4"), narrow, wide]):
+    for others in ([half, whole, lease(5, "4"), thief], [thief, lease(5, "4"), whole, half]):
         found = made(*others)
-        assert {str(route.destination) for route in found.routes} == {"10.5.4.0/22", "10.5.5.0/24"}
+        assert half.key < whole.key
+        assert {str(peer.subnet): str(peer.remote) for peer in found.peers} == {
+            "10.5.4.0/24": "192.0.2.4", "fc00:5:0:4::/64": "2001:db8::4", "10.5.5.0/24": "192.0.2.5",
+        }  # fmt: skip
         assert {str(told.subnet): told.why for told in found.unreachable} == {
-            "10.5.4.0/24": "10.5.4.0/22 begins at the same address",
+            "10.5.4.0/24": "it is already that of 192.0.2.4",
             "10.5.6.0/24": "its VTEP's address, 02:00:00:00:00:05, is that of 192.0.2.5 too",
         }
+
+
+def test_behind_a_router_that_translates() -> None:
+    """Tunnels leave by the interface's own address, and are received at it; the public one is the peers' affair."""
+    behind = dataclasses.replace(
+        OUTSIDE["46"],
+        public_ip=IPv4Address("203.0.113.1"), public_ipv6=IPv6Address("2001:db8:ffff::1"),
+        local_ip=IPv4Address("192.0.2.1"), local_ipv6=IPv6Address("2001:db8::1"),
+    )  # fmt: skip
+    found = plan(config(), lease(1), [lease(2)], behind)
+    assert found == made(lease(2))
+    mirror = lease(3, "4", public_ip=IPv4Address("203.0.113.1"))
+    (told,) = plan(config(), lease(1), [mirror], behind).unreachable
+    assert told.why == "its node's address, 203.0.113.1, is this node's own"
 
 
 def test_node_with_two_leases() -> None:
@@ -322,12 +368,25 @@ def test_one_owner(overlay: Overlay) -> None:
 
 
 @given(overlays())
+def test_peers_have_their_entries(overlay: Overlay) -> None:
+    """What is planned for one peer after the other is all that there is, and no two share a route or an address."""
+    found = plan(*overlay)
+    entries = [entry for peer in found.peers for entry in peer.entries]
+    whole = {Route(subnets.network, "flannel0") for subnets in (overlay[0].ipv4, overlay[0].ipv6) if subnets}
+    assert set(entries) == found.neighbours | found.fdb | found.routes - whole
+    subnets = [peer.subnet for peer in found.peers]
+    for at, subnet in enumerate(subnets):
+        assert not any(subnet.version == other.version and subnet.overlaps(other) for other in subnets[:at])
+
+
+@given(overlays())
 def test_nobody_is_forgotten(overlay: Overlay) -> None:
     """Each subnet of each lease is served or told of, and not both."""
     _, _, others, _ = overlay
     found = plan(*overlay)
     told = [(one.lease.key, one.subnet) for one in found.unreachable]
     assert len(told) == len(set(told))
+    assert len(told) + len(found.peers) == sum(len(tuple(lease.subnets)) for lease in others)
     served = {route.destination for route in found.routes} | {hop.network for hop in found.hops}
     for lease in others:
         for subnet in lease.subnets:

@@ -11,13 +11,26 @@ from typing import TYPE_CHECKING, Any
 from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
 from vxlanpkt.overlay.leases.leases import Lease
 from vxlanpkt.overlay.linux.link_counters import LinkCounters, link_counters
-from vxlanpkt.overlay.plans.kernel_state import Network, OverlayLink, Plan, Underlay
+from vxlanpkt.overlay.plans.kernel_state import (
+    Entry,
+    FDBEntry,
+    KernelState,
+    NeighbourEntry,
+    OverlayLink,
+    Plan,
+    PlannedPeer,
+    Route,
+    Underlay,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vxlanpkt.overlay.agent.node import Node
     from vxlanpkt.overlay.datapath.data_plane import DataPlane
+
+_NAMES: dict[type, str] = {NeighbourEntry: "neighbour entry", FDBEntry: "FDB entry", Route: "route"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ def status_of(node: Node, shown: Shown, store_fault: str) -> AgentStatus:
         failed=node.reconciler.failed,
         events=shown.events,
         links=tuple(_link(link, counters.get(link.name, LinkCounters()), node.plane) for link in shown.plan.links),
-        peers=tuple(_peers(shown)),
+        peers=tuple(_peers(shown.plan, node.reconciler.held)),
     )
 
 
@@ -77,18 +90,43 @@ def _link(link: OverlayLink, counters: LinkCounters, plane: DataPlane | None) ->
     )
 
 
-def _peers(shown: Shown) -> Iterator[PeerStatus]:
-    unreachable = {(gone.subnet, gone.lease.key): gone.why for gone in shown.plan.unreachable}
-    direct = {route.destination for route in shown.plan.routes if route.link == shown.underlay.name}
-    for lease in shown.leases:
-        for subnet in lease.subnets:
-            yield _peer(lease, subnet, unreachable.get((subnet, lease.key)), subnet in direct)
+def _peers(plan: Plan, held: KernelState | None) -> Iterator[PeerStatus]:
+    """Those of the plan, as far as the kernel does not lack what is theirs; then those that nothing was made for."""
+    lacking = _lacking(plan, held)
+    for peer in plan.peers:
+        subnet, node = str(peer.subnet), str(peer.remote)
+        why = _why(peer, lacking) if lacking else ""
+        if why:
+            yield PeerStatus(subnet, node, "none", why=why)
+        else:
+            path = "direct" if peer.is_direct else "tunnel"
+            yield PeerStatus(subnet, node, path, None if peer.mac is None else str(peer.mac))
+    for gone in plan.unreachable:
+        yield PeerStatus(str(gone.subnet), _node(gone), "none", why=gone.why)
 
 
-def _peer(lease: Lease, subnet: Network, why: str | None, is_direct: bool) -> PeerStatus:
-    attributes = lease.attributes
-    node = (subnet.version == 6 and attributes.public_ipv6) or attributes.public_ip or attributes.public_ipv6
-    if why is not None:
-        return PeerStatus(str(subnet), str(node), "none", why=why)
-    mac = attributes.vtep_mac if subnet.version == 4 else attributes.vtep_mac6
-    return PeerStatus(str(subnet), str(node), "direct" if is_direct else "tunnel", None if mac is None else str(mac))
+def _lacking(plan: Plan, held: KernelState | None) -> frozenset[str | Entry]:
+    """The names of devices and the entries that the kernel is known not to hold."""
+    if held is None:  # nothing is known of it at the moment
+        return frozenset()
+    wanted = plan.kernel
+    there = {link.name for link in held.links if link.is_up}
+    return frozenset((
+        *(link.name for link in wanted.links if link.name not in there),
+        *wanted.neighbours - held.neighbours,
+        *wanted.fdb - held.fdb,
+        *wanted.routes - held.routes,
+    ))  # fmt: skip
+
+
+def _why(peer: PlannedPeer, lacking: frozenset[str | Entry]) -> str:
+    """What the kernel lacks of what a peer needs."""
+    if peer.link in lacking:
+        return f"{peer.link} is not there, or down"
+    missing = [_NAMES[type(entry)] for entry in peer.entries if entry in lacking]
+    return f"the kernel does not hold its {' and '.join(missing)}" if missing else ""
+
+
+def _node(gone: Unreachable) -> str:
+    attributes = gone.lease.attributes
+    return str((gone.subnet.version == 6 and attributes.public_ipv6) or attributes.public_ip or attributes.public_ipv6)

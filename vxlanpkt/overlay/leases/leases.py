@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import FieldError
@@ -20,6 +22,8 @@ RENEWAL_MARGIN = 3600.0  # how long before its end a lease is renewed
 _KEY = re.compile(r"(\d+\.\d+\.\d+\.\d+)-(\d{1,2})(?:&([0-9a-f:]+)-(\d{1,3}))?", re.ASCII)
 _NO_IPV4 = "0.0.0.0-0"  # what flannel writes for a node without IPv4
 _NO_ADDRESS = IPv4Address(0)
+_DEEPEST = 16  # how far a backend's data may be nested: flannel's is once, and who reads it may be deep in the stack
+_VNI_LIMIT = 1 << 24
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}  # by Go, for HTML's sake
 
 
@@ -36,7 +40,7 @@ class Subnets:
         if self.ipv4 is not None and not self.ipv4.prefixlen:
             _refuse("Subnets", "ipv4", self.ipv4, "the whole of IPv4 is no subnet")  # its key stands for no subnet
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name that flannel has for them: `10.5.52.0-24`, `10.5.52.0-24&fc00:5:52::-64`."""
         ipv4 = _NO_IPV4 if self.ipv4 is None else f"{self.ipv4.network_address}-{self.ipv4.prefixlen}"
@@ -61,8 +65,8 @@ class Subnets:
 
     def overlaps(self, other: Subnets) -> bool:
         """Whether the two share an address."""
-        return (self.ipv4 is not None and other.ipv4 is not None and self.ipv4.overlaps(other.ipv4)) or (
-            self.ipv6 is not None and other.ipv6 is not None and self.ipv6.overlaps(other.ipv6)
+        return (self.ipv4 is not None and other.ipv4 is not None and _overlap(self.ipv4, other.ipv4)) or (
+            self.ipv6 is not None and other.ipv6 is not None and _overlap(self.ipv6, other.ipv6)
         )
 
     def __iter__(self) -> Iterator[IPv4Network | IPv6Network]:
@@ -70,6 +74,14 @@ class Subnets:
 
     def __str__(self) -> str:
         return " and ".join(map(str, self))
+
+
+class _Vtep(NamedTuple):
+    """What a backend's data says of a VTEP, and what is wrong with its MAC address, "" if nothing."""
+
+    vni: int | None = None
+    mac: MACAddress | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,17 +97,29 @@ class LeaseAttributes:
     backend_type: str = ""
     backend_data: str | None = None
     backend_v6_data: str | None = None
+    _vtep: _Vtep = field(init=False, repr=False, compare=False)
+    _vtep6: _Vtep = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.public_ip is None and self.public_ipv6 is None:
             _refuse("LeaseAttributes", "public_ip", None, "a node has a public address of one family at least")
-        for field in ("backend_data", "backend_v6_data"):
-            text = getattr(self, field)
-            if text is not None:
-                try:
-                    object.__setattr__(self, field, _compact(json.loads(text)))
-                except (ValueError, RecursionError) as error:
-                    _refuse("LeaseAttributes", field, text, f"no JSON: {error}")
+        if self.public_ipv6 is not None and self.public_ipv6.scope_id is not None:
+            _refuse("LeaseAttributes", "public_ipv6", self.public_ipv6, "a zone means nothing to other nodes")
+        self._read("backend_data", "_vtep")
+        self._read("backend_v6_data", "_vtep6")
+
+    def _read(self, name: str, vtep: str) -> None:
+        """Read a backend's data: once, here, and as Go writes it from now on."""
+        text, found = getattr(self, name), _Vtep()
+        if text is not None:
+            try:
+                data = json.loads(text)
+                _check_depth(data)
+                object.__setattr__(self, name, _compact(data))
+            except (ValueError, RecursionError) as error:
+                _refuse("LeaseAttributes", name, text, f"no JSON: {error}")
+            found = _vtep_in(data)
+        object.__setattr__(self, vtep, found)
 
     @classmethod
     def vxlan(
@@ -119,20 +143,18 @@ class LeaseAttributes:
 
     @property
     def vni(self) -> int | None:
-        """`VNI` of the backend's data; None where it has none."""
-        found = _member(self.backend_data, "VNI")
-        found = _member(self.backend_v6_data, "VNI") if found is None else found
-        return found if isinstance(found, int) and not isinstance(found, bool) else None
+        """`VNI` of the backend's data; None where it has none that is a number of 24 bits."""
+        return self._vtep6.vni if self._vtep.vni is None else self._vtep.vni
 
     @property
     def vtep_mac(self) -> MACAddress | None:
         """`VtepMAC` of the backend's data; None where it has none; `LeaseFormatError` for one that is no address."""
-        return _mac(self.backend_data)
+        return _mac(self._vtep, self.backend_data)
 
     @property
     def vtep_mac6(self) -> MACAddress | None:
         """`VtepMAC` of the backend's IPv6 data; None where it has none."""
-        return _mac(self.backend_v6_data)
+        return _mac(self._vtep6, self.backend_v6_data)
 
     def same_node(self, other: LeaseAttributes) -> bool:
         """Whether the two are of one node: the IPv4 address says so, and where there is none the IPv6 address."""
@@ -152,10 +174,11 @@ class LeaseAttributes:
         }
         if self.backend_type:
             value["BackendType"] = self.backend_type
+        texts = [_compact(value)[:-1]]
         for name, data in (("BackendData", self.backend_data), ("BackendV6Data", self.backend_v6_data)):
             if data is not None:
-                value[name] = json.loads(data)
-        return _compact(value)
+                texts.append(f'"{name}":{data}')
+        return ",".join(texts) + "}"
 
     @classmethod
     def from_value(cls, value: str | bytes) -> LeaseAttributes:
@@ -174,7 +197,7 @@ class LeaseAttributes:
         texts = [members.get(name) for name in ("publicip", "publicipv6", "backendtype")]
         for text in texts:
             if text is not None and not isinstance(text, str):
-                raise ValueError(f"{text!r} is no text")
+                raise ValueError(f"{reprlib.repr(text)} is no text")
         address, address6, kind = texts
         public_ip = IPv4Address(address) if address else _NO_ADDRESS
         data, data6 = (members.get(name) for name in ("backenddata", "backendv6data"))
@@ -182,8 +205,8 @@ class LeaseAttributes:
             None if public_ip == _NO_ADDRESS else public_ip,
             IPv6Address(address6) if address6 else None,
             kind or "",
-            None if data is None else _compact(data),
-            None if data6 is None else _compact(data6),
+            None if data is None else json.dumps(data),
+            None if data6 is None else json.dumps(data6),
         )
 
 
@@ -227,16 +250,42 @@ def _vxlan_data(vni: int, mac: MACAddress) -> str:
     return _compact({"VNI": vni, "VtepMAC": str(mac)})
 
 
-def _member(data: str | None, name: str) -> object:
-    read = None if data is None else json.loads(data)
-    return read.get(name) if isinstance(read, dict) else None
+def _overlap(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    """Whether two networks of one family share an address: `ipaddress` makes addresses to find that out."""
+    beyond = one.max_prefixlen - min(one.prefixlen, other.prefixlen)
+    return int(one.network_address) >> beyond == int(other.network_address) >> beyond
 
 
-def _mac(data: str | None) -> MACAddress | None:
-    found = _member(data, "VtepMAC")
-    if found is None:
-        return None
+def _check_depth(value: object) -> None:
+    """ValueError for JSON that is nested so far that who reads it again could run out of stack."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for one in level if isinstance(one, (dict, list)) for inner in _members(one)]
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {_DEEPEST} deep")
+
+
+def _members(value: dict[str, object] | list[object]) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _vtep_in(data: object) -> _Vtep:
+    """What a backend's data says of a VTEP."""
+    if not isinstance(data, dict):
+        return _Vtep()
+    vni, text = data.get("VNI"), data.get("VtepMAC")
+    if isinstance(vni, bool) or not isinstance(vni, int) or not 0 <= vni < _VNI_LIMIT:
+        vni = None
+    if text is None:
+        return _Vtep(vni)
     try:
-        return MACAddress(found)  # type: ignore[arg-type] # it refuses what is no text
-    except FieldError as error:
-        raise LeaseFormatError(f"VtepMAC: {error}", what="value", text=data or "") from error
+        return _Vtep(vni, MACAddress(text))
+    except FieldError:
+        return _Vtep(vni, None, f"VtepMAC: {reprlib.repr(text)} is no MAC address")
+
+
+def _mac(vtep: _Vtep, data: str | None) -> MACAddress | None:
+    if vtep.fault:
+        raise LeaseFormatError(vtep.fault, what="value", text=data or "")
+    return vtep.mac

@@ -28,7 +28,8 @@ def find_underlay(
     """The interface that tunnels leave by, in the network namespace of the calling thread.
 
     interface               its name, or an address that it has; None for that of the default route, IPv4 before IPv6
-    public_ip, public_ipv6  what peers send to, where it is not the interface's first global address
+    public_ip, public_ipv6  what peers send to, where it is not the interface's first global address: another that it
+                            has, or one that a router translates into it
 
     Raises `OSError`, which says what is missing.
     """
@@ -41,22 +42,26 @@ def find_underlay(
     own = [address for number, address in found if number == link["index"]]
     # An address that is named is the one of its family.
     own.sort(key=lambda address: str(address.ip) != str(_as_address(interface)))
-    underlay = Underlay(
-        name,
-        link.get_attr("IFLA_MTU"),
-        _public(public_ip, IPv4Address, own),
-        _public(public_ipv6, IPv6Address, own),
-        frozenset(own),
-    )
+    local_ip, public = _local_and_public(public_ip, IPv4Address, own, name)
+    local_ipv6, public6 = _local_and_public(public_ipv6, IPv6Address, own, name)
+    underlay = Underlay(name, link.get_attr("IFLA_MTU"), public, public6, frozenset(own), local_ip, local_ipv6)
     if underlay.public_ip is None and underlay.public_ipv6 is None:
         raise OSError(errno.EADDRNOTAVAIL, "the interface has no global address that peers could send to", name)
     return underlay
 
 
-def _public(given: Address | str | None, kind: type[_A], own: Sequence[Interface]) -> _A | None:
-    if given is not None:
-        return kind(str(given))
-    return next((address.ip for address in own if isinstance(address.ip, kind)), None)
+def _local_and_public(
+    given: Address | str | None, kind: type[_A], own: Sequence[Interface], name: str
+) -> tuple[_A | None, _A | None]:
+    """The address of one family that tunnels leave by, and the one that peers send to."""
+    addresses = [address.ip for address in own if isinstance(address.ip, kind)]
+    if given is None:
+        return (addresses[0], addresses[0]) if addresses else (None, None)
+    public = kind(str(given))
+    if not addresses:
+        reason = f"the interface has no global IPv{public.version} address that tunnels for {public} could leave by"
+        raise OSError(errno.EADDRNOTAVAIL, reason, name)
+    return public if public in addresses else addresses[0], public
 
 
 def _addresses(kernel: Rtnetlink) -> list[tuple[int, Interface]]:

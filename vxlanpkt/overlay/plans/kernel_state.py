@@ -24,7 +24,10 @@ def bytes_outside(kind: LinkKind, version: int) -> int:
 
 def covers(network: Network, other: Network) -> bool:
     """Whether all of *other* is in *network*."""
-    return other.prefixlen >= network.prefixlen and other.network_address in network
+    if other.version != network.version or other.prefixlen < network.prefixlen:
+        return False
+    beyond = network.max_prefixlen - network.prefixlen
+    return int(other.network_address) >> beyond == int(network.network_address) >> beyond
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Underlay:
     """The interface that tunnels leave by.
 
     addresses: those of the node on it, with their prefix lengths. public_ip, public_ipv6: the ones that peers send to.
+    local_ip, local_ipv6: the ones that tunnels leave by, None where these are the public ones: behind a router that
+    translates addresses they are not.
     """
 
     name: str
@@ -39,22 +44,16 @@ class Underlay:
     public_ip: IPv4Address | None = None
     public_ipv6: IPv6Address | None = None
     addresses: frozenset[Interface] = frozenset()
+    local_ip: IPv4Address | None = None
+    local_ipv6: IPv6Address | None = None
 
     def public(self, version: int) -> Address | None:
         """The address of one IP version that peers send to."""
         return self.public_ip if version == 4 else self.public_ipv6
 
-    def has(self, address: Address) -> bool:
-        """Whether *address* is the node's own."""
-        return any(address == own.ip for own in self.addresses)
-
-    def is_broadcast(self, address: Address) -> bool:
-        """Whether *address* stands for all that are reached without a router."""
-        return any(
-            address == own.network.broadcast_address
-            for own in self.addresses
-            if isinstance(own, IPv4Interface) and own.network.prefixlen < 31
-        )
+    def local(self, version: int) -> Address | None:
+        """The address of one IP version that tunnels leave by, and are received at."""
+        return (self.local_ip if version == 4 else self.local_ipv6) or self.public(version)
 
     def is_direct(self, address: Address) -> bool:
         """Whether *address* is reached without a router."""
@@ -129,6 +128,34 @@ class Hop(NamedTuple):
     port: int
 
 
+class PlannedPeer(NamedTuple):
+    """A subnet of another node that can be reached.
+
+    link: the overlay's device; the underlay where it is reached without a tunnel, as `is_direct` says. mac: of its
+    VTEP, None where there is none on the way.
+    """
+
+    subnet: Network
+    remote: Address
+    link: str
+    mac: MACAddress | None = None
+    is_direct: bool = False
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What is to be held for it alone; the network as a whole is routed into a "tun"."""
+        if self.is_direct:
+            return (Route(self.subnet, self.link, self.remote),)
+        if self.mac is None:
+            return ()
+        gateway = self.subnet.network_address
+        return (
+            NeighbourEntry(self.link, gateway, self.mac),
+            FDBEntry(self.link, self.mac, self.remote),
+            Route(self.subnet, self.link, gateway, onlink=True),
+        )
+
+
 class Unreachable(NamedTuple):
     """A subnet of another node that nothing is made for, and why."""
 
@@ -153,7 +180,8 @@ class Plan:
     """What a node needs for the leases there are.
 
     fdb: of every link, also of those whose frames a data path sends; `kernel` has only the kernel's.
-    hops: what the data path of a "tun" has to know. sources: who may send to this node.
+    hops: what the data path of a "tun" has to know. sources: who may send to this node. peers, unreachable: the
+    subnets of the others, in the order in which they were judged.
     """
 
     links: tuple[OverlayLink, ...] = ()
@@ -163,6 +191,7 @@ class Plan:
     routes: frozenset[Route] = frozenset()
     hops: frozenset[Hop] = frozenset()
     sources: frozenset[Address] = frozenset()
+    peers: tuple[PlannedPeer, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
 
     @property

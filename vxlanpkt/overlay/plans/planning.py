@@ -7,16 +7,17 @@ has an underlay address of one family only, one device carries both. The udp bac
 from __future__ import annotations
 
 import dataclasses
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_interface
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vxlanpkt import MACAddress
-from vxlanpkt.overlay.leases.config import NetworkConfig, UDPBackend, VXLANBackend
+from vxlanpkt.overlay.leases.allocation import compatible
+from vxlanpkt.overlay.leases.config import NetworkConfig, SubnetRange, UDPBackend, VXLANBackend
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
 from vxlanpkt.overlay.leases.leases import Lease, LeaseAttributes
 from vxlanpkt.overlay.plans.kernel_state import (
-    Address,
     FDBEntry,
     Hop,
     LinkAddress,
@@ -25,12 +26,14 @@ from vxlanpkt.overlay.plans.kernel_state import (
     Network,
     OverlayLink,
     Plan,
+    PlannedPeer,
     Route,
     Underlay,
     Unreachable,
     bytes_outside,
     covers,
 )
+from vxlanpkt.overlay.plans.remotes import Remotes
 
 _LEAST_MTU = {4: 68, 6: 1280}  # RFC 791 3.2, RFC 8200 5
 _VXLAN_TYPES = ("vxlan", "vxlan-user")  # the same on the wire
@@ -70,24 +73,26 @@ def networks_of(config: NetworkConfig) -> tuple[Network, ...]:
 def plan(config: NetworkConfig, own: Lease, others: Iterable[Lease], underlay: Underlay) -> Plan:
     """What the node of *own* needs to reach *others*.
 
-    What cannot be served is left out and told of as `unreachable`; where two leases claim the same, the one whose key
-    is less has it. Raises `ValueError` where the underlay's MTU leaves too little inside.
+    What cannot be served is left out and told of as `unreachable`. Where two leases claim the same, the one that has
+    just the families of the network comes first, then the one whose key is less. Raises `ValueError` where the
+    underlay's MTU leaves too little inside.
     """
     links = _links(config, own, underlay)
-    leases = sorted(others, key=lambda lease: lease.key)
-    peers, unreachable = _peers(_Node(config, own, underlay, links), leases)
-    tunnelled = [peer for peer in peers if not peer.is_direct]
-    with_mac = [(peer.link.name, peer.mac, peer) for peer in tunnelled if peer.mac is not None]
+    leases = sorted(others, key=lambda lease: (not compatible(config, lease.subnets), lease.key))
+    peers, unreachable = _peers(_Node(config, own, underlay, links, Remotes(config, underlay)), leases)
+    entries = [entry for peer in peers for entry in peer.entries]
+    routes = [entry for entry in entries if isinstance(entry, Route)]
     return Plan(
         links=tuple(dict.fromkeys(links.values())),
         addresses=frozenset(
             LinkAddress(links[subnet.version].name, ip_interface(subnet.network_address)) for subnet in own.subnets
         ),
-        neighbours=frozenset(NeighbourEntry(link, peer.subnet.network_address, mac) for link, mac, peer in with_mac),
-        fdb=frozenset(FDBEntry(link, mac, peer.remote) for link, mac, peer in with_mac),
-        routes=frozenset((*_own_routes(config, links), *(peer.route(underlay) for peer in peers if peer.has_route))),
-        hops=frozenset(Hop(peer.subnet, peer.remote, peer.link.port) for peer in tunnelled if peer.mac is None),
+        neighbours=frozenset(entry for entry in entries if isinstance(entry, NeighbourEntry)),
+        fdb=frozenset(entry for entry in entries if isinstance(entry, FDBEntry)),
+        routes=frozenset((*_own_routes(config, links), *routes)),
+        hops=frozenset(_hops(links, peers)),
         sources=frozenset(peer.remote for peer in peers),
+        peers=tuple(peers),
         unreachable=tuple(unreachable),
     )
 
@@ -111,7 +116,7 @@ def _links(config: NetworkConfig, own: Lease, underlay: Underlay) -> dict[int, O
 def _link(config: NetworkConfig, own: Lease, underlay: Underlay, inside: int) -> OverlayLink:
     """The device for packets of one IP version."""
     outside = underlay_version(config, underlay, inside)
-    local = underlay.public(outside)
+    local = underlay.local(outside)
     if local is None:
         raise ValueError(f"{underlay.name} has no address that peers could send to")
     backend, name, kind = config.backend, link_name(config, outside), link_kind(config)
@@ -167,36 +172,26 @@ class _Node(NamedTuple):
     own: Lease
     underlay: Underlay
     links: Mapping[int, OverlayLink]  # by the IP version inside
-
-
-class _Peer(NamedTuple):
-    """A subnet that can be reached."""
-
-    subnet: Network
-    link: OverlayLink
-    remote: Address
-    mac: MACAddress | None  # None behind a "tun"
-    is_direct: bool
-
-    @property
-    def has_route(self) -> bool:
-        return self.is_direct or self.link.kind != "tun"
-
-    def route(self, underlay: Underlay) -> Route:
-        if self.is_direct:
-            return Route(self.subnet, underlay.name, self.remote)
-        return Route(self.subnet, self.link.name, self.subnet.network_address, onlink=True)
+    remotes: Remotes
 
 
 class _Refused(Exception):
     """Why a subnet cannot be reached."""
 
 
-def _peers(node: _Node, leases: Iterable[Lease]) -> tuple[list[_Peer], list[Unreachable]]:
+def _hops(links: Mapping[int, OverlayLink], peers: Iterable[PlannedPeer]) -> Iterator[Hop]:
+    """What the data path of a "tun" has to know."""
+    for peer in peers:
+        link = links[peer.subnet.version]
+        if link.kind == "tun":
+            yield Hop(peer.subnet, peer.remote, link.port)
+
+
+def _peers(node: _Node, leases: Iterable[Lease]) -> tuple[list[PlannedPeer], list[Unreachable]]:
     """Those that can be reached, and the others."""
-    peers: list[_Peer] = []
+    peers: list[PlannedPeer] = []
     unreachable: list[Unreachable] = []
-    owners: dict[object, _Peer] = {}  # of gateways, and of the MAC addresses on each link
+    owners: dict[object, PlannedPeer] = {}  # of subnets, and of the MAC addresses on each link
     for lease in leases:
         for subnet in lease.subnets:
             try:
@@ -209,7 +204,7 @@ def _peers(node: _Node, leases: Iterable[Lease]) -> tuple[list[_Peer], list[Unre
     return peers, unreachable
 
 
-def _peer(node: _Node, lease: Lease, subnet: Network) -> _Peer:
+def _peer(node: _Node, lease: Lease, subnet: Network) -> PlannedPeer:
     link = node.links.get(subnet.version)
     if link is None:
         raise _Refused(f"this node has no IPv{subnet.version} subnet")
@@ -217,47 +212,48 @@ def _peer(node: _Node, lease: Lease, subnet: Network) -> _Peer:
     remote = lease.attributes.public_ip if link.local.version == 4 else lease.attributes.public_ipv6
     if remote is None:
         raise _Refused(f"it has no IPv{link.local.version} address to be reached at")
-    _check_remote(node, remote)
+    fault = node.remotes.fault(remote)
+    if fault:
+        raise _Refused(f"its node's address, {remote}, {fault}")
     if link.kind == "tun":
-        if lease.attributes.backend_type != "udp":
-            raise _Refused(f"its backend is {lease.attributes.backend_type or 'not named'}, and this node's is udp")
-        return _Peer(subnet, link, remote, None, False)
+        _check_backend(lease, ("udp",))
+        return PlannedPeer(subnet, remote, link.name)
     mac = _check_vtep(link, lease, subnet.version)
     backend = node.config.backend
     direct = isinstance(backend, VXLANBackend) and backend.direct_routing
-    is_direct = direct and remote.version == subnet.version and node.underlay.is_direct(remote)
-    return _Peer(subnet, link, remote, mac, is_direct)
+    if direct and remote.version == subnet.version and node.underlay.is_direct(remote):
+        return PlannedPeer(subnet, remote, node.underlay.name, is_direct=True)
+    return PlannedPeer(subnet, remote, link.name, mac)
 
 
 def _check_subnet(node: _Node, lease: Lease, subnet: Network) -> None:
-    """A lease must not draw traffic that is none of the network's, or this node's own."""
-    offered = node.config.ipv4 if subnet.version == 4 else node.config.ipv6
-    if offered is None or not covers(offered.network, subnet):
-        raise _Refused(f"it is not in the network{'' if offered is None else f', {offered.network}'}")
+    """A lease must not draw traffic that is none of the network's, or this node's own, or another node's.
+
+    So it has to be a subnet that the network gives. These have one length and do not overlap: a longer prefix would
+    take a part of another's, a shorter one what nobody has yet. No node of flannel or of this library keeps any other.
+    """
+    offered: SubnetRange[Any] | None = node.config.ipv4 if subnet.version == 4 else node.config.ipv6
+    if offered is None or not offered.allows(subnet):
+        raise _Refused(_outside(offered, subnet))
     if node.own.subnets.overlaps(lease.subnets):
         raise _Refused(f"it overlaps this node's {node.own.subnets}")
 
 
-def _check_remote(node: _Node, remote: Address) -> None:
-    if remote in (node.underlay.public_ip, node.underlay.public_ipv6) or node.underlay.has(remote):
-        raise _Refused(f"its node's address, {remote}, is this node's own")
-    if _is_nobody(remote) or node.underlay.is_broadcast(remote):
-        raise _Refused(f"its node's address, {remote}, is no node's")
-    offered = node.config.ipv4 if remote.version == 4 else node.config.ipv6
-    if offered is not None and remote in offered.network:
-        raise _Refused(f"its node's address, {remote}, is inside the overlay: the tunnel would lead into itself")
+def _outside(offered: SubnetRange[Any] | None, subnet: Network) -> str:
+    if offered is None or not covers(offered.network, subnet):
+        return f"it is not in the network{'' if offered is None else f', {offered.network}'}"
+    return f"it is none of the network's subnets, {offered.first} to {offered.last}"
 
 
-def _is_nobody(address: Address) -> bool:
-    """Nor does a tunnel lead to a link-local address of IPv6: there is one of each on every link."""
-    is_special = address.is_unspecified or address.is_loopback or address.is_multicast or int(address) == 0xFFFFFFFF
-    return is_special or (address.version == 6 and address.is_link_local)
+def _check_backend(lease: Lease, known: tuple[str, ...]) -> None:
+    kind = lease.attributes.backend_type
+    if kind not in known:
+        raise _Refused(f"its backend is {reprlib.repr(kind) if kind else 'not named'}, and this node's is {known[0]}")
 
 
 def _check_vtep(link: OverlayLink, lease: Lease, inside: int) -> MACAddress:
     attributes = lease.attributes
-    if attributes.backend_type not in _VXLAN_TYPES:
-        raise _Refused(f"its backend is {attributes.backend_type or 'not named'}, and this node's is vxlan")
+    _check_backend(lease, _VXLAN_TYPES)
     if attributes.vni != link.vni:
         raise _Refused(f"its VNI is {attributes.vni}, and this node's {link.vni}")
     mac = _vtep_mac(attributes, inside)
@@ -270,15 +266,14 @@ def _check_vtep(link: OverlayLink, lease: Lease, inside: int) -> MACAddress:
     return mac
 
 
-def _claim(owners: dict[object, _Peer], peer: _Peer) -> None:
-    """A gateway has one MAC address, and a MAC address is in one place."""
-    gateway = peer.subnet.network_address
-    other = owners.setdefault(gateway, peer)
+def _claim(owners: dict[object, PlannedPeer], peer: PlannedPeer) -> None:
+    """A subnet is one node's, and a MAC address is in one place."""
+    other = owners.setdefault(peer.subnet, peer)
     if other is not peer:
-        raise _Refused(f"{other.subnet} begins at the same address")
+        raise _Refused(f"it is already that of {other.remote}")
     if peer.mac is None:
         return
-    station = owners.setdefault((peer.link.name, peer.mac), peer)
+    station = owners.setdefault((peer.link, peer.mac), peer)
     if station.remote != peer.remote:
-        del owners[gateway]
+        del owners[peer.subnet]
         raise _Refused(f"its VTEP's address, {peer.mac}, is that of {station.remote} too")

@@ -1,11 +1,7 @@
-"""etcd's JSON gateway: calls that are tried again at the next endpoint, and the stream of a watch.
-
-Its JSON is protobuf's: int64 are strings, bytes are base64, and what is false, zero or empty is left out.
-"""
+"""etcd's JSON gateway: calls that are tried again at the next endpoint, and the stream of a watch."""
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import selectors
@@ -13,15 +9,17 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from vxlanpkt.errors import FieldError
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.lease_errors import StoreError
+from vxlanpkt.overlay.stores.etcd_answers import Message
 
-Message = dict[str, Any]
+_T = TypeVar("_T")
 
 ATTEMPT_SECONDS = 5.0  # an endpoint that says nothing for so long is left for the next one
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
@@ -42,21 +40,6 @@ class EtcdRefusal(StoreError):
     def not_found(self) -> bool:
         """What was asked for is not there."""
         return self.code == _NOT_FOUND
-
-
-def text64(data: str | bytes) -> str:
-    """base64 of it, as protobuf's JSON has bytes."""
-    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode("ascii")
-
-
-def bytes64(text: str) -> bytes:
-    """What `text64` was made from."""
-    return base64.b64decode(text)
-
-
-def pause_after(failures: int, random: Random) -> float:
-    """How long to wait after so many failures in a row: doubling, bounded, and not all at the same time."""
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 16)) * random.uniform(0.5, 1.0)
 
 
 class EtcdGateway:
@@ -90,16 +73,21 @@ class EtcdGateway:
     def __str__(self) -> str:
         return ", ".join(url.geturl() for url in self._urls)
 
-    def call(self, path: str, body: Mapping[str, object], *, once: bool = False) -> Message:
-        """Ask, and return the answer. What fails for the moment is tried again, unless *once*, until the time is up.
+    def backoff(self) -> Backoff:
+        """The pauses between attempts at anything that is asked of etcd."""
+        return Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._random)
 
-        Raises `EtcdRefusal` for an answer that says no, and `StoreError` if there is none.
+    def call(self, path: str, body: Mapping[str, object], read: Callable[[Message], _T], *, once: bool = False) -> _T:
+        """Ask, and return what *read* makes of the answer, which is a ValueError where it is none.
+
+        What fails for the moment is tried again, unless *once*, until the time is up; there is a pause when all
+        endpoints have failed. Raises `EtcdRefusal` for an answer that says no, and `StoreError` if there is none.
         """
         deadline = time.monotonic() + (ATTEMPT_SECONDS if once else self._timeout)
-        failures = 0
+        backoff, failures = self.backoff(), 0
         while True:
             try:
-                return self._attempt(path, body, deadline)
+                return read(self._attempt(path, body, deadline))
             except EtcdRefusal as error:
                 if error.code not in _PASSING:
                     raise
@@ -108,7 +96,7 @@ class EtcdGateway:
                 last = error
             self.turn()
             failures += 1
-            pause = pause_after(failures // len(self._urls), self._random)
+            pause = backoff.pause() if failures % len(self._urls) == 0 else 0.0
             if once or time.monotonic() + pause > deadline:
                 raise StoreError(f"etcd at {self}: {_said(last)}", store=str(self)) from last
             time.sleep(pause)
@@ -297,7 +285,10 @@ def _content(connection: http.client.HTTPConnection, response: http.client.HTTPR
 
 def _judged(path: str, status: int, content: bytes, store: str) -> Message:
     """The answer, or the refusal that it is."""
-    read = json.loads(content)
+    try:
+        read = json.loads(content)
+    except RecursionError as deep:
+        raise ValueError(f"{path}: the answer is nested too deeply") from deep
     if not isinstance(read, dict):
         raise ValueError(f"{path}: the answer is no JSON object")
     if status == 200 and "error" not in read:
