@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from vxlanpkt import FieldError
 from vxlanpkt.overlay import Added, EtcdStore, LeaseAttributes, LeaseLostError, Snapshot, StoreError, Subnets
 from vxlanpkt.overlay.leases.leases import Lease
-from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal, bytes64, pause_after, text64
+from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal, bytes64, text64
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -270,11 +270,6 @@ def test_what_is_left_out_is_zero(serve: Serve) -> None:
     )
     with pytest.raises(LeaseLostError):
         EtcdStore(server.url).renew(lease)
-
-
-@given(failures=st.integers(0, 10**6), seed=st.integers())
-def test_pauses_are_bounded(failures: int, seed: int) -> None:
-    assert 0 < pause_after(failures, Random(seed)) <= 2.0
 
 
 @given(data=st.binary())

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from vxlanpkt.errors import FieldError
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.lease_errors import StoreError
 
 Message = dict[str, Any]
@@ -54,11 +55,6 @@ def bytes64(text: str) -> bytes:
     return base64.b64decode(text)
 
 
-def pause_after(failures: int, random: Random) -> float:
-    """How long to wait after so many failures in a row: doubling, bounded, and not all at the same time."""
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 16)) * random.uniform(0.5, 1.0)
-
-
 class EtcdGateway:
     """The endpoints of one etcd. Its methods may be called from any thread.
 
@@ -90,13 +86,18 @@ class EtcdGateway:
     def __str__(self) -> str:
         return ", ".join(url.geturl() for url in self._urls)
 
+    def backoff(self) -> Backoff:
+        """The pauses between attempts at anything that is asked of etcd."""
+        return Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, self._random)
+
     def call(self, path: str, body: Mapping[str, object], *, once: bool = False) -> Message:
         """Ask, and return the answer. What fails for the moment is tried again, unless *once*, until the time is up.
 
-        Raises `EtcdRefusal` for an answer that says no, and `StoreError` if there is none.
+        There is a pause when all endpoints have failed. Raises `EtcdRefusal` for an answer that says no, and
+        `StoreError` if there is none.
         """
         deadline = time.monotonic() + (ATTEMPT_SECONDS if once else self._timeout)
-        failures = 0
+        backoff, failures = self.backoff(), 0
         while True:
             try:
                 return self._attempt(path, body, deadline)
@@ -108,7 +109,7 @@ class EtcdGateway:
                 last = error
             self.turn()
             failures += 1
-            pause = pause_after(failures // len(self._urls), self._random)
+            pause = backoff.pause() if failures % len(self._urls) == 0 else 0.0
             if once or time.monotonic() + pause > deadline:
                 raise StoreError(f"etcd at {self}: {_said(last)}", store=str(self)) from last
             time.sleep(pause)

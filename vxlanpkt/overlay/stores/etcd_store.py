@@ -30,7 +30,6 @@ from vxlanpkt.overlay.stores.etcd_gateway import (
     EtcdStream,
     Message,
     bytes64,
-    pause_after,
     text64,
 )
 
@@ -142,7 +141,7 @@ class EtcdStore:
 
     def watch(self) -> EtcdWatch:
         """All leases, and how they change, as etcd tells it."""
-        return EtcdWatch(self, self._etcd, self._quiet_seconds, self._random)
+        return EtcdWatch(self, self._etcd, self._quiet_seconds)
 
     # -- how it is done
 
@@ -204,15 +203,14 @@ class EtcdStore:
     def _until_won(self, attempt: Callable[[], Lease | None]) -> Lease:
         """What an attempt gives in the end: one that gives None lost a race, or etcd's answer was lost on the way."""
         deadline = time.monotonic() + self._timeout
-        failures = 0
+        backoff = self._etcd.backoff()
         while True:
             lease = attempt()
             if lease is not None:
                 return lease
-            failures += 1
             if time.monotonic() > deadline:
-                raise StoreError(f"{self!r}: lost {failures} races in {self._timeout:g} s", store=repr(self))
-            time.sleep(pause_after(failures, self._random))
+                raise StoreError(f"{self!r}: lost all races for {self._timeout:g} s", store=repr(self))
+            time.sleep(backoff.pause())
 
     def _try_to_renew(self, lease: Lease) -> Lease | None:
         held = self._held(lease)
@@ -339,15 +337,14 @@ class EtcdWatch(LeaseWatch):
     was made anew), it lists all again: a second snapshot. A `poll` can be late by as long as an endpoint says nothing.
     """
 
-    def __init__(self, store: EtcdStore, etcd: EtcdGateway, quiet_seconds: float, random: Random) -> None:
+    def __init__(self, store: EtcdStore, etcd: EtcdGateway, quiet_seconds: float) -> None:
         self._store = store
         self._etcd = etcd
         self._quiet_seconds = quiet_seconds
-        self._random = random
         self._stream: EtcdStream | None = None
         self._revision: int | None = None  # all up to this one is known
         self._heard = 0.0
-        self._failures = 0
+        self._backoff = etcd.backoff()
         self._pending: list[LeaseEvent] = []
         self._end = threading.Event()
         self._wake, self._waker = socket.socketpair()
@@ -378,12 +375,10 @@ class EtcdWatch(LeaseWatch):
                 self._advance(deadline)
             except (StoreError, ValueError, KeyError, TypeError) as error:  # nobody there, or what speaks is no etcd
                 self.fault = str(error)
-                self._failures += 1
                 if self._revision is not None:
                     self._etcd.turn()
                 self._drop()
-                pause = pause_after(self._failures, self._random)
-                self._end.wait(max(0.0, min(pause, deadline - time.monotonic())))
+                self._end.wait(max(0.0, min(self._backoff.pause(), deadline - time.monotonic())))
             if not self._pending and time.monotonic() >= deadline:
                 return None
         self._drop()
@@ -409,7 +404,8 @@ class EtcdWatch(LeaseWatch):
         message = self._stream.read(min(deadline, quiet_end) - time.monotonic(), self._wake)
         if message is not None:
             self._heard = time.monotonic()
-            self._failures, self.fault = 0, ""
+            self._backoff.reset()
+            self.fault = ""
             self._take(message, self._revision)
         elif time.monotonic() >= quiet_end:
             # Nothing happens, or nobody is there who would tell: what a new connection finds out.

@@ -26,6 +26,7 @@ from random import Random, SystemRandom
 from typing import Any, NamedTuple
 
 from vxlanpkt.overlay.leases.allocation import choose_subnets, compatible, own_lease
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.config import NetworkConfig, parse_config
 from vxlanpkt.overlay.leases.files import TEMPORARY, create_file, replace_file, sync_directory
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, LeaseLostError, StoreError
@@ -33,6 +34,7 @@ from vxlanpkt.overlay.leases.leases import LEASE_SECONDS, Lease, LeaseAttributes
 from vxlanpkt.overlay.leases.stores import Added, LeaseEvent, LeaseWatch, OnUnreadable, Removed, Snapshot
 
 _LOCK_PAUSE = 0.01
+_LONGEST_PAUSE = 5.0
 _SETTLED_NS = 2_000_000_000
 
 
@@ -250,6 +252,7 @@ class FileWatch(LeaseWatch):
         self._poll_seconds = poll_seconds
         self._known: dict[str, Lease] | None = None
         self._pending: list[LeaseEvent] = []
+        self._backoff = Backoff(2 * poll_seconds, max(_LONGEST_PAUSE, 2 * poll_seconds))
         self._end = threading.Event()
 
     @property
@@ -264,15 +267,16 @@ class FileWatch(LeaseWatch):
     def poll(self, timeout: float | None = None) -> LeaseEvent | None:
         """The next event, as in `LeaseWatch`; the directory is read once at least."""
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        pause = self._poll_seconds
         while not self.closed:
+            pause = self._poll_seconds
             try:
                 if not self._pending:
                     self._look()
-                pause, self.fault = self._poll_seconds, ""
+                self.fault = ""
+                self._backoff.reset()
             except StoreError as error:
                 self.fault = str(error)
-                pause = min(2 * pause, max(5.0, self._poll_seconds))
+                pause = self._backoff.pause()
             if self._pending:
                 return self._pending.pop(0)
             left = deadline - time.monotonic()
