@@ -83,7 +83,7 @@ def _first_line(python: Path) -> bytes:
     """What names the interpreter: a path as it is, in which Linux knows no quotes."""
     line = f"#!{python} -IS\n".encode()
     if len(line) > _LONGEST_LINE or any(map(str.isspace, str(python))):
-        raise ValueError(f"{python} cannot be named in a file's first line: it has to be short, and without white space")
+        raise ValueError(f"{python} cannot stand in a first line: it has to be short, and without white space")
     return line
 
 
