@@ -60,7 +60,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
 WINGS = ("capture", "analysis", "spark", "overlay", "cni", "strategies", "cli")
-# Inside the overlay, from the bottom to the top; what stands in one line does not import each other.
+# Inside the overlay, from the bottom to the top; what stands in one line does not import each other. Below all of it
+# are the types of `overlay.addresses`.
 OVERLAY = (("leases", "tables"), ("stores", "plans"), ("linux", "datapath"), ("agent",), ("service",))
 # Modules that are no part of the library as it runs: the build script of the C kernel.
 BUILD = frozenset(("_build",))

@@ -39,7 +39,7 @@ from vxlanpkt.overlay import (
     StoreError,
     Subnets,
 )
-from vxlanpkt.overlay.stores import file_store
+from vxlanpkt.overlay.stores import file_store, file_watch
 
 from .store_machine import EXAMPLES, StoreMachine
 
@@ -216,6 +216,68 @@ def test_watching(store: FileStore, clock: Clock) -> None:
     assert list(watch) == []
 
 
+@pytest.fixture
+def reads(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One more for each time that the leases are read."""
+    counted: list[int] = []
+    real = store.leases
+
+    def leases() -> tuple[Lease, ...]:
+        counted.append(1)
+        return real()
+
+    monkeypatch.setattr(store, "leases", leases)
+    return counted
+
+
+def test_what_did_not_change_is_not_read(
+    store: FileStore, clock: Clock, reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a store does is seen all the same, and that a lease has come to its end."""
+    monkeypatch.setattr(file_watch, "_SETTLED_SECONDS", 0.05)  # some ticks
+    monkeypatch.setattr(file_watch, "_READ_AGAIN_SECONDS", 1e9)
+    first, watch = store.acquire(node(1)), store.watch()
+    assert watch.poll(0) == Snapshot((first,))
+    assert watch.poll(0.3) is None
+    reads.clear()
+    assert watch.poll(0.1) is None
+    assert reads == []
+    other = FileStore(store._home, clock=clock)
+    moved = other.renew(first.replace(attributes=first.attributes.replace(backend_type="udp")))
+    assert watch.poll(5) == Added(moved)
+    second = other.acquire(node(2))
+    assert watch.poll(5) == Added(second)
+    other.release(moved)
+    assert watch.poll(5) == Removed(first.subnets)
+    assert watch.poll(0.3) is None
+    clock.now += 86_401
+    assert watch.poll(5) == Removed(second.subnets)
+
+
+def test_changes_that_leave_the_same_time(store: FileStore, reads: list[int]) -> None:
+    """Within one tick of the file system's clock the directory's time does not change: so it is no sign at first."""
+    lease, watch = store.acquire(node(1)), store.watch()
+    assert watch.poll(0) == Snapshot((lease,))
+    before = store._subnets.stat()
+    for number in range(2, 6):
+        other = store.acquire(node(number))
+        os.utime(store._subnets, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert watch.poll(5) == Added(other)
+    assert len(reads) >= 5
+
+
+def test_what_is_written_in_place_is_seen_in_the_end(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By somebody who is no store: the directory's time stays."""
+    monkeypatch.setattr(file_watch, "_SETTLED_SECONDS", 0.05)  # some ticks
+    monkeypatch.setattr(file_watch, "_READ_AGAIN_SECONDS", 0.3)
+    lease, watch = store.acquire(node(1)), store.watch()
+    assert watch.poll(0) == Snapshot((lease,))
+    assert watch.poll(0.1) is None
+    path = store._subnets / lease.key
+    path.write_text(path.read_text().replace(":01", ":77"))
+    assert watch.poll(10) == Added(lease.replace(attributes=LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:77")))
+
+
 def test_a_watch_ends_from_another_thread(store: FileStore) -> None:
     watch = store.watch()
     seen: list[object] = []
@@ -282,15 +344,15 @@ def test_files_that_cannot_be_read(content: str, store: FileStore, tmp_path: Pat
     store.set_config('{"Network": "10.0.0.0/28", "SubnetMax": "10.0.0.8"}')
     subnets = tmp_path / "store" / "subnets"
     (subnets / "10.0.0.4-30").write_text(content, encoding="latin-1")
-    (subnets / "README").write_text("who put this here?")
+    (subnets / "README\x1b\n").write_text("who put this here?")
     told: list[LeaseFormatError] = []
     careful = FileStore(tmp_path / "store", unreadable=told.append)
     assert careful.leases() == ()
-    assert len(told) == 2
+    assert len(told) == 2 and all(str(error).isprintable() for error in told)
     assert store.acquire(node(1)).key == "10.0.0.8-30"
     with pytest.raises(NoSubnetError):
         store.acquire(node(2))
-    assert sorted(path.name for path in subnets.iterdir()) == ["10.0.0.4-30", "10.0.0.8-30", "README"]
+    assert sorted(path.name for path in subnets.iterdir()) == ["10.0.0.4-30", "10.0.0.8-30", "README\x1b\n"]
 
 
 def test_who_holds_the_lock_too_long(store: FileStore, tmp_path: Path) -> None:

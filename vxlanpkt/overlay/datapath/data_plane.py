@@ -8,12 +8,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from vxlanpkt import DecapPolicy, MACAddress, Reason, Tunnel
+from vxlanpkt.overlay.addresses import Address, Network
 from vxlanpkt.overlay.datapath.datapath import DataPath, Ending
 from vxlanpkt.overlay.datapath.devices import Device
 from vxlanpkt.overlay.datapath.icmp_errors import ICMPErrors
 from vxlanpkt.overlay.datapath.peers import Peers
 from vxlanpkt.overlay.leases.config import NetworkConfig
-from vxlanpkt.overlay.plans.kernel_state import Address, Network, OverlayLink, Plan
+from vxlanpkt.overlay.plans.kernel_state import OverlayLink, Plan
 from vxlanpkt.overlay.plans.planning import networks_of
 
 _logger = logging.getLogger(__name__)

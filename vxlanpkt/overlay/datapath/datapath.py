@@ -14,16 +14,15 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from vxlanpkt import FieldError, Reason
+from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.datapath.devices import Device
 from vxlanpkt.overlay.datapath.loops import load
 from vxlanpkt.overlay.datapath.peers import Peers, unpack_address
-
-Address = IPv4Address | IPv6Address
 
 _ffi, _lib = load()
 _logger = logging.getLogger(__name__)

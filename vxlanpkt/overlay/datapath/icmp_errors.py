@@ -27,11 +27,10 @@ from vxlanpkt import (
     Unreachable,
     dissect,
 )
+from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.datapath.datapath import Event, EventKind
 from vxlanpkt.overlay.datapath.devices import Device
 from vxlanpkt.overlay.plans.kernel_state import bytes_outside
-
-Address = IPv4Address | IPv6Address
 
 _logger = logging.getLogger(__name__)
 

@@ -6,15 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from struct import Struct
 from typing import Any
 
 from vxlanpkt import DecapPolicy, FieldError, MACAddress, Tunnel
+from vxlanpkt.overlay.addresses import Address, Network
 from vxlanpkt.overlay.datapath.loops import load
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 Hop = tuple[Address | str, int]
 
 _ffi, _lib = load()

@@ -12,7 +12,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, NamedTuple, NoReturn
 
-from vxlanpkt.addresses import MACAddress
+from vxlanpkt import MACAddress
 from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
 

@@ -103,7 +103,7 @@ def raised_link(index: int) -> Message:
     return message
 
 
-def link_kind(message: Message) -> str:
+def device_kind(message: Message) -> str:
     """What a device is: "vxlan", "tun", "tap", "bridge", ...; "" for a plain one."""
     info = message.get_attr("IFLA_LINKINFO")
     kind = info.get_attr("IFLA_INFO_KIND") if info is not None else None
@@ -121,7 +121,7 @@ def is_up(link: Message) -> bool:
 
 def read_link(message: Message, names: Mapping[int, str]) -> OverlayLink | None:
     """A device as it was found; None for one of a kind that no overlay has."""
-    kind = link_kind(message)
+    kind = device_kind(message)
     name, mtu = message.get_attr("IFLA_IFNAME"), message.get_attr("IFLA_MTU")
     mac = MACAddress(message.get_attr("IFLA_ADDRESS")) if message["ifi_type"] == _ARPHRD_ETHER else None
     if kind in ("tun", "tap"):
@@ -148,7 +148,7 @@ def read_link(message: Message, names: Mapping[int, str]) -> OverlayLink | None:
 
 def vxlan_underlay(message: Message) -> int:
     """The number of the device that a vxlan device sends by; 0 for none."""
-    if link_kind(message) != "vxlan":
+    if device_kind(message) != "vxlan":
         return 0
     data = message.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
     return int(data.get_attr("IFLA_VXLAN_LINK") or 0)

@@ -241,7 +241,7 @@ class Netlink:
         found = self._find(link.name)
         if found is None:
             return f"another vxlan device has VNI {link.vni} and port {link.port}"
-        kind = messages.link_kind(found) or "no virtual one"
+        kind = messages.device_kind(found) or "no virtual one"
         return f"a device of this name is there, which is none of an overlay ({kind}): rename it, or remove it"
 
     def _remove_link(self, link: OverlayLink) -> None:

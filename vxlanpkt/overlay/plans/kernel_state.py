@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, NamedTuple
 
 from vxlanpkt import MACAddress
+from vxlanpkt.overlay.addresses import Address as Address
+from vxlanpkt.overlay.addresses import Interface as Interface
+from vxlanpkt.overlay.addresses import Network as Network
 from vxlanpkt.overlay.leases.leases import Lease
-
-Address = IPv4Address | IPv6Address
-Interface = IPv4Interface | IPv6Interface
-Network = IPv4Network | IPv6Network
-
 
 LinkKind = Literal["vxlan", "tap", "tun"]
 

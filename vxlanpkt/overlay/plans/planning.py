@@ -13,6 +13,7 @@ from ipaddress import ip_interface
 from typing import Any, NamedTuple
 
 from vxlanpkt import MACAddress
+from vxlanpkt.overlay.addresses import Network
 from vxlanpkt.overlay.leases.allocation import compatible
 from vxlanpkt.overlay.leases.config import NetworkConfig, SubnetRange, UDPBackend, VXLANBackend
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
@@ -23,7 +24,6 @@ from vxlanpkt.overlay.plans.kernel_state import (
     LinkAddress,
     LinkKind,
     NeighbourEntry,
-    Network,
     OverlayLink,
     Plan,
     PlannedPeer,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import NamedTuple
 
+from vxlanpkt.overlay.addresses import Address, Network
 from vxlanpkt.overlay.leases.config import NetworkConfig
-from vxlanpkt.overlay.plans.kernel_state import Address, Network, Underlay
+from vxlanpkt.overlay.plans.kernel_state import Underlay
 
 # RFC 1122 3.2.1.3, RFC 4291 2.4 and 2.5. Of IPv6's link-local addresses there is one of each on every link.
 _NOBODY = tuple(

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.deadlines import seconds_left
 from vxlanpkt.overlay.service.run_files import AgentError, NoAgentError, RunFiles, holder
 
 _LONGEST_REQUEST = 4096
@@ -232,7 +233,7 @@ def _line(connection: socket.socket, deadline: float, longest: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     while True:
-        connection.settimeout(_left(deadline))
+        connection.settimeout(seconds_left(deadline))
         piece = connection.recv(_CHUNK)
         if not piece:
             raise EOFError("closed within a line")
@@ -246,12 +247,5 @@ def _line(connection: socket.socket, deadline: float, longest: int) -> bytes:
 
 
 def _send(connection: socket.socket, text: str, deadline: float) -> None:
-    connection.settimeout(_left(deadline))
+    connection.settimeout(seconds_left(deadline))
     connection.sendall(f"{text}\n".encode())
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.leases.backoff import Backoff
+from vxlanpkt.overlay.leases.deadlines import seconds_left
 from vxlanpkt.overlay.leases.lease_errors import StoreError
 from vxlanpkt.overlay.stores.etcd_answers import Message
 
@@ -261,10 +262,8 @@ def _checked(url: str) -> SplitResult:
 
 
 def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the time is up")
-    return min(left, ATTEMPT_SECONDS)
+    """How long the endpoint may still be waited for."""
+    return min(seconds_left(deadline), ATTEMPT_SECONDS)
 
 
 def _content(connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float) -> bytes:

@@ -15,9 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import math
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from os import PathLike, fspath
@@ -26,15 +24,14 @@ from random import Random, SystemRandom
 from typing import Any, NamedTuple
 
 from vxlanpkt.overlay.leases.allocation import choose_subnets, compatible, own_lease
-from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.config import NetworkConfig, parse_config
 from vxlanpkt.overlay.leases.files import TEMPORARY, create_file, replace_file, sync_directory
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, LeaseLostError, StoreError
 from vxlanpkt.overlay.leases.leases import LEASE_SECONDS, Lease, LeaseAttributes, Subnets
-from vxlanpkt.overlay.leases.stores import Added, LeaseEvent, LeaseWatch, OnUnreadable, Removed, Snapshot
+from vxlanpkt.overlay.leases.stores import OnUnreadable
+from vxlanpkt.overlay.stores.file_watch import FileWatch
 
 _LOCK_PAUSE = 0.01
-_LONGEST_PAUSE = 5.0
 _SETTLED_NS = 2_000_000_000
 
 
@@ -147,8 +144,18 @@ class FileStore:
             return tuple(self._read().leases.values())
 
     def watch(self) -> FileWatch:
-        """All leases, and how they change, late by *poll_seconds* at most."""
+        """All leases, and how they change, late by *poll_seconds* at most. See `FileWatch`."""
         return FileWatch(self, self._poll_seconds)
+
+    def last_change(self) -> tuple[int, int]:
+        """A sign of the last change: which directory the leases are in, and the time at which it changed."""
+        with self._guarded():
+            found = self._subnets.stat()
+        return found.st_ino, found.st_mtime_ns
+
+    def now(self) -> float:
+        """The time of day, by which leases end."""
+        return self._clock()
 
     def _expiry(self) -> float:
         return self._clock() + self._lease_seconds
@@ -164,7 +171,7 @@ class FileStore:
     def _held(self, lease: Lease) -> Lease | None:
         """What the store has under the lease's key, if it is the same node's."""
         try:
-            held = self._lease_in(self._subnets / lease.key)
+            held = self._lease_in(lease.key)
         except (FileNotFoundError, LeaseFormatError):
             return None
         return held if held.attributes.same_node(lease.attributes) else None
@@ -173,21 +180,22 @@ class FileStore:
         leases: dict[str, Lease] = {}
         taken: list[Subnets] = []
         now = self._clock()
-        paths = sorted(path for path in self._subnets.iterdir() if not path.name.startswith("."))
-        for path in paths:
+        with os.scandir(self._subnets) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        for name in names:
             try:
-                lease = self._lease_in(path)
+                lease = self._lease_in(name)
             except LeaseFormatError as error:
                 # A lease that cannot be read may be somebody's: its subnets are not given away.
                 with contextlib.suppress(LeaseFormatError):
-                    taken.append(Subnets.from_key(path.name))
+                    taken.append(Subnets.from_key(name))
                 if self._unreadable is not None:
                     self._unreadable(error)
                 continue
             if lease.expiry is None or lease.expiry > now:
-                leases[path.name] = lease
+                leases[name] = lease
                 taken.append(lease.subnets)
-        self._settled = {path.name: known for path in paths if (known := self._settled.get(path.name)) is not None}
+        self._settled = {name: known for name in names if (known := self._settled.get(name)) is not None}
         return _State(leases, tuple(taken))
 
     def _tidied(self) -> _State:
@@ -200,17 +208,18 @@ class FileStore:
                 path.unlink()
         return state
 
-    def _lease_in(self, path: Path) -> Lease:
+    def _lease_in(self, name: str) -> Lease:
         """The lease in a file, which is not read again where it must be the same; `LeaseFormatError` if it has none."""
-        found = path.stat()
+        path = f"{self._subnets}/{name}"  # there can be thousands: `Path` would take most of the time
+        found = os.stat(path)  # noqa: PTH116
         signature = (found.st_ino, found.st_mtime_ns, found.st_size)
-        known = self._settled.get(path.name)
+        known = self._settled.get(name)
         if known is not None and known.signature == signature:
             return known.lease
-        lease = _lease(path.name, path.read_bytes())
+        lease = _lease(name, Path(path).read_bytes())
         # Two files within one tick of the clock can look alike, so only what is older than that is known by its looks.
         if time.time_ns() - found.st_mtime_ns > _SETTLED_NS:
-            self._settled[path.name] = _Settled(signature, lease)
+            self._settled[name] = _Settled(signature, lease)
         return lease
 
     @contextlib.contextmanager
@@ -244,62 +253,6 @@ class FileStore:
             raise StoreError(f"{self!r}: {error}", store=str(self._home)) from error
 
 
-class FileWatch(LeaseWatch):
-    """A watch that reads the directory again and again: what `FileStore.watch` returns."""
-
-    def __init__(self, store: FileStore, poll_seconds: float) -> None:
-        self._store = store
-        self._poll_seconds = poll_seconds
-        self._known: dict[str, Lease] | None = None
-        self._pending: list[LeaseEvent] = []
-        self._backoff = Backoff(2 * poll_seconds, max(_LONGEST_PAUSE, 2 * poll_seconds))
-        self._end = threading.Event()
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was ended."""
-        return self._end.is_set()
-
-    def close(self) -> None:
-        """End it."""
-        self._end.set()
-
-    def poll(self, timeout: float | None = None) -> LeaseEvent | None:
-        """The next event, as in `LeaseWatch`; the directory is read once at least."""
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
-        while not self.closed:
-            pause = self._poll_seconds
-            try:
-                if not self._pending:
-                    self._look()
-                self.fault = ""
-                self._backoff.reset()
-            except StoreError as error:
-                self.fault = str(error)
-                pause = self._backoff.pause()
-            if self._pending:
-                return self._pending.pop(0)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return None
-            self._end.wait(min(pause, left))
-        return None
-
-    def _look(self) -> None:
-        leases = {lease.key: lease for lease in self._store.leases()}
-        if self._known is None:
-            self._pending.append(Snapshot(tuple(leases.values())))
-        else:
-            known = self._known
-            self._pending += [Removed(known[key].subnets) for key in known if key not in leases]
-            self._pending += [
-                Added(lease)
-                for key, lease in leases.items()
-                if key not in known or known[key].attributes != lease.attributes
-            ]
-        self._known = leases
-
-
 def _is_key(name: str) -> bool:
     try:
         Subnets.from_key(name)
@@ -323,4 +276,4 @@ def _lease(key: str, content: bytes) -> Lease:
         return Lease(Subnets.from_key(key), LeaseAttributes.from_value(json.dumps(attributes)), expiry)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         text = content.decode("utf-8", "backslashreplace")
-        raise LeaseFormatError(f"{key}: no lease: {error}", what="lease", text=text) from error
+        raise LeaseFormatError(f"{key!r}: no lease: {error}", what="lease", text=text) from error

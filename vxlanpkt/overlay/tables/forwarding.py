@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
-from vxlanpkt.addresses import MACAddress
+from vxlanpkt import MACAddress
 from vxlanpkt.batch import FrameBatch
 from vxlanpkt.kernel import look_up_macs, new_buffer, refresh_macs, view
 from vxlanpkt.kernel.contract import NO_VALUE, STATIC, Asked, AskedMACs, Senders
 from vxlanpkt.kernel.tables import KEY_BITS, MAC_KEY
+from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.numbering import GrowingMap, Numbers, as_tunnels, refused, stamp_of
 from vxlanpkt.tunnel import Tunnel, TunnelTable
 
-Address = IPv4Address | IPv6Address
 TunnelTo = Callable[[int, Address], Tunnel | None]
 
 _MAPPED = bytes(10) + b"\xff\xff"

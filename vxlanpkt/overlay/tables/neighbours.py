@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
 
-from vxlanpkt.addresses import MACAddress
+from vxlanpkt import MACAddress
 from vxlanpkt.assigned import ARPOperation, ICMPv6Type, NDOptionType
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import ParseError
@@ -29,10 +29,10 @@ from vxlanpkt.layers.neighbor_discovery import (
     SourceLinkLayerAddress,
     TargetLinkLayerAddress,
 )
+from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.numbering import refused
 from vxlanpkt.packet import Packet
 
-Address = IPv4Address | IPv6Address
 _Known = dict[tuple[int, Address], "_Entry"]
 
 _ALL_NODES = IPv6Address("ff02::1")

@@ -5,17 +5,16 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Generic, TypeVar
 
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.kernel import new_buffer, view
 from vxlanpkt.kernel.contract import Asked
+from vxlanpkt.overlay.addresses import Address, Network
 from vxlanpkt.overlay.tables.numbering import GrowingMap, Numbers, as_tunnels, refused
 from vxlanpkt.tunnel import TunnelTable
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 NextHop = TypeVar("NextHop", bound=Hashable)
 
 _WIDTHS = {4: 4, 6: 16}

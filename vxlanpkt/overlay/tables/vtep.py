@@ -22,13 +22,13 @@ from vxlanpkt.errors import ParseError, Reason
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
+from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.forwarding import ForwardingTable, TunnelTo
 from vxlanpkt.overlay.tables.neighbours import NeighbourTable
 from vxlanpkt.overlay.tables.numbering import refused
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel, TunnelTable
 
-Address = IPv4Address | IPv6Address
 Start = LinkType | type[Layer]
 
 _DEFAULT_POLICY = DecapPolicy()
