@@ -75,7 +75,7 @@ class AgentLoop:
 
     def _do_jobs(self) -> None:
         """Wait for something to do, and do all that has come by then."""
-        due = min(self._node.keeper.due - time.time(), self._retry_at - time.monotonic())
+        due = min(self._node.keeper.due, self._retry_at) - time.monotonic()
         wait = 0.0 if self._is_dirty and self._has_snapshot else max(0.0, due)
         end = math.inf
         try:

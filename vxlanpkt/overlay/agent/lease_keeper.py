@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.lease_errors import LeaseError, LeaseLostError, StoreError
 from vxlanpkt.overlay.leases.leases import RENEWAL_MARGIN, Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.leases.stores import LeaseStore
@@ -20,7 +21,8 @@ class LeaseKeeper:
     """Keeps the lease that it takes when it is made, which raises what `LeaseStore.acquire` raises.
 
     lease: as it is now. fault: what the store said when it last refused, "" while all is well. due: when `keep` has
-    something to do, by *clock*.
+    something to do, by *clock*, which is never set. *today* counts from 1970, as the ends of leases do: how much is
+    left of a lease is asked of it once, when there is a new one.
     """
 
     def __init__(
@@ -29,12 +31,13 @@ class LeaseKeeper:
         attributes: LeaseAttributes,
         previous: Subnets | None = None,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        today: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._clock = store, clock
+        self._store, self._clock, self._today = store, clock, today
         self.fault = ""
         self._attributes = attributes
-        self._pause = _FIRST_PAUSE
+        self._pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._released = False
         self.lease = store.acquire(attributes, previous)
         self._settle()
@@ -53,6 +56,8 @@ class LeaseKeeper:
         return (before.subnets, before.attributes) != (self.lease.subnets, self.lease.attributes)
 
     def _renewed(self) -> Lease:
+        if not self._attributes.same_node(self.lease.attributes):
+            self._give_back()  # first: as long as it is held, it is another node's
         if self._released:
             return self._taken()
         try:
@@ -70,36 +75,36 @@ class LeaseKeeper:
         return lease
 
     def _settle(self) -> None:
-        self.fault, self._pause = "", _FIRST_PAUSE
-        if self.lease.expiry is None:
-            self.due = _NEVER
-            return
-        left = self.lease.expiry - self._clock()
-        self.due = self.lease.expiry - min(RENEWAL_MARGIN, left / 3)
+        self.fault = ""
+        self._pauses.reset()
+        self.due = _NEVER
+        if self.lease.expiry is not None:
+            left = self.lease.expiry - self._today()
+            self.due = self._clock() + left - min(RENEWAL_MARGIN, left / 3)
 
     def _fail(self, error: LeaseError) -> None:
         self.fault = str(error)
-        _logger.warning("the lease of %s: %s; tried again in %g s", self.lease.subnets, error, self._pause)
-        self.due = self._clock() + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        pause = self._pauses.pause()
+        _logger.warning("the lease of %s: %s; tried again in %g s", self.lease.subnets, error, pause)
+        self.due = self._clock() + pause
 
     def check(self) -> None:
         """Have the next `keep` look whether the lease is still this node's."""
-        self.due = 0.0
+        self.due = -_NEVER
 
     def say(self, attributes: LeaseAttributes) -> None:
         """Have the next `keep` make known that the node is another now; at another address it is another node."""
-        if not attributes.same_node(self._attributes):
-            self.release()
         self._attributes = attributes
         self.check()
 
     def release(self) -> None:
         """Give the lease back; a store that cannot be reached lets it end by itself."""
-        if self._released:
-            return
         try:
-            self._store.release(self.lease)
+            self._give_back()
         except StoreError as error:
             _logger.warning("the lease of %s was not given back, and ends by itself: %s", self.lease.subnets, error)
-        self._released = True
+
+    def _give_back(self) -> None:
+        if not self._released:
+            self._store.release(self.lease)
+            self._released = True
