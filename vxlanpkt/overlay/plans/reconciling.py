@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+from vxlanpkt import MACAddress
 from vxlanpkt.overlay.plans.kernel_state import (
+    Address,
     Entry,
     KernelChange,
     KernelState,
@@ -69,6 +72,18 @@ class Outcome:
         return not self.failures and not self.missing
 
 
+class _Belief:
+    """What the kernel is believed to hold."""
+
+    def __init__(self, state: KernelState) -> None:
+        self.state = state
+
+    @cached_property
+    def macs(self) -> dict[tuple[str, Address], MACAddress]:
+        """Of the neighbours, by link and address: there is one for each peer, and a change tells of one."""
+        return {(entry.link, entry.address): entry.mac for entry in self.state.neighbours}
+
+
 class Reconciler:
     """The kernel's part of an overlay. Use it from one thread at a time.
 
@@ -80,27 +95,29 @@ class Reconciler:
         self._kernel = kernel
         self._networks = tuple(networks)
         self._names = set(links)
-        self._held: KernelState | None = None
+        self._belief: _Belief | None = None
         self.programmed = 0
         self.failed = 0
 
     @property
     def held(self) -> KernelState | None:
         """What the kernel is believed to hold; None where it has to be read."""
-        return self._held
+        return None if self._belief is None else self._belief.state
 
     def forget(self) -> None:
         """Read the kernel anew the next time: somebody else changed something, or may have."""
-        self._held = None
+        self._belief = None
 
     def is_news(self, change: KernelChange) -> bool:
         """Whether a change is another's, and touches what is believed of the kernel: then `forget`, and `bring` again.
 
-        Ask between two calls of `bring`. Of the underlay's own link and addresses it knows nothing.
+        Where nothing is believed nothing is news: the kernel is read in any case. Ask between two calls of `bring`. Of
+        the underlay's own link and addresses it knows nothing.
         """
-        held, item = self._held, change.item
-        if held is None or change.kind == "overrun":
-            return True
+        belief, item = self._belief, change.item
+        if belief is None or change.kind == "overrun":
+            return belief is not None
+        held = belief.state
         links = {link.name: link for link in held.links}
         if change.kind == "link gone":
             return change.link in links
@@ -110,7 +127,7 @@ class Reconciler:
         assert not isinstance(item, OverlayLink)
         is_gone = change.kind == "entry gone"
         if isinstance(item, NeighbourEntry):
-            mac = next((entry.mac for entry in held.neighbours if entry[:2] == item[:2]), None)
+            mac = belief.macs.get((item.link, item.address))
             return mac is not None if is_gone else mac != item.mac
         is_held = item in held.addresses or item in held.fdb or item in held.routes
         return is_held if is_gone else not is_held and self._would_be_read(item)
@@ -154,8 +171,8 @@ class Reconciler:
 
     def _bring_once(self, wanted: KernelState) -> Outcome:
         self._names |= {link.name for link in wanted.links}
-        held = self._held if self._held is not None else self._kernel.read(sorted(self._names), self._networks)
-        self._held = None  # until it is known what has been done: nothing is believed if that cannot be heard
+        held = self.held or self._kernel.read(sorted(self._names), self._networks)
+        self._belief = None  # until it is known what has been done: nothing is believed if that cannot be heard
         todo = steps(wanted, held)
         after_links = 1 + max((at for at, step in enumerate(todo) if isinstance(step.item, OverlayLink)), default=-1)
         done, failures = self._carry_out(todo[:after_links])
@@ -164,7 +181,7 @@ class Reconciler:
         rest = [step for step in todo[after_links:] if not (missing and _link_of(step) in missing)]
         done_after, failures_after = self._carry_out(rest)
         failures += failures_after
-        self._held = applied(held, done_after) if failures or missing else wanted
+        self._belief = _Belief(applied(held, done_after) if failures or missing else wanted)
         return Outcome(len(done) + len(done_after), tuple(failures), missing)
 
     def _carry_out(self, todo: Sequence[Step]) -> tuple[list[Step], list[Failure]]:
