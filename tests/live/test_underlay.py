@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from vxlanpkt.overlay import Underlay, find_underlay
+from vxlanpkt.overlay.linux import rtnetlink
+from vxlanpkt.overlay.linux.rtnetlink import Message, Request, Rtnetlink
 
 from .namespaces import Namespace
 
@@ -59,6 +62,30 @@ def test_default_route(host: Namespace) -> None:
     assert found(host) == SECOND
     host.ip("route", "del", "default", "metric", "10")
     assert found(host).name == "eth0"
+
+
+@pytest.mark.parametrize("other", ["240.0.0.0/4 via 192.0.2.254", "default via 192.0.2.254 table 7"])
+def test_default_route_hidden(host: Namespace, other: str) -> None:
+    """Another route leads to where only the default one should, or a rule to another table."""
+    host.ip("route", "add", *other.split())
+    host.ip("rule", "add", "from", "all", "lookup", "7", "pref", "100")
+    assert found(host) == SECOND
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_default_route_among_many(host: Namespace, monkeypatch: pytest.MonkeyPatch, family: int) -> None:
+    """It is looked up, and the others are not read."""
+    if family == socket.AF_INET6:
+        host.ip("route", "flush", "default")
+        host.ip("-6", "route", "add", "default", "via", "2001:db8::ff", "dev", "eth1")
+    dump = Rtnetlink.dump
+
+    def checked(kernel: Rtnetlink, request: Request) -> list[Message]:
+        assert (request.kind, request.message["family"]) != (rtnetlink.GETROUTE, family), "routes are read"
+        return dump(kernel, request)
+
+    monkeypatch.setattr(Rtnetlink, "dump", checked)
+    assert found(host) == SECOND
 
 
 def test_default_route_of_ipv6_alone(host: Namespace) -> None:

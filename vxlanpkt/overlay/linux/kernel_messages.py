@@ -26,14 +26,16 @@ from vxlanpkt.overlay.plans.kernel_state import (
 
 AF_BRIDGE = 7
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+SCOPE_LINK = 253  # RT_SCOPE_LINK: an address or route that is of use on its own link only
 ROUTE_PROTOCOL = 89  # of our routes: free in iproute2's rt_protos and in the kernel's rtnetlink.h
 
 _IP = tuple(FAMILIES.values())
 _IFF_UP, _ARPHRD_ETHER = 0x1, 1
 _PERMANENT, _STATIC, _NTF_SELF = 0x80, 0x40, 0x02  # NUD_PERMANENT, NUD_NOARP; the entry is the device's own
-_IFA_F_NODAD, _SCOPE_LINK = 0x02, 253
+_IFA_F_NODAD = 0x02
 _TABLE_MAIN, _PROTOCOL_KERNEL, _UNICAST, _ONLINK, _CLONED = 254, 2, 1, 4, 0x200
 _SCOPE_UNIVERSE, _SCOPE_NOWHERE = 0, 255
+_LOOKUP_TABLE, _FIB_MATCH = 0x1000, 0x2000  # RTM_F_: the answer names its table, and is the route itself
 _USUAL_METRICS = {socket.AF_INET: 0, socket.AF_INET6: 1024}
 _ADDR_GEN_MODE_NONE = 1
 _TUN_TYPE_TUN = 1
@@ -186,6 +188,16 @@ def routes_of_protocol(family: int, protocol: int = ROUTE_PROTOCOL) -> Message:
     return message
 
 
+def route_to(address: Address) -> Message:
+    """Asks for the one route that is taken to an address."""
+    message = rtmsg()
+    message["family"], message["dst_len"] = FAMILIES[address.version], address.max_prefixlen
+    # The answer of IPv6 names its table in any case, and the flag is refused.
+    message["flags"] = _FIB_MATCH | (_LOOKUP_TABLE if address.version == 4 else 0)
+    message["attrs"] = [["RTA_DST", str(address)]]
+    return message
+
+
 # -- addresses, neighbours, routes: as requests
 
 
@@ -225,7 +237,7 @@ def _route_message(entry: Route, index: int) -> Message:
     message["dst_len"] = entry.destination.prefixlen
     message["table"], message["proto"], message["type"] = _TABLE_MAIN, ROUTE_PROTOCOL, _UNICAST
     is_far = entry.gateway is not None or entry.destination.version == 6
-    message["scope"] = _SCOPE_UNIVERSE if is_far else _SCOPE_LINK
+    message["scope"] = _SCOPE_UNIVERSE if is_far else SCOPE_LINK
     message["flags"] = _ONLINK if entry.onlink else 0
     message["attrs"] = [["RTA_DST", str(entry.destination.network_address)], ["RTA_OIF", index]]
     if entry.gateway is not None:
@@ -248,7 +260,7 @@ def read_address(message: Message, names: Mapping[int, str]) -> LinkAddress | No
     """An address; None for what the kernel gives to a device itself."""
     link = names.get(message["index"])
     text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-    if link is None or text is None or message["scope"] == _SCOPE_LINK:
+    if link is None or text is None or message["scope"] == SCOPE_LINK:
         return None
     return LinkAddress(link, ip_interface(f"{text}/{message['prefixlen']}"))
 
@@ -277,6 +289,11 @@ def read_lost_neighbour(message: Message, names: Mapping[int, str]) -> Neighbour
 def is_ours(message: Message) -> bool:
     """Whether a route has our protocol number."""
     return bool(message["proto"] == ROUTE_PROTOCOL)
+
+
+def is_default(route: Message) -> bool:
+    """Whether a route is a default route of the main table."""
+    return not route["dst_len"] and (route.get_attr("RTA_TABLE") or route["table"]) == _TABLE_MAIN
 
 
 def first_hop(route: Message) -> int:

@@ -14,7 +14,8 @@ from vxlanpkt.overlay.linux.rtnetlink import Message, Request, Rtnetlink
 from vxlanpkt.overlay.plans.kernel_state import Address, Interface, Underlay
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
-_SCOPE_LINK = 253
+# Where no route leads but a default one: reserved by RFC 1112 4, and for documentation by RFC 9637.
+_NOWHERE = {socket.AF_INET: IPv4Address("240.0.0.1"), socket.AF_INET6: IPv6Address("3fff::1")}
 _UNSUITED = 0x20 | 0x40 | 0x08  # IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFA_F_DADFAILED
 _A = TypeVar("_A", IPv4Address, IPv6Address)
 
@@ -66,7 +67,7 @@ def _addresses(kernel: Rtnetlink) -> list[tuple[int, Interface]]:
         for message in kernel.dump(Request(rtnetlink.GETADDR, messages.addresses_on(family))):
             text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             flags = message.get_attr("IFA_FLAGS") or message["flags"]
-            if message["scope"] < _SCOPE_LINK and not flags & _UNSUITED:
+            if message["scope"] < messages.SCOPE_LINK and not flags & _UNSUITED:
                 found.append((message["index"], ip_interface(f"{text}/{message['prefixlen']}")))
     return found
 
@@ -92,14 +93,29 @@ def _link(kernel: Rtnetlink, interface: str | None, addresses: Sequence[tuple[in
 def _default_link(kernel: Rtnetlink) -> int:
     """The number of the link that the best default route leads to."""
     for family in _FAMILIES:
-        routes = [
-            (message.get_attr("RTA_PRIORITY") or 0, hop)
-            for message in kernel.dump(Request(rtnetlink.GETROUTE, messages.routes_of_protocol(family, 0)))
-            if not message["dst_len"] and (hop := messages.first_hop(message))
-        ]
-        if routes:
-            return min(routes)[1]
+        number = _looked_up(kernel, family) or _searched(kernel, family)
+        if number:
+            return number
     raise OSError(errno.ENETUNREACH, "there is no default route: name the interface that tunnels are to leave by")
+
+
+def _looked_up(kernel: Rtnetlink, family: int) -> int:
+    """The same, asked of the kernel in one look-up: a node may have ten thousand other routes. 0 where that says no."""
+    try:
+        route = kernel.get(Request(rtnetlink.GETROUTE, messages.route_to(_NOWHERE[family])))
+    except OSError:
+        return 0
+    return messages.first_hop(route) if messages.is_default(route) else 0
+
+
+def _searched(kernel: Rtnetlink, family: int) -> int:
+    """The same among all routes: another one may lead to nowhere, or a rule to another table. 0 for none."""
+    routes = [
+        (message.get_attr("RTA_PRIORITY") or 0, hop)
+        for message in kernel.dump(Request(rtnetlink.GETROUTE, messages.routes_of_protocol(family, 0)))
+        if messages.is_default(message) and (hop := messages.first_hop(message))
+    ]
+    return min(routes)[1] if routes else 0
 
 
 def _as_address(interface: str | None) -> Address | None:
