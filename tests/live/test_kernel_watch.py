@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address
+from struct import pack
 from typing import Any
 
 import pytest
 
 from vxlanpkt.overlay import Device, KernelChange, KernelWatch
+from vxlanpkt.overlay.linux import kernel_messages as messages
+from vxlanpkt.overlay.linux import rtnetlink
+from vxlanpkt.overlay.linux.rtnetlink import Request, Rtnetlink
 
 from .kernel_node import LINKS, UNDERLAY, KernelNode, kernel_node
+from .namespaces import Namespace
 from .traffic import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
@@ -33,8 +41,11 @@ class Told:
         ip("addr", "del", "198.51.100.1/32", "dev", UNDERLAY)
         found: list[KernelChange] = []
         while not (found and found[-1].kind == "entry gone" and "198.51.100.1" in str(found[-1].item)):
-            found.append(self._changes.get(timeout=5))
+            found.append(self.next())
         return found[:-2]
+
+    def next(self) -> KernelChange:
+        return self._changes.get(timeout=5)
 
     def waiting(self) -> list[KernelChange]:
         """What is there already, where no mark can be set any more."""
@@ -171,6 +182,95 @@ def test_overrun() -> None:
         assert started.wait(5)
         go_on.set()
         assert eventually(lambda: KernelChange("overrun") in changes)
+
+
+def test_links_are_met_again_after_an_overrun() -> None:
+    """What is told afterwards is told of the links that are there then."""
+    started, go_on = threading.Event(), threading.Event()
+    changes: list[KernelChange] = []
+
+    def report(change: KernelChange) -> None:
+        changes.append(change)
+        started.set()
+        go_on.wait(20)
+
+    def told_of_address(namespace: Namespace) -> bool:
+        for action in ("add", "del"):
+            namespace.ip("addr", action, "10.64.7.7/32", "dev", "flannel.1")
+        return any(change.kind.startswith("entry") and "10.64.7.7" in str(change) for change in changes)
+
+    with (
+        kernel_node("4", "4") as node,
+        node.namespace.call(lambda: KernelWatch(report, LINKS, UNDERLAY, room=4096)),
+    ):
+        node.bring([node.lease(number) for number in range(2, 200)])
+        assert started.wait(5)
+        node.namespace.ip("link", "del", "flannel.1")
+        node.namespace.ip("link", "add", "flannel.1", "type", "bridge")
+        go_on.set()
+        assert eventually(lambda: KernelChange("overrun") in changes)
+        assert eventually(lambda: told_of_address(node.namespace)), "as soon as there is room again"
+
+
+def test_another_underlay() -> None:
+    """It is watched instead of the first."""
+    with watched("4", "4") as (node, told):
+        ip = node.namespace.ip
+        ip("link", "add", "other", "type", "bridge")
+        node.namespace.call(lambda: told.watch.follow("other"))
+        ip("link", "set", UNDERLAY, "mtu", "1400")
+        ip("link", "set", "other", "mtu", "1300")
+        ip("link", "del", "other")
+        changes: list[KernelChange] = []
+        while KernelChange("link gone", "other") not in changes:
+            changes.append(told.next())
+        assert {change.link for change in changes} == {"other"}
+        assert 1300 in {change.mtu for change in changes}
+
+
+def test_neighbours_without_mac_addresses() -> None:
+    """On an underlay, as InfiniBand is one with addresses of 20 bytes, they are nobody's business."""
+    with watched("4", "4") as (node, told), node.namespace.call(Rtnetlink) as stranger:
+        number = stranger.get(Request(rtnetlink.GETLINK, messages.named_link(UNDERLAY)))["index"]
+        body = pack("=BxxxiHBB", socket.AF_INET, number, 2, 0, 1)
+        body += pack("=HH4s", 8, 1, IPv4Address("192.0.2.9").packed) + pack("=HH20s", 24, 2, bytes(range(20)))
+        header = pack("=IHHII", 16 + len(body), rtnetlink.NEWNEIGH, 0, 0, 0)
+        stranger.socket.sendto(header + body, (told.watch._socket.port, 0))
+        assert told.since() == []
+        assert told.watch.fault == ""
+
+
+def test_what_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told of as an overrun, and the watch goes on; it says why as long as it fails."""
+
+    def refuse(message: object, names: object) -> None:
+        raise LookupError("strange")
+
+    with watched("4", "4") as (node, told), monkeypatch.context() as patched:
+        patched.setattr(messages, "read_address", refuse)
+        node.namespace.ip("addr", "add", "198.51.100.9/32", "dev", UNDERLAY)
+        assert eventually(lambda: KernelChange("overrun") in told.waiting())
+        assert "strange" in told.watch.fault
+        patched.undo()
+        node.namespace.ip("addr", "del", "198.51.100.9/32", "dev", UNDERLAY)
+        assert eventually(lambda: [change.kind for change in told.waiting()] == ["entry gone"])
+        assert eventually(lambda: told.watch.fault == "")
+
+
+def test_close_after_the_thread_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it had open is given back all the same."""
+    died: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+
+    def report(change: KernelChange) -> None:
+        raise RuntimeError("not as told")
+
+    with kernel_node("4", "4") as node:
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        with node.namespace.call(lambda: KernelWatch(report, LINKS, UNDERLAY)):
+            node.namespace.ip("link", "set", UNDERLAY, "mtu", "1400")
+            assert eventually(lambda: bool(died))
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def test_close() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import select
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.linux import kernel_messages as messages
 from vxlanpkt.overlay.linux import rtnetlink
 from vxlanpkt.overlay.linux.rtnetlink import Answer, Message, Request, Rtnetlink
@@ -18,10 +20,13 @@ from vxlanpkt.overlay.plans.kernel_state import Entry, KernelChange, LinkAddress
 _GROUPS = 0x1 | 0x4 | 0x10 | 0x100 | 0x40 | 0x400
 _GONE = (rtnetlink.DELADDR, rtnetlink.DELROUTE, rtnetlink.DELNEIGH)
 _ROOM = 1 << 22  # bytes of notifications that may wait
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # where notifications cannot be read
+
+_logger = logging.getLogger(__name__)
 
 
 class KernelWatch:
-    """Tells *report* of each change on *links*, in a thread of its own, from now until `close`.
+    """Tells *report*, which raises nothing, of each change on *links*, in a thread of its own, from now until `close`.
 
     links     names of the overlay's devices: all on them counts
     underlay  the name of the interface that tunnels leave by: it, its addresses and our routes by it count
@@ -29,7 +34,8 @@ class KernelWatch:
               was, so some of them are told of all the same: `Reconciler.is_news` knows.
     room      bytes of notifications that may wait; what comes beyond is lost, and told of as "overrun"
 
-    It belongs to the network namespace of the thread that makes it.
+    It belongs to the network namespace of the thread that makes it. fault: why notifications could not be read when
+    they were last tried, which is told of as "overrun" as well; "" while all is well.
     """
 
     def __init__(
@@ -42,23 +48,39 @@ class KernelWatch:
         room: int = _ROOM,
     ) -> None:
         self._report = report
-        self._links = frozenset((*links, underlay))
-        self._underlay = underlay
+        self._devices, self._underlay = frozenset(links), underlay
         self._ours = ours
-        self._names: dict[int, str] = {}
-        self._socket = Rtnetlink(_GROUPS, room)
-        self._wake, self._waker = os.pipe()
+        self.fault = ""
+        self._reading = threading.Lock()  # held while a message is read, or links are met
         self._closing = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="kernel watch", daemon=True)
+        self._is_open = True
+        self._socket = Rtnetlink(_GROUPS, room)
         try:
-            self._meet_links()
+            self._wake, self._waker = os.pipe()
+        except BaseException:
+            self._socket.close()
+            raise
+        try:
+            self._names = self._met_links()
+            self._thread = threading.Thread(target=self._run, name="kernel watch", daemon=True)
+            self._thread.start()
         except BaseException:
             self._release()
             raise
-        self._thread.start()
 
-    def _meet_links(self) -> None:
-        """Learn the numbers of the links that are there."""
+    def follow(self, underlay: str) -> None:
+        """Watch another underlay from now on; what happened to it before is not told. Call it in the same namespace."""
+        with self._reading:
+            self._underlay = underlay
+            self._names = self._met_links()
+
+    @property
+    def _links(self) -> frozenset[str]:
+        return self._devices | {self._underlay}
+
+    def _met_links(self) -> dict[int, str]:
+        """The names, by their numbers, of the links that are there."""
+        names: dict[int, str] = {}
         with Rtnetlink() as kernel:
             for name in self._links:
                 try:
@@ -67,15 +89,27 @@ class KernelWatch:
                     if error.errno != errno.ENODEV:
                         raise
                 else:
-                    self._names[found["index"]] = name
+                    names[found["index"]] = name
+        return names
 
     def _run(self) -> None:
-        waiting = select.poll()
-        for descriptor in (self._wake, self._socket.socket.fileno()):
-            waiting.register(descriptor, select.POLLIN)
+        pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        waiting, closing = select.poll(), select.poll()
+        waiting.register(self._socket.socket, select.POLLIN)
+        for poll in (waiting, closing):
+            poll.register(self._wake, select.POLLIN)
         while self._wake not in {descriptor for descriptor, _ in waiting.poll()}:
-            for change in self._changes():
-                self._report(change)
+            try:
+                for change in self._changes():
+                    self._report(change)
+            except Exception as error:  # whatever it is: who is told of nothing more would believe that all is well
+                _logger.warning("a notification of the kernel cannot be read: %r", error, exc_info=True)
+                self.fault = f"a notification of the kernel cannot be read: {error!r}"
+                self._report(KernelChange("overrun"))
+                closing.poll(1000 * pauses.pause())
+            else:
+                self.fault = ""
+                pauses.reset()
 
     def _changes(self) -> Iterator[KernelChange]:
         """What the next datagram tells of."""
@@ -87,9 +121,15 @@ class KernelWatch:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
+            with self._reading:  # links may have come and gone
+                self._names = self._met_links()
             yield KernelChange("overrun")
 
     def _read(self, answer: Answer) -> KernelChange | None:
+        with self._reading:
+            return self._read_message(answer)
+
+    def _read_message(self, answer: Answer) -> KernelChange | None:
         is_own = bool(self._ours) and answer.port == self._ours
         kind = answer.kind & ~3
         if kind == rtnetlink.NEWLINK:
@@ -97,7 +137,13 @@ class KernelWatch:
             return None if is_own else change
         if is_own or kind not in (rtnetlink.NEWADDR, rtnetlink.NEWROUTE, rtnetlink.NEWNEIGH):
             return None
+        if kind != rtnetlink.NEWROUTE and not self._concerns(kind, self._names.get(answer.number)):
+            return None
         return self._read_entry(answer.kind in _GONE, kind, answer.message)
+
+    def _concerns(self, kind: int, link: str | None) -> bool:
+        """Whether addresses or neighbours on a link count. On others neighbours may have addresses of any length."""
+        return link is not None and not (kind == rtnetlink.NEWNEIGH and link == self._underlay)
 
     def _read_link(self, answer: Answer) -> KernelChange | None:
         message = answer.message
@@ -128,7 +174,8 @@ class KernelWatch:
     def close(self) -> None:
         """Stop; once is enough, and from any thread but that of *report*."""
         with self._closing:
-            if self._thread.is_alive():
+            if self._is_open:
+                self._is_open = False
                 os.write(self._waker, b".")
                 self._thread.join()
                 self._release()

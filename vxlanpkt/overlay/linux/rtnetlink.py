@@ -31,7 +31,7 @@ _REQUEST, _ACKNOWLEDGE, _DUMP, _DUMP_INTERRUPTED = 0x1, 0x4, 0x300, 0x10
 _ERROR, _DONE = 2, 3
 _CLASSES = {NEWLINK: ifinfmsg, NEWADDR: ifaddrmsg, NEWROUTE: rtmsg, NEWNEIGH: ndmsg}
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT_CHECK = 270, 10, 11, 12
-_HEADER, _CODE, _ATTRIBUTE = Struct("=IHHII"), Struct("=i"), Struct("=HH")
+_HEADER, _CODE, _ATTRIBUTE, _NUMBER = Struct("=IHHII"), Struct("=i"), Struct("=HH"), Struct("=4xi")
 _SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max
 _EXPLANATION, _EXPLAINED = 1, 0x200  # NLMSGERR_ATTR_MSG, NLM_F_ACK_TLVS
 _BATCH = 64  # requests in one call: what they are answered with fits into any socket's buffer
@@ -65,6 +65,12 @@ class Answer(NamedTuple):
         made = _CLASSES[self.kind & ~3](self.data, offset=self.start)
         made.decode()
         return made
+
+    @property
+    def number(self) -> int:
+        """The number of the link that a message on links, addresses or neighbours is about; the rest is not read."""
+        (number,) = _NUMBER.unpack_from(self.data, self.start + _HEADER.size)
+        return int(number)
 
     @property
     def error(self) -> OSError | None:
