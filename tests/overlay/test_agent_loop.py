@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
 
-from vxlanpkt.overlay import FileStore, KernelState, LeaseAttributes, OverlayLink, Plan, SubnetEnv, Underlay, plan
+from vxlanpkt.overlay import (
+    FileStore,
+    KernelState,
+    Lease,
+    LeaseAttributes,
+    LinkAddress,
+    OverlayLink,
+    Plan,
+    Route,
+    StoreError,
+    SubnetEnv,
+    Underlay,
+    plan,
+)
 from vxlanpkt.overlay.agent.agent_loop import AgentLoop
 from vxlanpkt.overlay.agent.lease_keeper import LeaseKeeper
 from vxlanpkt.overlay.agent.node import Node
@@ -31,6 +47,7 @@ class Kernel:
     def __init__(self) -> None:
         self.state = KernelState()
         self.refuses: Callable[[Step], bool] = lambda step: False
+        self.breaks = False
         self.reads = 0
 
     def read(self, links: Iterable[str], networks: Iterable[Network]) -> KernelState:
@@ -38,12 +55,39 @@ class Kernel:
         return self.state
 
     def find_link(self, name: str) -> OverlayLink | None:
+        self._answer()
         return next((link for link in self.state.links if link.name == name), None)
 
+    def _answer(self) -> None:
+        if self.breaks:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+
     def carry_out(self, steps: Sequence[Step]) -> list[OSError | None]:
+        self._answer()
         done = [step for step in steps if not self.refuses(step)]
         self.state = applied(self.state, done)
         return [OSError(1, "Operation not permitted") if self.refuses(step) else None for step in steps]
+
+
+class Watch:
+    """Tells nothing by itself, and knows what it was told to follow."""
+
+    def __init__(self) -> None:
+        self.fault = ""
+        self.underlays: list[str] = []
+
+    def __call__(self, report: object, underlay: str) -> Watch:
+        self.follow(underlay)
+        return self
+
+    def follow(self, underlay: str) -> None:
+        self.underlays.append(underlay)
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is open."""
 
 
 class Rig:
@@ -61,10 +105,16 @@ class Rig:
         self.env = home / "subnet.env"
         self.ready: list[AgentStatus] = []
         reconciler = Reconciler(self.kernel, networks_of(self.config))
-        node = Node(self.store, self.config, lambda: self.underlay, self.keeper, reconciler, None, self.env)
+        self.watch = Watch()
+        self.looks = 0
+        node = Node(self.store, self.config, self._look, self.watch, self.keeper, reconciler, None, self.env)
         self.loop = AgentLoop(node, self.underlay, self.ready.append)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.loop.run, args=(self._stopping,))
+
+    def _look(self) -> Underlay:
+        self.looks += 1
+        return self.underlay
 
     def join(self, number: int) -> LeaseAttributes:
         """Another node takes a lease."""
@@ -216,6 +266,126 @@ def test_another_address_below(rig: Rig) -> None:
         assert rig.settles()
     (lease,) = rig.store.leases()
     assert lease.subnets == subnets
+
+
+def test_another_interface_below(rig: Rig) -> None:
+    """It is watched from then on, and looked at once more: it may have changed before it was watched."""
+    with rig.running():
+        assert rig.settles()
+        before = rig.looks
+        rig.underlay = dataclasses.replace(rig.underlay, name="eth1")
+        rig.loop.kernel_changed(OVERRUN)
+        assert rig.settles()
+        assert eventually(lambda: rig.loop.status().underlay == "eth1")
+        assert (rig.watch.underlays, rig.looks - before) == (["eth0", "eth1"], 2)
+        rig.underlay = dataclasses.replace(rig.underlay, mtu=1400)
+        rig.loop.kernel_changed(KernelChange("link changed", "eth1", None, 1400, True))
+        assert eventually(lambda: rig.loop.status().mtu == 1350)
+
+
+def test_the_interface_has_changed_before_it_is_watched(rig: Rig) -> None:
+    rig.underlay = dataclasses.replace(rig.underlay, mtu=1400)
+    with rig.running():
+        assert rig.settles()
+        assert eventually(lambda: rig.loop.status().mtu == 1350)
+
+
+def test_the_interface_is_looked_at_after_a_failure(rig: Rig) -> None:
+    """An address that went away before a socket was bound to it is a reason for both."""
+    with rig.running():
+        assert rig.settles()
+        rig.kernel.breaks = True
+        rig.join(2)
+        rig.underlay = dataclasses.replace(rig.underlay, mtu=1400)
+        assert eventually(lambda: rig.looks > 1)
+        rig.kernel.breaks = False
+        assert rig.settles()
+        assert eventually(lambda: rig.loop.status().mtu == 1350)
+
+
+def test_the_interface_is_looked_at_once_a_swarm(rig: Rig) -> None:
+    """And not at all where routes by it come and go: those are ours."""
+    route = Route(IPv4Network("10.5.7.0/24"), "eth0", IPv4Address("192.0.2.9"))
+    address = LinkAddress("eth0", IPv4Interface("192.0.2.77/24"))
+    with rig.running():
+        assert rig.settles()
+        assert eventually(lambda: rig.looks == 1), "at the start"
+        for item in (route, address):
+            for _ in range(1000):
+                rig.loop.kernel_changed(KernelChange("entry gone", "eth0", item))
+        rig.join(2)
+        assert rig.settles()
+        assert eventually(lambda: rig.looks > 1)
+    assert rig.looks < 10
+
+
+def test_a_kernel_that_fails_for_a_moment(rig: Rig) -> None:
+    """While it is asked whether a change is news: it is read again."""
+    with rig.running():
+        assert rig.settles()
+        reads = rig.kernel.reads
+        rig.kernel.breaks = True
+        rig.loop.kernel_changed(KernelChange("link changed", "flannel.1", None, 1450, True))
+        assert eventually(lambda: any("No buffer space" in fault for fault in rig.loop.status().faults))
+        rig.kernel.breaks = False
+        assert eventually(lambda: rig.kernel.reads > reads and not rig.loop.status().faults)
+
+
+def test_what_is_shown_while_the_kernel_fails(rig: Rig) -> None:
+    """What was reached before, and no peer that nothing could be done for."""
+    rig.join(2)
+    with rig.running():
+        assert rig.settles()
+        rig.kernel.breaks = True
+        rig.join(3)
+        assert eventually(lambda: bool(rig.loop.status().faults))
+        assert [peer.node for peer in rig.loop.status().peers] == ["192.0.2.2"]
+
+
+def test_nothing_to_do_is_waited_for(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something is to be tried again, and leases are unknown, as the store is away, the loop does not spin."""
+    rig.kernel.refuses = lambda step: True
+    turns: list[None] = []
+    keep = rig.keeper.keep
+
+    def counted() -> bool:
+        turns.append(None)
+        return keep()
+
+    monkeypatch.setattr(rig.keeper, "keep", counted)
+    with rig.running():
+        assert eventually(lambda: bool(rig.loop.status().faults))
+
+        def away() -> tuple[Lease, ...]:
+            raise StoreError("away", store="test")
+
+        monkeypatch.setattr(rig.store, "leases", away)
+        rig.keeper.say(LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:77"))
+        rig.loop.wake()
+        assert eventually(lambda: rig.loop.status().store_fault != "")
+        turns.clear()
+        time.sleep(1.0)  # in which what was refused would be due
+        assert len(turns) < 10
+
+
+def test_many_leases_are_one_line_of_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(2, 120):
+        rig.join(number)
+    with rig.running():
+        assert rig.settles()
+        assert "118 are new" in caplog.text
+        assert " is at " not in caplog.text
+        rig.join(200)
+        assert rig.settles()
+    assert caplog.text.count(" is at ") == 1
+
+
+def test_a_watch_that_fails_is_shown(rig: Rig) -> None:
+    with rig.running():
+        assert rig.settles()
+        rig.watch.fault = "the kernel speaks in riddles"
+        assert rig.loop.status().faults == ("the kernel speaks in riddles",)
 
 
 def test_an_interface_that_is_gone_for_a_while(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vxlanpkt import MACAddress
 from vxlanpkt.overlay.agent.agent_loop import AgentLoop
-from vxlanpkt.overlay.agent.identity import BackendType, attributes_of, with_backend
+from vxlanpkt.overlay.agent.identity import BackendType, attributes_of, device_names, with_backend
 from vxlanpkt.overlay.agent.lease_keeper import LeaseKeeper
 from vxlanpkt.overlay.agent.node import Node
 from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.config import NetworkConfig
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
 from vxlanpkt.overlay.leases.leases import Subnets
@@ -25,8 +26,8 @@ from vxlanpkt.overlay.leases.subnet_env import DEFAULT_PATH, SubnetEnv
 from vxlanpkt.overlay.linux.kernel_watch import KernelWatch
 from vxlanpkt.overlay.linux.netlink import Netlink
 from vxlanpkt.overlay.linux.underlays import find_underlay
-from vxlanpkt.overlay.plans.kernel_state import Underlay
-from vxlanpkt.overlay.plans.planning import link_kind, link_names, networks_of
+from vxlanpkt.overlay.plans.kernel_state import KernelChange, Underlay
+from vxlanpkt.overlay.plans.planning import link_kind, networks_of
 from vxlanpkt.overlay.plans.reconciling import Reconciler
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Agent:
         self._public_ipv6 = None if public_ipv6 is None else IPv6Address(public_ipv6)
         self._subnet_env = Path(subnet_env)
         self._stopping = threading.Event()
+        self._asking = threading.Lock()
         self._keep = False
         self._on_ready = on_ready
         self._loop: AgentLoop | None = None
@@ -82,11 +84,13 @@ class Agent:
     def stop(self, keep: bool = False) -> None:
         """Have `run` end; *keep* leaves the kernel's state, the lease and subnet.env as they are, for who takes over.
 
-        From any thread. Who asks first says what is kept.
+        From any thread. Who asks first says what is kept. What is under way is brought to its end before: to program
+        the kernel for ten thousand peers takes some seconds, and a store that is away is waited for as long as it says.
         """
-        if not self._stopping.is_set():
-            self._keep = keep
-            self._stopping.set()
+        with self._asking:
+            if not self._stopping.is_set():
+                self._keep = keep
+                self._stopping.set()
         if self._loop is not None:
             self._loop.wake()
 
@@ -96,37 +100,40 @@ class Agent:
             raise RuntimeError("the node has no lease yet")
         return self._loop.status()
 
-    def run(self) -> None:
-        """Take a lease, serve it until `stop`, and take everything away.
+    def run(self, network: NetworkConfig | None = None) -> None:
+        """Take a lease in *network*, that of the store if not given, serve it until `stop`, and take everything away.
 
         A store that cannot be reached is tried again and again. Raises `ConfigError`, `NoSubnetError` and `ValueError`
         for a network that this node cannot join, `OSError` for what the kernel refuses, to take away too.
         """
         with ExitStack() as undo:
             try:
-                self._join(undo).run(self._stopping)
+                self._join(network or self._answer(self._store.config), undo).run(self._stopping)
             except _Stopped:
                 return
 
-    def _join(self, undo: ExitStack) -> AgentLoop:
+    def _join(self, network: NetworkConfig, undo: ExitStack) -> AgentLoop:
         """Everything that the node needs, and what undoes it."""
-        config = with_backend(self._answer(self._store.config), self._backend)
+        config = with_backend(network, self._backend)
         underlay = self._find_underlay()
         netlink = undo.enter_context(Netlink())
         attributes = attributes_of(config, underlay, partial(_mac_of, netlink))
         keeper = self._answer(lambda: LeaseKeeper(self._store, attributes, self._previous()))
         undo.callback(self._unless_kept, keeper.release)
         undo.callback(self._unless_kept, self._drop_subnet_env)
-        reconciler = Reconciler(netlink, networks_of(config))
+        names = device_names(config)  # an earlier run over another underlay may have left any of them
+        reconciler = Reconciler(netlink, networks_of(config), names)
         undo.callback(self._unless_kept, partial(_remove, reconciler))
         plane = self._plane(config)
         if plane is not None:
             undo.callback(plane.close)
-        node = Node(self._store, config, self._find_underlay, keeper, reconciler, plane, self._subnet_env)
-        self._loop = loop = AgentLoop(node, underlay, self._on_ready)
-        names = link_names(config, underlay)
-        undo.enter_context(KernelWatch(loop.kernel_changed, names, underlay.name, netlink.port))
-        return loop
+
+        def watch(report: Callable[[KernelChange], None], below: str) -> KernelWatch:
+            return KernelWatch(report, names, below, netlink.port)
+
+        node = Node(self._store, config, self._find_underlay, watch, keeper, reconciler, plane, self._subnet_env)
+        self._loop = AgentLoop(node, underlay, self._on_ready)
+        return self._loop
 
     def _plane(self, config: NetworkConfig) -> DataPlane | None:
         """The data paths, if the backend has any: only these need what was compiled."""
@@ -145,15 +152,15 @@ class Agent:
 
     def _answer(self, question: Callable[[], _T]) -> _T:
         """What the store says, as soon as it says something."""
-        pause = _FIRST_PAUSE
+        pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             try:
                 return question()
             except StoreError as error:
+                pause = pauses.pause()
                 _logger.warning("%s; tried again in %g s", error, pause)
             if self._stopping.wait(pause):
                 raise _Stopped
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _previous(self) -> Subnets | None:
         """What this node had before: its containers may still have addresses of it."""
@@ -182,6 +189,7 @@ def _mac_of(netlink: Netlink, name: str) -> MACAddress | None:
 
 def _remove(reconciler: Reconciler) -> None:
     """Take away what the kernel has; what it refuses to take away is no secret."""
-    failures = reconciler.remove().failures
-    if failures:
+    outcome = reconciler.remove()
+    failures = outcome.failures
+    if not outcome.is_complete:
         raise OSError(failures[0].error.errno, "; ".join(map(str, failures)))

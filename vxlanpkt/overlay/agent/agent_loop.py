@@ -13,18 +13,20 @@ from queue import Empty, SimpleQueue
 from vxlanpkt.overlay.agent.agent_status import Shown, status_of
 from vxlanpkt.overlay.agent.identity import attributes_of
 from vxlanpkt.overlay.agent.lease_follower import LeaseFollower
-from vxlanpkt.overlay.agent.node import Node
+from vxlanpkt.overlay.agent.node import Node, Watch
 from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.leases import Lease, LeaseAttributes
-from vxlanpkt.overlay.leases.stores import Added, LeaseEvent, LeaseTable, Removed, Snapshot
+from vxlanpkt.overlay.leases.stores import Added, LeaseEvent, LeaseTable, Removed, Snapshot, TableChange
 from vxlanpkt.overlay.leases.subnet_env import SubnetEnv
-from vxlanpkt.overlay.plans.kernel_state import KernelChange, Plan, Underlay
+from vxlanpkt.overlay.plans.kernel_state import KernelChange, Plan, Route, Underlay
 from vxlanpkt.overlay.plans.planning import plan
 
 _logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _SETTLING, _LONGEST_SWARM = 0.02, 0.5  # seconds: changes come in swarms, and are waited for
+_MOST_NAMED = 100  # leases that come and go at once, in the log
 
 
 class AgentLoop:
@@ -34,11 +36,12 @@ class AgentLoop:
         self._node, self._underlay, self._on_ready = node, underlay, on_ready
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._table = LeaseTable(node.keeper.lease.subnets)
-        self._is_dirty = self._is_ready = self._has_snapshot = False
-        self._retry_at, self._pause = math.inf, _FIRST_PAUSE
+        self._is_dirty = self._is_ready = self._has_snapshot = self._looks_below = False
+        self._retry_at, self._pauses = math.inf, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._env: SubnetEnv | None = None
         self._shown = Shown(underlay, started=time.time())
         self._follower: LeaseFollower | None = None
+        self._watch: Watch | None = None
 
     # -- from any thread
 
@@ -56,18 +59,27 @@ class AgentLoop:
 
     def status(self) -> AgentStatus:
         """How things stand."""
-        follower = self._follower
+        follower, watch, shown = self._follower, self._watch, self._shown
         fault = self._node.keeper.fault or ("" if follower is None else follower.fault)
-        return status_of(self._node, self._shown, fault)
+        if watch is not None and watch.fault:
+            shown = shown.replace(faults=(*shown.faults, watch.fault))
+        return status_of(self._node, shown, fault)
 
     # -- the loop
 
     def run(self, stopping: threading.Event) -> None:
-        """Work until *stopping* is set."""
-        with LeaseFollower(self._node.store, self._hear) as self._follower:
+        """Work until *stopping* is set. What is under way is brought to its end first."""
+        node = self._node
+        with (
+            node.watch(self.kernel_changed, self._underlay.name) as self._watch,
+            LeaseFollower(node.store, self._hear) as self._follower,
+        ):
+            self._looks_below = True  # nobody told of what changed before there was a watch
             while not stopping.is_set():
                 self._do_jobs()
-                if self._node.keeper.keep():
+                if self._looks_below:
+                    self._look_below()
+                if node.keeper.keep():
                     self._begin_anew(self._follower)
                 is_due = self._is_dirty or time.monotonic() >= self._retry_at
                 if self._has_snapshot and is_due and not stopping.is_set():
@@ -75,15 +87,28 @@ class AgentLoop:
 
     def _do_jobs(self) -> None:
         """Wait for something to do, and do all that has come by then."""
-        due = min(self._node.keeper.due, self._retry_at) - time.monotonic()
-        wait = 0.0 if self._is_dirty and self._has_snapshot else max(0.0, due)
-        end = math.inf
+        wait, end = self._longest_wait(), math.inf
         try:
             while time.monotonic() < end:
-                self._jobs.get(timeout=min(wait, threading.TIMEOUT_MAX))()
+                self._do(self._jobs.get(timeout=wait))
                 wait, end = _SETTLING, min(end, time.monotonic() + _LONGEST_SWARM)
         except Empty:
             return
+
+    def _longest_wait(self) -> float:
+        """How long there is nothing to do if nobody has a job. Without a snapshot nothing is brought, dirty or not."""
+        if self._looks_below or (self._is_dirty and self._has_snapshot):
+            return 0.0
+        due = min(self._node.keeper.due, self._retry_at if self._has_snapshot else math.inf)
+        return min(max(0.0, due - time.monotonic()), threading.TIMEOUT_MAX)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except OSError as error:
+            _logger.warning("the kernel is looked at anew: %s", error)
+            self._node.reconciler.forget()
+            self._is_dirty = True
 
     def _become_dirty(self) -> None:
         self._is_dirty = True
@@ -97,11 +122,8 @@ class AgentLoop:
         if self._takes_own(event):
             self._node.keeper.check()
         change = self._table.apply(event)
-        for lease in change.removed:
-            _logger.info("%s is no longer at %s", lease.subnets, _where(lease.attributes))
-        for lease in change.added:
-            _logger.info("%s is at %s", lease.subnets, _where(lease.attributes))
-        self._has_snapshot = True
+        _tell(change)
+        self._has_snapshot = self._has_snapshot or isinstance(event, Snapshot)
         self._is_dirty = self._is_dirty or not self._is_ready or bool(change.added or change.removed)
         self._shown = self._shown.replace(events=self._shown.events + 1)
 
@@ -125,27 +147,30 @@ class AgentLoop:
     # -- the kernel
 
     def _on_change(self, change: KernelChange) -> None:
-        if change.kind == "overrun" or change.link == self._underlay.name:
-            self._look_below()
-        reconciler = self._node.reconciler
-        if reconciler.held is not None and reconciler.is_news(change):
+        is_below = change.link == self._underlay.name and not isinstance(change.item, Route)
+        self._looks_below = self._looks_below or is_below or change.kind == "overrun"
+        if self._node.reconciler.is_news(change):
             _logger.info("the kernel is looked at anew: %s %s", change.link, change.kind)
-            reconciler.forget()
+            self._node.reconciler.forget()
             self._is_dirty = True
 
     def _look_below(self) -> None:
+        self._looks_below = False
         try:
             underlay = self._node.find_underlay()
+            if underlay != self._underlay:
+                self._move(underlay)
         except (OSError, ValueError) as error:
             _logger.warning("%s; tunnels stay as they are", error)
-            return
-        if underlay != self._underlay:
-            self._move(underlay)
 
     def _move(self, underlay: Underlay) -> None:
         """Another MTU, or other addresses: peers are told of what concerns them."""
-        _logger.warning("%s has changed: MTU %d, %s", underlay.name, underlay.mtu, _addresses(underlay))
-        was, self._underlay, self._is_dirty = self._underlay, underlay, True
+        was = self._underlay
+        if underlay.name != was.name and self._watch is not None:
+            self._watch.follow(underlay.name)
+            self._looks_below = True  # nobody told of what changed there meanwhile
+        _logger.warning("%s has changed: %s, MTU %d, %s", was.name, underlay.name, underlay.mtu, _where(underlay))
+        self._underlay, self._is_dirty = underlay, True
         if (underlay.public_ip, underlay.public_ipv6) != (was.public_ip, was.public_ipv6):
             macs = {link.name: link.mac for link in self._shown.plan.links}
             self._node.keeper.say(attributes_of(self._node.config, underlay, macs.get))
@@ -161,17 +186,27 @@ class AgentLoop:
         except (OSError, ValueError) as error:
             if isinstance(error, ValueError) and not self._is_ready:
                 raise  # a network that this node cannot join
-            wanted, faults = self._shown.plan, (str(error),)
+            self._on_failure(error)
+            return
         self._show(wanted, leases, faults)
         if faults:
-            self._retry_at = time.monotonic() + self._pause
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._try_again()
             return
-        self._pause = _FIRST_PAUSE
+        self._pauses.reset()
         if not self._is_ready:
             self._is_ready = True
             if self._on_ready is not None:
                 self._on_ready(self.status())
+
+    def _on_failure(self, error: OSError | ValueError) -> None:
+        """What was done is not known, so what was shown before is shown still."""
+        self._node.reconciler.forget()
+        self._looks_below = self._looks_below or isinstance(error, OSError)  # an address may have gone
+        self._show(self._shown.plan, self._shown.leases, (str(error),))
+        self._try_again()
+
+    def _try_again(self) -> None:
+        self._retry_at = time.monotonic() + self._pauses.pause()
 
     def _bring_to(self, wanted: Plan) -> tuple[str, ...]:
         """What could not be done."""
@@ -205,9 +240,17 @@ def _same(lease: Lease, other: Lease) -> bool:
     return lease.attributes.same_node(other.attributes)
 
 
-def _where(attributes: LeaseAttributes) -> str:
-    return " and ".join(str(address) for address in (attributes.public_ip, attributes.public_ipv6) if address)
+def _tell(change: TableChange) -> None:
+    """Log which leases came and went; many at once, as those of the first snapshot, in one line."""
+    level = logging.INFO
+    if len(change.added) + len(change.removed) > _MOST_NAMED:
+        level = logging.DEBUG
+        _logger.info("%d leases have gone, and %d are new", len(change.removed), len(change.added))
+    for lease in change.removed:
+        _logger.log(level, "%s is no longer at %s", lease.subnets, _where(lease.attributes))
+    for lease in change.added:
+        _logger.log(level, "%s is at %s", lease.subnets, _where(lease.attributes))
 
 
-def _addresses(underlay: Underlay) -> str:
-    return " and ".join(str(address) for address in (underlay.public_ip, underlay.public_ipv6) if address)
+def _where(node: LeaseAttributes | Underlay) -> str:
+    return " and ".join(str(address) for address in (node.public_ip, node.public_ipv6) if address)

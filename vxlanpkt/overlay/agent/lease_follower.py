@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.stores import LeaseEvent, LeaseStore, LeaseWatch
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # where a watch breaks
+_PATIENCE = 2.0  # for the thread's end
+
+_logger = logging.getLogger(__name__)
 
 
 class LeaseFollower:
-    """Calls *tell*, in a thread of its own, with each event of a watch; a context manager."""
+    """Calls *tell*, in a thread of its own, with each event of a watch; a context manager.
+
+    A watch that breaks is replaced: another snapshot follows.
+    """
 
     def __init__(self, store: LeaseStore, tell: Callable[[LeaseEvent], None]) -> None:
         self._store, self._tell = store, tell
-        self._watch, self._thread = self._start()
+        self._changing = threading.Lock()
+        self._watch: LeaseWatch | None = None
+        self._breakage = ""
+        self._start()
 
-    def _start(self) -> tuple[LeaseWatch, threading.Thread]:
-        watch = self._store.watch()
-        thread = threading.Thread(target=self._follow, args=(watch,), name="leases", daemon=True)
-        thread.start()
-        return watch, thread
+    def _start(self) -> None:
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._follow, args=(self._end,), name="leases", daemon=True)
+        self._thread.start()
 
-    def _follow(self, watch: LeaseWatch) -> None:
-        for event in watch:
-            if not watch.closed:
-                self._tell(event)
+    def _follow(self, end: threading.Event) -> None:
+        pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        while not end.is_set():
+            try:
+                with self._new_watch(end) as watch:
+                    for event in watch:
+                        if not end.is_set():
+                            self._tell(event)
+                            self._breakage = ""
+                            pauses.reset()
+            except Exception as error:  # whatever it is: who is told of nothing more would believe that all is well
+                _logger.warning("the watch of the leases broke: %r", error, exc_info=True)
+                self._breakage = f"the watch of the leases broke: {error!r}"
+                end.wait(pauses.pause())
+
+    def _new_watch(self, end: threading.Event) -> LeaseWatch:
+        with self._changing:
+            watch = self._store.watch()
+            if end.is_set():
+                watch.close()
+            else:
+                self._watch = watch
+            return watch
 
     @property
     def fault(self) -> str:
         """What the store said when it last failed, "" while it answers."""
-        return self._watch.fault
+        watch = self._watch
+        return self._breakage or ("" if watch is None else watch.fault)
 
     def restart(self) -> None:
-        """Have all leases told anew, in a snapshot."""
-        self.close()
-        self._watch, self._thread = self._start()
+        """Have all leases told anew, in a snapshot. An event or two of before can still be told."""
+        self._stop()
+        self._start()
 
     def close(self) -> None:
-        """Tell no more. The thread ends by itself, which can take some seconds where a store says nothing."""
-        self._watch.close()
+        """Tell no more. A thread that a store holds up for longer than some seconds ends by itself."""
+        self._stop()
+        self._thread.join(_PATIENCE)
+
+    def _stop(self) -> None:
+        with self._changing:
+            self._end.set()
+            if self._watch is not None:
+                self._watch.close()
 
     def __enter__(self) -> LeaseFollower:
         return self

@@ -15,7 +15,7 @@ from vxlanpkt.overlay.plans.kernel_state import Address, Interface, Underlay
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # Where no route leads but a default one: reserved by RFC 1112 4, and for documentation by RFC 9637.
-_NOWHERE = {socket.AF_INET: IPv4Address("240.0.0.1"), socket.AF_INET6: IPv6Address("3fff::1")}
+_NOWHERE: dict[int, Address] = {socket.AF_INET: IPv4Address("240.0.0.1"), socket.AF_INET6: IPv6Address("3fff::1")}
 _UNSUITED = 0x20 | 0x40 | 0x08  # IFA_F_DEPRECATED, IFA_F_TENTATIVE, IFA_F_DADFAILED
 _A = TypeVar("_A", IPv4Address, IPv6Address)
 
