@@ -37,18 +37,27 @@ class DataPlane:
         self._carriers: dict[str, _Carrier] = {}  # by the name of their link
 
     def bring(self, plan: Plan) -> bool:
-        """Have what *plan* wants: devices that are gone or other than wanted are made anew. True if any was made."""
+        """Have what *plan* wants: devices that are gone or other than wanted are made anew. True if any was made.
+
+        Raises `OSError` for what the kernel refuses; what could not be changed is made anew the next time.
+        """
         wanted = {link.name: link for link in plan.links if link.kind != "vxlan"}
         for name, carrier in tuple(self._carriers.items()):
             if name not in wanted or not carrier.fits(wanted[name]):
-                del self._carriers[name]
-                carrier.close()
+                self._drop(name)
         new = [link for name, link in wanted.items() if name not in self._carriers]
         for link in new:
             self._carriers[link.name] = self._open(link)
         for name, link in wanted.items():
-            self._carriers[name].use(link, plan)
+            try:
+                self._carriers[name].use(link, plan)
+            except OSError:  # its device may be gone, and its loops stand still
+                self._drop(name)
+                raise
         return bool(new)
+
+    def _drop(self, name: str) -> None:
+        self._carriers.pop(name).close()
 
     def _open(self, link: OverlayLink) -> _Carrier:
         carrier = _Carrier(self._config, link, self._queues, self._tell)
