@@ -174,6 +174,23 @@ def long_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunF
         yield files, agent
 
 
+def test_threads_that_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their places are given back: later clients are answered."""
+    files = RunFiles(tmp_path)
+    with ControlServer(files, Agent()):
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", _no_thread)
+            for _ in range(40):
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(str(files.socket))
+                    assert client.recv(1) == b""
+        assert ask_status(files) == STATUS
+
+
+def _no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 @given(line=st.binary(max_size=200))
 def test_any_bytes(line: bytes, long_served: tuple[RunFiles, Agent]) -> None:
     """An answer or none, and never an agent that stops of it."""

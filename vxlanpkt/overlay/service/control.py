@@ -31,7 +31,7 @@ _LONGEST_PATH = 107  # sun_path has 108 bytes, and the last is zero
 _CHUNK = 1 << 16
 _PAUSE = 0.05
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Controlled(Protocol):
@@ -92,6 +92,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def verify_request(self, request: object, client_address: object) -> bool:
         return self._room.acquire(blocking=False)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started, so none gives the place back
+            self._room.release()
+            raise
+
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
@@ -99,7 +106,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             self._room.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        _log.debug("a client went away or was too slow", exc_info=True)
+        _logger.debug("a client went away or was too slow", exc_info=True)
 
 
 class _Conversation(socketserver.BaseRequestHandler):
@@ -150,7 +157,7 @@ def _status(agent: Controlled) -> str:
     try:
         return agent.status().to_json()
     except Exception as error:  # whatever it is, the client is who wants to know
-        _log.debug("no status", exc_info=True)
+        _logger.debug("no status", exc_info=True)
         return _error(str(error) or type(error).__name__)
 
 
