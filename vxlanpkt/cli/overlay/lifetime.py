@@ -15,7 +15,7 @@ from vxlanpkt.overlay.service.control import Controlled
 from vxlanpkt.overlay.service.leftovers import remove_from_kernel
 from vxlanpkt.overlay.service.run_files import RunFiles
 
-_log = logging.getLogger("vxlanpkt.overlay")
+_logger = logging.getLogger("vxlanpkt.overlay")
 
 
 class RunningAgent:
@@ -42,7 +42,7 @@ class RunningAgent:
                 return
             self.keeps = keep
             self.stopping.set()
-        _log.info("stopping%s", ", and leaving everything as it is" if keep else "")
+        _logger.info("stopping%s", ", and leaving everything as it is" if keep else "")
         self._agent.stop(keep)
         notify("STOPPING=1")
 
@@ -60,7 +60,7 @@ class WrittenRecord:
         """Write it. Of the same network the new agent takes over what is there; of another it is taken away."""
         self._before = before = self._read()
         if before is not None and before.network != record.network:
-            _log.warning("what an agent before (pid %d) left of another network is taken away", before.pid)
+            _logger.warning("what an agent before (pid %d) left of another network is taken away", before.pid)
             remove_from_kernel(before.network)
         elif before is not None:
             record = dataclasses.replace(record, subnets=before.subnets, addresses=before.addresses)
@@ -71,7 +71,7 @@ class WrittenRecord:
         assert self._record is not None
         self._write(self._record.of_ready(status))
         self._is_ready = True
-        _log.info("ready: %s", _summary(status))
+        _logger.info("ready: %s", _summary(status))
         notify("READY=1")
 
     def end(self, agent: RunningAgent) -> None:
@@ -89,7 +89,7 @@ class WrittenRecord:
         try:
             return AgentRecord.read(self._path)
         except LeaseFormatError as error:
-            _log.warning("passed over: %s", error)
+            _logger.warning("passed over: %s", error)
             return None
 
     def _write(self, record: AgentRecord) -> None:

@@ -18,6 +18,7 @@ from vxlanpkt.cli.overlay.options import agent_options, files_of, store_of, stor
 from vxlanpkt.cli.overlay.signals import stopped_by_signals
 from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.agent.identity import BackendType
+from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.config import NetworkConfig
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
 from vxlanpkt.overlay.leases.subnet_env import DEFAULT_PATH
@@ -30,11 +31,11 @@ from vxlanpkt.overlay.stores.file_store import FileStore
 if TYPE_CHECKING:
     from vxlanpkt.overlay.agent.agent import Agent
 
-_PAUSE = 2.0  # before a store that cannot be reached is tried again
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # before a store that cannot be reached is tried again
 _STORE_SECONDS = 10.0  # for one question: who stops the agent waits so long at most where the store is away
 _MOST_QUEUES = 64
 
-_log = logging.getLogger("vxlanpkt.overlay")
+_logger = logging.getLogger("vxlanpkt.overlay")
 
 
 def _address(kind: type[IPv4Address | IPv6Address]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -112,15 +113,15 @@ def up(
             return
         undo.callback(record.end, running)
         record.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
-        _run(agent)
+        _run(agent, network)
         running.has_ended = True
 
 
-def _run(agent: Agent) -> None:
+def _run(agent: Agent, network: NetworkConfig) -> None:
     try:
-        agent.run()
+        agent.run(network)
     except ValueError as error:  # the network is one that this node cannot join
-        _log.debug("the agent gives up", exc_info=True)
+        _logger.debug("the agent gives up", exc_info=True)
         raise AgentError(str(error)) from error
 
 
@@ -128,19 +129,21 @@ def _network(
     store: FileStore | EtcdStore, file: NetworkFile | None, replace: bool, running: RunningAgent
 ) -> NetworkConfig | None:
     """The network's configuration, as soon as the store has it; None if the agent is stopped before."""
+    pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
     while not running.stopping.is_set():
         try:
             if file is not None:
                 file.bring_into(store, replace=replace)
             return store.config()
         except StoreError as error:
-            _log.warning("%s; tried again in %g s", error, _PAUSE)
-            running.stopping.wait(_PAUSE)
+            pause = pauses.pause()
+            _logger.warning("%s; tried again in %g s", error, pause)
+            running.stopping.wait(pause)
     return None
 
 
 def _tell(error: LeaseFormatError) -> None:
-    _log.warning("passed over: %s", error)
+    _logger.warning("passed over: %s", error)
 
 
 @contextmanager
@@ -152,7 +155,7 @@ def _metrics(address: str, running: RunningAgent) -> Iterator[None]:
     except FieldError as error:
         raise click.BadParameter(str(error), param_hint="--metrics") from error
     try:
-        _log.info("metrics at port %d", server.port)
+        _logger.info("metrics at port %d", server.port)
         yield
     finally:
         server.close()
