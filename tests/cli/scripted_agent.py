@@ -57,16 +57,15 @@ class Agent:
         self._keep = keep
         self._stopped.set()
 
-    def run(self) -> None:
+    def run(self, network: NetworkConfig) -> None:
         if "REFUSE" in os.environ:
             raise ValueError(os.environ["REFUSE"])
-        config = self._store.config()
         lease = self._store.acquire(LeaseAttributes.vxlan(self._address, "02:00:00:00:00:01"))
-        SubnetEnv.of_node(config, lease.subnets, 1450, False).write(self._env)
+        SubnetEnv.of_node(network, lease.subnets, 1450, False).write(self._env)
         (KERNEL / "flannel.1").touch()
         link = LinkStatus("flannel.1", "vxlan", 1450, str(self._address), 8472, 1)
         self._status = AgentStatus(
-            self._backend or config.backend.type, repr(self._store), self._interface or "eth0",
+            self._backend or network.backend.type, repr(self._store), self._interface or "eth0",
             tuple(map(str, lease.subnets)), 1450, time.time(), time.time(), os.getpid(), lease.expiry, links=(link,),
         )  # fmt: skip
         self._on_ready(self._status)

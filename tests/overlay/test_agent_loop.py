@@ -397,8 +397,10 @@ def test_an_interface_that_is_gone_for_a_while(rig: Rig, caplog: pytest.LogCaptu
         rig.loop._node.__dict__["find_underlay"] = _no_interface
         rig.loop.kernel_changed(OVERRUN)
         assert eventually(lambda: "there is no eth0" in caplog.text)
-        rig.underlay = underlay
         assert rig.kernel.state == before
+        rig.underlay = dataclasses.replace(underlay, mtu=1400)
+        rig.loop._node.__dict__["find_underlay"] = rig._look
+        assert eventually(lambda: rig.loop.status().mtu == 1350), "it is looked for again, though nobody tells"
 
 
 def _no_interface() -> Underlay:

@@ -25,6 +25,7 @@ from vxlanpkt.overlay.plans.planning import plan
 _logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_NOW = -math.inf
 _SETTLING, _LONGEST_SWARM = 0.02, 0.5  # seconds: changes come in swarms, and are waited for
 _MOST_NAMED = 100  # leases that come and go at once, in the log
 
@@ -36,8 +37,9 @@ class AgentLoop:
         self._node, self._underlay, self._on_ready = node, underlay, on_ready
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._table = LeaseTable(node.keeper.lease.subnets)
-        self._is_dirty = self._is_ready = self._has_snapshot = self._looks_below = False
+        self._is_dirty = self._is_ready = self._has_snapshot = False
         self._retry_at, self._pauses = math.inf, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._look_at, self._look_pauses = math.inf, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._env: SubnetEnv | None = None
         self._shown = Shown(underlay, started=time.time())
         self._follower: LeaseFollower | None = None
@@ -74,10 +76,10 @@ class AgentLoop:
             node.watch(self.kernel_changed, self._underlay.name) as self._watch,
             LeaseFollower(node.store, self._hear) as self._follower,
         ):
-            self._looks_below = True  # nobody told of what changed before there was a watch
+            self._look_at = _NOW  # nobody told of what changed before there was a watch
             while not stopping.is_set():
                 self._do_jobs()
-                if self._looks_below:
+                if time.monotonic() >= self._look_at:
                     self._look_below()
                 if node.keeper.keep():
                     self._begin_anew(self._follower)
@@ -97,9 +99,9 @@ class AgentLoop:
 
     def _longest_wait(self) -> float:
         """How long there is nothing to do if nobody has a job. Without a snapshot nothing is brought, dirty or not."""
-        if self._looks_below or (self._is_dirty and self._has_snapshot):
-            return 0.0
-        due = min(self._node.keeper.due, self._retry_at if self._has_snapshot else math.inf)
+        due = min(self._node.keeper.due, self._look_at)
+        if self._has_snapshot:
+            due = _NOW if self._is_dirty else min(due, self._retry_at)
         return min(max(0.0, due - time.monotonic()), threading.TIMEOUT_MAX)
 
     def _do(self, job: Callable[[], None]) -> None:
@@ -148,27 +150,31 @@ class AgentLoop:
 
     def _on_change(self, change: KernelChange) -> None:
         is_below = change.link == self._underlay.name and not isinstance(change.item, Route)
-        self._looks_below = self._looks_below or is_below or change.kind == "overrun"
+        if is_below or change.kind == "overrun":
+            self._look_at = _NOW
         if self._node.reconciler.is_news(change):
             _logger.info("the kernel is looked at anew: %s %s", change.link, change.kind)
             self._node.reconciler.forget()
             self._is_dirty = True
 
     def _look_below(self) -> None:
-        self._looks_below = False
+        self._look_at = math.inf
         try:
             underlay = self._node.find_underlay()
             if underlay != self._underlay:
                 self._move(underlay)
         except (OSError, ValueError) as error:
+            self._look_at = time.monotonic() + self._look_pauses.pause()  # of a default route that comes nobody tells
             _logger.warning("%s; tunnels stay as they are", error)
+        else:
+            self._look_pauses.reset()
 
     def _move(self, underlay: Underlay) -> None:
         """Another MTU, or other addresses: peers are told of what concerns them."""
         was = self._underlay
         if underlay.name != was.name and self._watch is not None:
             self._watch.follow(underlay.name)
-            self._looks_below = True  # nobody told of what changed there meanwhile
+            self._look_at = _NOW  # nobody told of what changed there meanwhile
         _logger.warning("%s has changed: %s, MTU %d, %s", was.name, underlay.name, underlay.mtu, _where(underlay))
         self._underlay, self._is_dirty = underlay, True
         if (underlay.public_ip, underlay.public_ipv6) != (was.public_ip, was.public_ipv6):
@@ -201,7 +207,8 @@ class AgentLoop:
     def _on_failure(self, error: OSError | ValueError) -> None:
         """What was done is not known, so what was shown before is shown still."""
         self._node.reconciler.forget()
-        self._looks_below = self._looks_below or isinstance(error, OSError)  # an address may have gone
+        if isinstance(error, OSError):
+            self._look_at = _NOW  # an address may have gone
         self._show(self._shown.plan, self._shown.leases, (str(error),))
         self._try_again()
 
