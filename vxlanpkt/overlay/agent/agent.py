@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vxlanpkt import MACAddress
 from vxlanpkt.overlay.agent.agent_loop import AgentLoop
-from vxlanpkt.overlay.agent.identity import BackendType, attributes_of, device_names, with_backend
+from vxlanpkt.overlay.agent.identity import BackendType, attributes_of, with_backend
 from vxlanpkt.overlay.agent.lease_keeper import LeaseKeeper
 from vxlanpkt.overlay.agent.node import Node
 from vxlanpkt.overlay.agent.status import AgentStatus
@@ -27,7 +27,7 @@ from vxlanpkt.overlay.linux.kernel_watch import KernelWatch
 from vxlanpkt.overlay.linux.netlink import Netlink
 from vxlanpkt.overlay.linux.underlays import find_underlay
 from vxlanpkt.overlay.plans.kernel_state import KernelChange, Underlay
-from vxlanpkt.overlay.plans.planning import link_kind, networks_of
+from vxlanpkt.overlay.plans.planning import link_kind, link_names, networks_of
 from vxlanpkt.overlay.plans.reconciling import Reconciler
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Agent:
         keeper = self._answer(lambda: LeaseKeeper(self._store, attributes, self._previous()))
         undo.callback(self._unless_kept, keeper.release)
         undo.callback(self._unless_kept, self._drop_subnet_env)
-        names = device_names(config)  # an earlier run over another underlay may have left any of them
+        names = link_names(config)  # an earlier run over another underlay may have left any of them
         reconciler = Reconciler(netlink, networks_of(config), names)
         undo.callback(self._unless_kept, partial(_remove, reconciler))
         plane = self._plane(config)

@@ -45,6 +45,8 @@ class LeaseFollower:
                             self._breakage = ""
                             pauses.reset()
             except Exception as error:  # whatever it is: who is told of nothing more would believe that all is well
+                if end.is_set():
+                    return
                 _logger.warning("the watch of the leases broke: %r", error, exc_info=True)
                 self._breakage = f"the watch of the leases broke: {error!r}"
                 end.wait(pauses.pause())

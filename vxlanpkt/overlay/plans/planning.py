@@ -59,10 +59,9 @@ def link_name(config: NetworkConfig, outside: int) -> str:
     return f"flannel{'' if outside == 4 else '-v6'}.{config.backend.vni}"
 
 
-def link_names(config: NetworkConfig, underlay: Underlay) -> frozenset[str]:
-    """The names of the devices that a node has."""
-    inside = [network.version for network in networks_of(config)]
-    return frozenset(link_name(config, underlay_version(config, underlay, version)) for version in inside)
+def link_names(config: NetworkConfig) -> frozenset[str]:
+    """The names that devices of a node can have, whatever addresses its underlay has."""
+    return frozenset(link_name(config, outside) for outside in (4, 6))
 
 
 def networks_of(config: NetworkConfig) -> tuple[Network, ...]:

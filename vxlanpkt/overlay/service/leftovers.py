@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from vxlanpkt.overlay.agent.identity import device_names
 from vxlanpkt.overlay.leases.config import NetworkConfig
 from vxlanpkt.overlay.leases.lease_errors import LeaseError, LeaseFormatError
 from vxlanpkt.overlay.leases.leases import Lease
 from vxlanpkt.overlay.leases.subnet_env import SubnetEnv
-from vxlanpkt.overlay.plans.planning import networks_of
+from vxlanpkt.overlay.plans.planning import link_names, networks_of
 from vxlanpkt.overlay.service.agent_record import AgentRecord
 from vxlanpkt.overlay.service.run_files import AgentError, RunFiles
 
@@ -36,7 +35,7 @@ def remove_from_kernel(network: NetworkConfig) -> None:
     from vxlanpkt.overlay.plans.reconciling import Reconciler
 
     with Netlink() as netlink:
-        outcome = Reconciler(netlink, networks_of(network)).remove(device_names(network))
+        outcome = Reconciler(netlink, networks_of(network)).remove(link_names(network))
     if not outcome.is_complete:
         raise AgentError(f"the kernel refuses: {'; '.join(map(str, outcome.failures))}")
 
