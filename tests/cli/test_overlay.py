@@ -158,7 +158,7 @@ def test_an_agent_that_fails_at_its_end(node: Node) -> None:
     process.terminate()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1 and said.splitlines()[-1] == "vxlanpkt: no space"
-    assert "overlay.json" in node.left() and "flannel.1" in node.left()
+    assert "overlay.record" in node.left() and "flannel.1" in node.left()
     assert node.run("down").returncode == 0
     assert node.left() == []
 
@@ -344,7 +344,7 @@ def test_keep(node: Node) -> None:
     assert done.stderr == f"the agent (pid {process.pid}) has ended, and left all as it was\n"
     end(process)
     (key,) = (name for name in node.left() if name.startswith("10.5."))
-    assert node.left() == [key, "flannel.1", "overlay.json", "subnet.env"]
+    assert node.left() == [key, "flannel.1", "overlay.record", "subnet.env"]
     assert "was stopped and left all as it was: vxlanpkt overlay down" in node.run("status").stderr
     process = node.up()
     assert key in node.left()
@@ -368,7 +368,7 @@ def test_kill_9(node: Node) -> None:
     process.kill()
     process.wait(20)
     (key,) = (name for name in node.left() if name.startswith("10.5."))
-    assert node.left() == [key, "flannel.1", "overlay.json", "overlay.lock", "overlay.sock", "subnet.env"]
+    assert node.left() == [key, "flannel.1", "overlay.record", "overlay.lock", "overlay.sock", "subnet.env"]
     done = node.run("status")
     assert done.returncode == 1
     assert f"the last one (pid {process.pid}) has died: vxlanpkt overlay down" in done.stderr

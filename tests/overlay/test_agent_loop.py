@@ -344,7 +344,7 @@ def test_what_is_shown_while_the_kernel_fails(rig: Rig) -> None:
 
 def test_nothing_to_do_is_waited_for(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where something is to be tried again, and leases are unknown, as the store is away, the loop does not spin."""
-    rig.kernel.refuses = lambda step: True
+    rig.kernel.refuses = lambda step: not isinstance(step.item, OverlayLink)
     turns: list[None] = []
     keep = rig.keeper.keep
 
@@ -427,3 +427,23 @@ def test_a_network_that_the_node_cannot_join(rig: Rig) -> None:
     loop = AgentLoop(rig.loop._node, rig.underlay)
     with pytest.raises(ValueError, match="leaves 50 bytes"):
         loop.run(threading.Event())
+
+
+def test_a_device_that_cannot_be_had(rig: Rig) -> None:
+    """Said at once too, and subnet.env is not written: containers would be attached to nothing."""
+    rig.kernel.refuses = lambda step: isinstance(step.item, OverlayLink)
+    with pytest.raises(OSError, match=r"flannel\.1.*not permitted"):
+        rig.loop.run(threading.Event())
+    assert not rig.env.exists()
+
+
+def test_what_is_wrong_below_is_shown(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """For as long as it is, and its end is logged."""
+    with rig.running():
+        assert rig.settles()
+        rig.loop._node.__dict__["find_underlay"] = _no_interface
+        rig.loop.kernel_changed(OVERRUN)
+        assert eventually(lambda: any("there is no eth0" in fault for fault in rig.loop.status().faults))
+        rig.loop._node.__dict__["find_underlay"] = rig._look
+        assert eventually(lambda: rig.loop.status().faults == ())
+    assert "eth0 is there again" in caplog.text

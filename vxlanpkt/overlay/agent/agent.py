@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vxlanpkt import MACAddress
 from vxlanpkt.overlay.agent.agent_loop import AgentLoop
+from vxlanpkt.overlay.agent.claims import claimed
 from vxlanpkt.overlay.agent.identity import BackendType, attributes_of, with_backend
 from vxlanpkt.overlay.agent.lease_keeper import LeaseKeeper
 from vxlanpkt.overlay.agent.node import Node
@@ -115,13 +116,15 @@ class Agent:
     def _join(self, network: NetworkConfig, undo: ExitStack) -> AgentLoop:
         """Everything that the node needs, and what undoes it."""
         config = with_backend(network, self._backend)
+        names = link_names(config)
+        undo.enter_context(claimed(names))
         underlay = self._find_underlay()
         netlink = undo.enter_context(Netlink())
         attributes = attributes_of(config, underlay, partial(_mac_of, netlink))
         keeper = self._answer(lambda: LeaseKeeper(self._store, attributes, self._previous()))
         undo.callback(self._unless_kept, keeper.release)
         undo.callback(self._unless_kept, self._drop_subnet_env)
-        names = link_names(config)  # an earlier run over another underlay may have left any of them
+        # Any of the names: an earlier run over another underlay may have left what this one has not.
         reconciler = Reconciler(netlink, networks_of(config), names)
         undo.callback(self._unless_kept, partial(_remove, reconciler))
         plane = self._plane(config)

@@ -42,6 +42,7 @@ class AgentLoop:
         self._look_at, self._look_pauses = math.inf, Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._env: SubnetEnv | None = None
         self._shown = Shown(underlay, started=time.time())
+        self._fault_below = ""
         self._follower: LeaseFollower | None = None
         self._watch: Watch | None = None
 
@@ -63,8 +64,8 @@ class AgentLoop:
         """How things stand."""
         follower, watch, shown = self._follower, self._watch, self._shown
         fault = self._node.keeper.fault or ("" if follower is None else follower.fault)
-        if watch is not None and watch.fault:
-            shown = shown.replace(faults=(*shown.faults, watch.fault))
+        others = (self._fault_below, "" if watch is None else watch.fault)
+        shown = shown.replace(faults=(*shown.faults, *filter(None, others)))
         return status_of(self._node, shown, fault)
 
     # -- the loop
@@ -165,9 +166,15 @@ class AgentLoop:
                 self._move(underlay)
         except (OSError, ValueError) as error:
             self._look_at = time.monotonic() + self._look_pauses.pause()  # of a default route that comes nobody tells
-            _logger.warning("%s; tunnels stay as they are", error)
+            self._say_below(f"{error}; tunnels stay as they are")
         else:
             self._look_pauses.reset()
+            self._say_below("")
+
+    def _say_below(self, fault: str) -> None:
+        if fault != self._fault_below:
+            _logger.warning("%s", fault or f"{self._underlay.name} is there again")
+        self._fault_below = fault
 
     def _move(self, underlay: Underlay) -> None:
         """Another MTU, or other addresses: peers are told of what concerns them."""
@@ -188,10 +195,9 @@ class AgentLoop:
         try:
             wanted = plan(self._node.config, self._node.keeper.lease, leases, self._underlay)
             faults = self._bring_to(wanted)
-            self._write_env(wanted)
         except (OSError, ValueError) as error:
-            if isinstance(error, ValueError) and not self._is_ready:
-                raise  # a network that this node cannot join
+            if not self._is_ready:
+                raise  # a network that this node cannot join, or a device that it cannot have
             self._on_failure(error)
             return
         self._show(wanted, leases, faults)
@@ -218,10 +224,18 @@ class AgentLoop:
     def _bring_to(self, wanted: Plan) -> tuple[str, ...]:
         """What could not be done."""
         node = self._node
-        if node.plane is not None and node.plane.bring(wanted):
-            node.reconciler.forget()  # with a device its addresses and routes are gone
+        if node.plane is not None:
+            if not self._is_ready:
+                node.reconciler.bring(wanted.kernel)  # which removes a device of another kind that has the name
+            if node.plane.bring(wanted):
+                node.reconciler.forget()  # with a device its addresses and routes are gone
         outcome = node.reconciler.bring(wanted.kernel)
-        return (*(f"{name} is gone" for name in outcome.missing), *map(str, outcome.failures))
+        faults = tuple(map(str, outcome.failures)) or tuple(f"{name} is not there" for name in outcome.missing)
+        if not outcome.missing:
+            self._write_env(wanted)  # not before: containers would be attached to nothing
+        elif not self._is_ready:
+            raise OSError("; ".join(faults))
+        return faults
 
     def _write_env(self, wanted: Plan) -> None:
         env = SubnetEnv.of_node(self._node.config, self._node.keeper.lease.subnets, wanted.mtu, ip_masq=False)

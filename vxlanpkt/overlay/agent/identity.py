@@ -31,11 +31,6 @@ def with_backend(config: NetworkConfig, backend: BackendType | None) -> NetworkC
     return dataclasses.replace(config, backend=chosen)
 
 
-def device_names(config: NetworkConfig) -> frozenset[str]:
-    """The names that devices of a node can have, whatever addresses its underlay has."""
-    return frozenset(link_name(config, version) for version in (4, 6))
-
-
 def attributes_of(
     config: NetworkConfig, underlay: Underlay, mac_of: Callable[[str], MACAddress | None]
 ) -> LeaseAttributes:

@@ -11,6 +11,7 @@ from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.stores import LeaseEvent, LeaseStore, LeaseWatch
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # where a watch breaks
+_LOOK = 1.0  # seconds without an event, after which it is looked whether the store answers at all
 _PATIENCE = 2.0  # for the thread's end
 
 _logger = logging.getLogger(__name__)
@@ -39,17 +40,26 @@ class LeaseFollower:
         while not end.is_set():
             try:
                 with self._new_watch(end) as watch:
-                    for event in watch:
-                        if not end.is_set():
-                            self._tell(event)
-                            self._breakage = ""
-                            pauses.reset()
+                    self._pass_on(watch, end, pauses)
             except Exception as error:  # whatever it is: who is told of nothing more would believe that all is well
                 if end.is_set():
                     return
                 _logger.warning("the watch of the leases broke: %r", error, exc_info=True)
                 self._breakage = f"the watch of the leases broke: {error!r}"
                 end.wait(pauses.pause())
+
+    def _pass_on(self, watch: LeaseWatch, end: threading.Event, pauses: Backoff) -> None:
+        """Tell of each event, and log when the store goes away and when it is back."""
+        fault = ""
+        while not (watch.closed or end.is_set()):
+            event = watch.poll(_LOOK)
+            if watch.fault != fault:
+                _logger.warning("the store %s", f"does not answer: {watch.fault}" if watch.fault else "answers again")
+                fault = watch.fault
+            if event is not None and not end.is_set():
+                self._tell(event)
+                self._breakage = ""
+                pauses.reset()
 
     def _new_watch(self, end: threading.Event) -> LeaseWatch:
         with self._changing:

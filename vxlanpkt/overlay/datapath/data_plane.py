@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Literal
 
 from vxlanpkt import DecapPolicy, MACAddress, Reason, Tunnel
 from vxlanpkt.overlay.addresses import Address, Network
@@ -95,10 +96,24 @@ class _Carrier:
         self._config, self._link = config, link
         self._gateways: dict[tuple[int, MACAddress | None], Address] = {}
         with ExitStack() as undo:
-            self._device = undo.enter_context(
-                Device(link.name, "tun" if link.kind == "tun" else "tap", queues=queues, mtu=link.mtu, mac=link.mac)
-            )
-            self._path = DataPath(
+            self._device = undo.enter_context(self._open_device(queues))
+            self._path = self._open_path(on_end)
+            undo.callback(self._path.close)
+            self._path.start()
+            self._undo = undo.pop_all()
+
+    def _open_device(self, queues: int) -> Device:
+        link = self._link
+        kind: Literal["tun", "tap"] = "tun" if link.kind == "tun" else "tap"
+        try:
+            return Device(link.name, kind, queues=queues, mtu=link.mtu, mac=link.mac)
+        except OSError as error:
+            raise OSError(error.errno, f"this {kind.upper()} cannot be opened: {error.strerror}", link.name) from error
+
+    def _open_path(self, on_end: Callable[[Ending], None]) -> DataPath:
+        link = self._link
+        try:
+            return DataPath(
                 self._device,
                 link.local,
                 link.port,
@@ -106,9 +121,9 @@ class _Carrier:
                 on_event=ICMPErrors(self._device, lambda version, mac: self._gateways.get((version, mac))),
                 on_end=on_end,
             )
-            undo.callback(self._path.close)
-            self._path.start()
-            self._undo = undo.pop_all()
+        except OSError as error:
+            at = f"UDP port {link.port} of {link.local}"
+            raise OSError(error.errno, f"{at} cannot be had: {error.strerror}", link.name) from error
 
     def fits(self, link: OverlayLink) -> bool:
         """Whether the device is there, and serves as *link*: its MTU can be changed."""

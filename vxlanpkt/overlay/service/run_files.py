@@ -63,7 +63,7 @@ class RunFiles:
     @property
     def record(self) -> Path:
         """What is needed to take away what a dead agent left."""
-        return self.directory / f"{self.name}.json"
+        return self.directory / f"{self.name}.record"
 
 
 @contextlib.contextmanager
