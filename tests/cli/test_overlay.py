@@ -368,7 +368,7 @@ def test_kill_9(node: Node) -> None:
     process.kill()
     process.wait(20)
     (key,) = (name for name in node.left() if name.startswith("10.5."))
-    assert node.left() == [key, "flannel.1", "overlay.record", "overlay.lock", "overlay.sock", "subnet.env"]
+    assert node.left() == [key, "flannel.1", "overlay.lock", "overlay.record", "overlay.sock", "subnet.env"]
     done = node.run("status")
     assert done.returncode == 1
     assert f"the last one (pid {process.pid}) has died: vxlanpkt overlay down" in done.stderr
