@@ -60,6 +60,7 @@ def main() -> None:
             _race(asked, captures, started, options.rounds)
             if spark is not None:
                 spark.stop()
+                _print_tasks(first, options.rounds)
 
 
 def _race(
@@ -143,6 +144,25 @@ def _spark(spark: Any, pattern: str) -> Answer:
         .agg(functions.count("*").alias("packets"), functions.sum("inner_original_length").alias("octets"))
     )
     return {row.vni: (row.packets, row.octets) for row in found.collect()}
+
+
+def _print_tasks(pattern: str, rounds: int) -> None:
+    """Processor time of what a task of Spark does in Python, and of what a process of the pool does."""
+    from vxlanpkt.spark import VXLANDataSource
+
+    source = VXLANDataSource({"path": pattern, "columns": ",".join(_COLUMNS)})
+    reader = source.reader(source.schema())
+    jobs: dict[str, Callable[[], object]] = {
+        "a task's rows for the JVM": lambda: [len(of) for part in reader.partitions() for of in reader.read(part)],
+        "a process's sums": lambda: list(map(_count, _plan(pattern))),
+    }
+    for name, job in jobs.items():
+        taken = []
+        for _ in range(rounds):
+            begin = time.process_time()
+            job()
+            taken.append(time.process_time() - begin)
+        print(f"{name}: {median(taken):.2f} s of processor time")
 
 
 def _captures(folder: Path, packets: list[int], files: list[int]) -> Iterator[tuple[str, str]]:

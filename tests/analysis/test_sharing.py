@@ -146,8 +146,8 @@ def _die(parts: Sequence[Part]) -> None:
 
 def test_a_process_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an error of the pass."""
-    files = processes.files_to_share([DATA / "flannel_v4.pcap"])
     monkeypatch.setattr(processes, "SPLIT", 9_000)
+    files = processes.files_to_share([DATA / "flannel_v4.pcap"])
     with pytest.raises(CaptureError, match="a process ended"):
         list(processes.shared_out(_die, files, 2))
 

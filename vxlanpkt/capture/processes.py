@@ -22,9 +22,9 @@ _T = TypeVar("_T")
 Work = Callable[[Sequence[Part]], _T]
 
 SPLIT = 1 << 26
-"""Bytes of a part, and from which on a file is read in parts: what takes a process some tenths of a second."""
+"""The most bytes that a process takes at a time, which it is at for some tenths of a second."""
 
-_LEAST, _PACKS_EACH = 1 << 20, 4
+_LEAST, _LEAST_PART, _PACKS_EACH = 1 << 20, 1 << 24, 4
 _AHEAD = 2  # packs that are under way or done, for each process, before the first of them is asked for
 
 
@@ -38,7 +38,9 @@ class Done(NamedTuple, Generic[_T]):
 def files_to_share(source: Files) -> list[Sized]:
     """The files of a source, which have to be regular ones, that each process opens by itself."""
     found = files_of(source)
-    return [sized(_path_of(file), SPLIT) for file in (found if isinstance(found, tuple) else (found,))]
+    return [
+        sized(_path_of(file), min(_LEAST_PART, SPLIT)) for file in (found if isinstance(found, tuple) else (found,))
+    ]
 
 
 def _path_of(file: File) -> str:
@@ -58,8 +60,8 @@ def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[Do
     """
     if jobs < 1:
         raise FieldError(f"jobs: {jobs} is not 1 or more", layer="capture", field="jobs", value=jobs, bits=None)
-    pack_bytes = max(min(sum(file.size for file in files) // (jobs * _PACKS_EACH), SPLIT), _LEAST)
-    planned = deque(packs(files, pack_bytes, SPLIT))
+    each = sum(file.size for file in files) // (jobs * _PACKS_EACH)
+    planned = deque(packs(files, max(_LEAST, min(each, SPLIT)), min(max(each, _LEAST_PART), SPLIT)))
     if len(planned) == 1:
         yield Done(planned[0], work(planned[0].parts))
         return
@@ -71,10 +73,11 @@ def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[Do
                     waiting.append((planned[0], pool.submit(work, planned.popleft().parts)))
                 pack, future = waiting.popleft()
                 try:
-                    yield Done(pack, _answer(future))
+                    result = _answer(future)
                 except SplitError:
-                    rest = _rest(pack, waiting, planned)
-                    yield Done(rest, _answer(pool.submit(work, rest.parts)))
+                    pack = _rest(pack, waiting, planned)
+                    result = _answer(pool.submit(work, pack.parts))
+                yield Done(pack, result)
         finally:
             for _, future in waiting:
                 future.cancel()

@@ -30,6 +30,9 @@ class CaptureSeries(Capture):
     ) -> None:  # fmt: skip
         super().__init__(source, policy)
         self._numbered_through = numbered_through
+        self._before = Before()
+        self._consumed = 0
+        self._container: Literal["pcap", "pcapng"] | None = None
 
     def _origins_of(self, source: Any) -> Sequence[Origin]:
         return tuple(map(Origin, source))
@@ -56,10 +59,6 @@ class CaptureSeries(Capture):
             self._end_file(origin)
         if faults:
             raise broken_files(faults)
-
-    _before = Before()
-    _consumed = 0
-    _container: Literal["pcap", "pcapng"] | None = None
 
     def _end_file(self, origin: Origin) -> None:
         """Keep what is known of the file that was read."""
