@@ -320,7 +320,7 @@ def test_module_names(module: str) -> None:
 
 
 # The packages whose names are loaded on first use.
-LAZY = ("", "capture", "cni", "overlay")
+LAZY = ("", "capture", "cni", "overlay", "strategies")
 
 
 def _checked_imports(package: str) -> set[tuple[str, str]]:
@@ -344,6 +344,7 @@ def test_public_table(package: str) -> None:
     table = {(module, name) for module, names in loaded._MODULES.items() for name in names}
     assert table == _checked_imports(package)
     for _, name in table:
+        assert f"{package}.{name}".lstrip(".") not in MODULES, f"{name} is a module too, which takes its place"
         assert getattr(loaded, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = loaded.nothing

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from vxlanpkt import MACAddress
 from vxlanpkt.overlay import FDBEntry, KernelState, LinkAddress, NeighbourEntry, OverlayLink, Route, Step
-from vxlanpkt.overlay.plans.kernel_state import Address, Entry, Network
+from vxlanpkt.overlay.addresses import Address, Network
+from vxlanpkt.overlay.plans.kernel_state import Entry
 
 UNDERLAY = "eth0"
 

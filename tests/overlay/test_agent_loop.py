@@ -28,11 +28,12 @@ from vxlanpkt.overlay import (
     Underlay,
     plan,
 )
+from vxlanpkt.overlay.addresses import Network
 from vxlanpkt.overlay.agent.agent_loop import AgentLoop
 from vxlanpkt.overlay.agent.lease_keeper import LeaseKeeper
 from vxlanpkt.overlay.agent.node import Node
 from vxlanpkt.overlay.agent.status import AgentStatus
-from vxlanpkt.overlay.plans.kernel_state import KernelChange, Network
+from vxlanpkt.overlay.plans.kernel_state import KernelChange
 from vxlanpkt.overlay.plans.kernel_steps import Step, applied
 from vxlanpkt.overlay.plans.planning import networks_of
 from vxlanpkt.overlay.plans.reconciling import Reconciler

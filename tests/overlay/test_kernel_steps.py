@@ -21,7 +21,7 @@ from vxlanpkt.overlay import (
     plan,
     steps,
 )
-from vxlanpkt.overlay.plans.kernel_state import Address
+from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.plans.kernel_steps import Step, applied
 from vxlanpkt.strategies import overlays
 

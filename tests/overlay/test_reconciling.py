@@ -24,7 +24,7 @@ from vxlanpkt.overlay import (
     Route,
     Step,
 )
-from vxlanpkt.overlay.plans.kernel_state import Network
+from vxlanpkt.overlay.addresses import Network
 
 from .kernel_model import UNDERLAY, KernelModel
 

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 from vxlanpkt._names import loaded_on_use
 
 if TYPE_CHECKING:
-    from vxlanpkt.strategies.batches import batches as batches
-    from vxlanpkt.strategies.batches import captures as captures
+    from vxlanpkt.strategies.batching import batches as batches
+    from vxlanpkt.strategies.batching import captures as captures
     from vxlanpkt.strategies.containers import cni_containers as cni_containers
     from vxlanpkt.strategies.containers import cni_results as cni_results
     from vxlanpkt.strategies.damage import damaged as damaged
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from vxlanpkt.strategies.damage import mutated as mutated
     from vxlanpkt.strategies.damage import truncated as truncated
     from vxlanpkt.strategies.filters import filter_expressions as filter_expressions
-    from vxlanpkt.strategies.overlays import agent_statuses as agent_statuses
-    from vxlanpkt.strategies.overlays import forwarding_tables as forwarding_tables
-    from vxlanpkt.strategies.overlays import neighbour_questions as neighbour_questions
-    from vxlanpkt.strategies.overlays import networks as networks
-    from vxlanpkt.strategies.overlays import overlays as overlays
-    from vxlanpkt.strategies.overlays import route_tables as route_tables
+    from vxlanpkt.strategies.overlaying import agent_statuses as agent_statuses
+    from vxlanpkt.strategies.overlaying import forwarding_tables as forwarding_tables
+    from vxlanpkt.strategies.overlaying import neighbour_questions as neighbour_questions
+    from vxlanpkt.strategies.overlaying import networks as networks
+    from vxlanpkt.strategies.overlaying import overlays as overlays
+    from vxlanpkt.strategies.overlaying import route_tables as route_tables
     from vxlanpkt.strategies.packets import frames as frames
     from vxlanpkt.strategies.packets import vxlan_frames as vxlan_frames
     from vxlanpkt.strategies.recipes import policies as policies
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from vxlanpkt.strategies.values import vnis as vnis
 
 _MODULES: dict[str, tuple[str, ...]] = {
-    "batches": (
+    "batching": (
         "batches",
         "captures",
     ),
@@ -68,7 +68,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "truncated",
     ),
     "filters": ("filter_expressions",),
-    "overlays": (
+    "overlaying": (
         "agent_statuses",
         "forwarding_tables",
         "neighbour_questions",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vxlanpkt.cni.protocol.results import DNS, IPConfig, Result, Route
 from vxlanpkt.cni.protocol.results import Interface as CNIInterface
 from vxlanpkt.cni.result_cache import Container
-from vxlanpkt.strategies.overlays import networks
+from vxlanpkt.strategies.overlaying import networks
 from vxlanpkt.strategies.values import bits, ipv4s, ipv6s, macs, shared
 
 

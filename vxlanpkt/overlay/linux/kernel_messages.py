@@ -13,16 +13,9 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from vxlanpkt import MACAddress
+from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.linux.rtnetlink import Message
-from vxlanpkt.overlay.plans.kernel_state import (
-    Address,
-    Entry,
-    FDBEntry,
-    LinkAddress,
-    NeighbourEntry,
-    OverlayLink,
-    Route,
-)
+from vxlanpkt.overlay.plans.kernel_state import Entry, FDBEntry, LinkAddress, NeighbourEntry, OverlayLink, Route
 
 AF_BRIDGE = 7
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}

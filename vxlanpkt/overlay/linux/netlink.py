@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from types import TracebackType
 
+from vxlanpkt.overlay.addresses import Network
 from vxlanpkt.overlay.linux import kernel_messages as messages
 from vxlanpkt.overlay.linux import rtnetlink
 from vxlanpkt.overlay.linux.rtnetlink import Message, Request, Rtnetlink
@@ -17,7 +18,6 @@ from vxlanpkt.overlay.plans.kernel_state import (
     KernelState,
     LinkAddress,
     NeighbourEntry,
-    Network,
     OverlayLink,
     Route,
     covers,

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import TypeVar
 
+from vxlanpkt.overlay.addresses import Address, Interface
 from vxlanpkt.overlay.linux import kernel_messages as messages
 from vxlanpkt.overlay.linux import rtnetlink
 from vxlanpkt.overlay.linux.rtnetlink import Message, Request, Rtnetlink
-from vxlanpkt.overlay.plans.kernel_state import Address, Interface, Underlay
+from vxlanpkt.overlay.plans.kernel_state import Underlay
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 # Where no route leads but a default one: reserved by RFC 1112 4, and for documentation by RFC 9637.

@@ -7,9 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, NamedTuple
 
 from vxlanpkt import MACAddress
-from vxlanpkt.overlay.addresses import Address as Address
-from vxlanpkt.overlay.addresses import Interface as Interface
-from vxlanpkt.overlay.addresses import Network as Network
+from vxlanpkt.overlay.addresses import Address, Interface, Network
 from vxlanpkt.overlay.leases.leases import Lease
 
 LinkKind = Literal["vxlan", "tap", "tun"]

@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import Protocol
 
 from vxlanpkt import MACAddress
+from vxlanpkt.overlay.addresses import Address, Network
 from vxlanpkt.overlay.plans.kernel_state import (
-    Address,
     Entry,
     KernelChange,
     KernelState,
     NeighbourEntry,
-    Network,
     OverlayLink,
     Route,
     covers,
