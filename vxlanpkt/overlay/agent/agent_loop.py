@@ -184,9 +184,8 @@ class AgentLoop:
     def _bring(self) -> None:
         """Bring data paths and kernel to the plan."""
         self._is_dirty, self._retry_at = False, math.inf
-        leases = tuple(self._table.leases.values())
         try:
-            wanted = plan(self._node.config, self._node.keeper.lease, leases, self._underlay)
+            wanted = plan(self._node.config, self._node.keeper.lease, self._table.leases.values(), self._underlay)
             faults = self._bring_to(wanted)
             self._write_env(wanted)
         except (OSError, ValueError) as error:
@@ -194,7 +193,7 @@ class AgentLoop:
                 raise  # a network that this node cannot join
             self._on_failure(error)
             return
-        self._show(wanted, leases, faults)
+        self._show(wanted, faults)
         if faults:
             self._try_again()
             return
@@ -209,7 +208,7 @@ class AgentLoop:
         self._node.reconciler.forget()
         if isinstance(error, OSError):
             self._look_at = _NOW  # an address may have gone
-        self._show(self._shown.plan, self._shown.leases, (str(error),))
+        self._show(self._shown.plan, (str(error),))
         self._try_again()
 
     def _try_again(self) -> None:
@@ -229,14 +228,14 @@ class AgentLoop:
             env.write(self._node.subnet_env)
             self._env = env
 
-    def _show(self, wanted: Plan, leases: tuple[Lease, ...], faults: tuple[str, ...]) -> None:
+    def _show(self, wanted: Plan, faults: tuple[str, ...]) -> None:
         for fault in set(faults) - set(self._shown.faults):
             _logger.warning("%s", fault)
         known = {(gone.subnet, gone.why) for gone in self._shown.plan.unreachable}
         for gone in wanted.unreachable:
             if (gone.subnet, gone.why) not in known:
                 _logger.warning("%s cannot be reached: %s", gone.subnet, gone.why)
-        self._shown = self._shown.replace(plan=wanted, leases=leases, faults=faults, underlay=self._underlay)
+        self._shown = self._shown.replace(plan=wanted, faults=faults, underlay=self._underlay)
 
 
 def _nothing() -> None:

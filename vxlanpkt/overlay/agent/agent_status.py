@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
-from vxlanpkt.overlay.leases.leases import Lease
 from vxlanpkt.overlay.linux.link_counters import LinkCounters, link_counters
 from vxlanpkt.overlay.plans.kernel_state import (
     Entry,
@@ -40,7 +39,6 @@ class Shown:
     underlay: Underlay
     started: float
     plan: Plan = dataclasses.field(default_factory=Plan)
-    leases: tuple[Lease, ...] = ()
     faults: tuple[str, ...] = ()
     events: int = 0
 
