@@ -191,9 +191,8 @@ class AgentLoop:
     def _bring(self) -> None:
         """Bring data paths and kernel to the plan."""
         self._is_dirty, self._retry_at = False, math.inf
-        leases = self._table.leases.values()
         try:
-            wanted = plan(self._node.config, self._node.keeper.lease, leases, self._underlay)
+            wanted = plan(self._node.config, self._node.keeper.lease, self._table.leases.values(), self._underlay)
             faults = self._bring_to(wanted)
         except (OSError, ValueError) as error:
             if not self._is_ready:
