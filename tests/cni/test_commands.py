@@ -117,15 +117,27 @@ def test_del_that_fails_can_be_tried_again(network: Config, tmp_path: Path) -> N
     assert stored(tmp_path) == []
 
 
+@pytest.mark.parametrize("command", ["DEL", "GC", "ADD"])
 def test_state_that_was_damaged_is_forgotten(
-    network: Config, delegate: Delegate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    network: Config, delegate: Delegate, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
+    """By whatever comes next, so that a container can be deleted, and attached again after a power failure."""
     run("ADD", network, tmp_path)
     (tmp_path / "data" / "overlay" / "c1@eth0").write_text('{"config": {')
-    run("DEL", network, tmp_path)
+    run(command, {**network, "cni.dev/valid-attachments": []}, tmp_path)
     assert "c1@eth0" in capsys.readouterr().err
-    assert delegate.commands == ["ADD"]
-    assert stored(tmp_path) == []
+    assert "DEL" not in delegate.commands
+    assert stored(tmp_path) == (["c1@eth0"] if command == "ADD" else [])
+
+
+def test_damaged_state_of_what_is_valid_stays(network: Config, delegate: Delegate, tmp_path: Path) -> None:
+    """GC tells of it, and of what it did besides."""
+    for container in ("c1", "c2"):
+        run("ADD", network, tmp_path, container)
+    (tmp_path / "data" / "overlay" / "c1@eth0").write_text("")
+    with pytest.raises(CNIError, match="eth0 of c1"):
+        _collect(network, tmp_path, Attachment("c1", "eth0"))
+    assert stored(tmp_path) == ["c1@eth0"]
 
 
 def test_two_interfaces_of_a_container(network: Config, delegate: Delegate, tmp_path: Path) -> None:

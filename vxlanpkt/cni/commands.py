@@ -53,7 +53,7 @@ def add(call: Call, config: PluginConfig) -> dict[str, Any]:
 
 def _clear_way(network: Network) -> None:
     """What is stored under the same name is of a container that is gone, as after a reboot; or it is an error."""
-    stored = network.attachments.load(network.attachment)
+    stored = _understood(network, network.attachment)
     if stored is None:
         return
     container, ifname = network.attachment
@@ -61,6 +61,21 @@ def _clear_way(network: Network) -> None:
         raise CNIError(Code.INVALID_ENVIRONMENT, f"{ifname} of {container} is attached already: it needs a DEL first")
     network.run("DEL", stored.config, stored.call("DEL", network.attachment, network.call.path))
     network.attachments.remove(network.attachment)
+
+
+def _understood(network: Network, attachment: Attachment) -> Stored | None:
+    """What is stored of an attachment; what cannot be understood is forgotten, as a power failure leaves it.
+
+    Without the configuration nobody can be asked, and a container that cannot be deleted helps nobody.
+    """
+    try:
+        return network.attachments.load(attachment)
+    except CNIError as error:
+        if error.code != Code.DECODING_FAILURE:
+            raise
+        print(f"{error}: forgotten", file=sys.stderr)
+        network.attachments.remove(attachment)
+        return None
 
 
 def _added(network: Network, config: dict[str, Any]) -> dict[str, Any]:
@@ -91,15 +106,7 @@ def delete(call: Call, config: PluginConfig) -> None:
     """Detach: what is not there any more is no error."""
     network = Network(call, config)
     with network.attachments.guarded():
-        try:
-            stored = network.attachments.load(network.attachment)
-        except CNIError as error:
-            if error.code != Code.DECODING_FAILURE:
-                raise
-            # Without the configuration nobody can be asked, and a container that cannot be deleted helps nobody.
-            print(f"{error}: forgotten", file=sys.stderr)
-            network.attachments.remove(network.attachment)
-            return
+        stored = _understood(network, network.attachment)
         if stored is not None:
             network.run("DEL", {**stored.config, **_known_result(config, stored.config["cniVersion"])})
             network.attachments.remove(network.attachment)
@@ -154,11 +161,11 @@ def collect(call: Call, config: PluginConfig) -> None:
         last: dict[str, Any] | None = None
         for attachment in network.attachments.all():
             try:
-                stored = network.attachments.load(attachment)
+                keep = attachment in valid
+                stored = network.attachments.load(attachment) if keep else _understood(network, attachment)
                 last = last if stored is None else stored.config
-                if attachment not in valid and stored is not None:
+                if stored is not None and not keep:
                     network.run("DEL", stored.config, stored.call("DEL", attachment, call.path))
-                if attachment not in valid:
                     network.attachments.remove(attachment)
             except CNIError as error:
                 failures.append(f"{attachment.ifname} of {attachment.container_id}: {error}")
