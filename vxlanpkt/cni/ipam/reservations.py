@@ -105,6 +105,11 @@ class Reservations:
         return f"{self._home}/{name}"
 
 
+def contents_of(owner: Attachment) -> tuple[str, str]:
+    """What a file of an attachment's holds; old ones of `host-local` name the container alone."""
+    return "\r\n".join(owner), owner.container_id
+
+
 def belongs(content: str, owner: Attachment) -> bool:
-    """Whether a file's content names an attachment; old ones of `host-local` name the container alone."""
-    return content in ("\r\n".join(owner), owner.container_id)
+    """Whether a file's content names an attachment."""
+    return content in contents_of(owner)
