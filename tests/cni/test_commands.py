@@ -235,6 +235,7 @@ def _collect(network: Config, path: Path, *valid: Attachment) -> None:
 @pytest.mark.parametrize("versions", [("1.0.0",), ("1.0.0", "1.1.0")])
 def test_gc(network: Config, tmp_path: Path, versions: tuple[str, ...]) -> None:
     """What leaked is deleted, what is valid is not, and a delegate that knows GC is asked for it."""
+    Delegate(tmp_path, "host-local", versions=versions)
     delegate = Delegate(tmp_path, versions=versions)
     for container in ("c1", "c2", "c3"):
         run("ADD", network, tmp_path, container=container)
@@ -248,6 +249,23 @@ def test_gc(network: Config, tmp_path: Path, versions: tuple[str, ...]) -> None:
         given = delegate.given("GC", "", "")["cni.dev/valid-attachments"]
         assert given == [{"containerID": "c2", "ifname": "eth0"}, {"containerID": "c3", "ifname": "eth1"}]
     assert not (tmp_path / "data" / "overlay" / ".new-1-ab").exists()
+
+
+@pytest.mark.parametrize("command", ["GC", "STATUS"])
+@pytest.mark.parametrize("versions", [("1.0.0",), ("1.0.0", "1.1.0")])
+def test_address_management_is_asked_where_the_delegate_cannot(
+    network: Config, tmp_path: Path, command: str, versions: tuple[str, ...]
+) -> None:
+    """It is told what the delegate would tell it; a delegate that has the command hands it on itself."""
+    ipam = Delegate(tmp_path, "host-local")
+    delegate = Delegate(tmp_path, versions=versions)
+    valid = [{"containerID": "c1", "ifname": "eth0"}]
+    run(command, {**network, "cni.dev/valid-attachments": valid}, tmp_path, container="", ifname="")
+    assert (command in delegate.commands, command in ipam.commands) == ("1.1.0" in versions, "1.1.0" not in versions)
+    given = (delegate if "1.1.0" in versions else ipam).given(command, "", "")
+    assert (given["cniVersion"], given["name"], given["type"]) == ("1.1.0", "overlay", "delegate")
+    assert given["ipam"]["ranges"] == [[{"subnet": "10.5.52.0/24"}]]
+    assert given.get("cni.dev/valid-attachments") == (valid if command == "GC" else None)
 
 
 def test_gc_leaves_other_networks_alone(network: Config, delegate: Delegate, tmp_path: Path) -> None:
