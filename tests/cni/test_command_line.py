@@ -92,6 +92,7 @@ def test_an_error_of_cni(desk: Desk) -> None:
         (["add", "net", "blue", "--args", "IP"], "'IP' is not K=V;K=V"),
         (["add", "net", "blue", "--capability-args", "{"], "no JSON"),
         (["add", "net", "blue", "--capability-args", "[]"], "no object of JSON"),
+        (["add", "net", "blue", "--capability-args", "[" * 100_000], "no JSON"),
         (["add", "net"], "Missing argument 'NETNS'"),
         (["gc", "net"], "which attachments are kept?"),
         (["gc", "net", "blue", "--all"], "which attachments are kept?"),

@@ -117,15 +117,27 @@ def test_del_that_fails_can_be_tried_again(network: Config, tmp_path: Path) -> N
     assert stored(tmp_path) == []
 
 
+@pytest.mark.parametrize("command", ["DEL", "GC", "ADD"])
 def test_state_that_was_damaged_is_forgotten(
-    network: Config, delegate: Delegate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    network: Config, delegate: Delegate, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
+    """By whatever comes next, so that a container can be deleted, and attached again after a power failure."""
     run("ADD", network, tmp_path)
     (tmp_path / "data" / "overlay" / "c1@eth0").write_text('{"config": {')
-    run("DEL", network, tmp_path)
+    run(command, {**network, "cni.dev/valid-attachments": []}, tmp_path)
     assert "c1@eth0" in capsys.readouterr().err
-    assert delegate.commands == ["ADD"]
-    assert stored(tmp_path) == []
+    assert "DEL" not in delegate.commands
+    assert stored(tmp_path) == (["c1@eth0"] if command == "ADD" else [])
+
+
+def test_damaged_state_of_what_is_valid_stays(network: Config, delegate: Delegate, tmp_path: Path) -> None:
+    """GC tells of it, and of what it did besides."""
+    for container in ("c1", "c2"):
+        run("ADD", network, tmp_path, container)
+    (tmp_path / "data" / "overlay" / "c1@eth0").write_text("")
+    with pytest.raises(CNIError, match="eth0 of c1"):
+        _collect(network, tmp_path, Attachment("c1", "eth0"))
+    assert stored(tmp_path) == ["c1@eth0"]
 
 
 def test_two_interfaces_of_a_container(network: Config, delegate: Delegate, tmp_path: Path) -> None:
@@ -223,6 +235,7 @@ def _collect(network: Config, path: Path, *valid: Attachment) -> None:
 @pytest.mark.parametrize("versions", [("1.0.0",), ("1.0.0", "1.1.0")])
 def test_gc(network: Config, tmp_path: Path, versions: tuple[str, ...]) -> None:
     """What leaked is deleted, what is valid is not, and a delegate that knows GC is asked for it."""
+    Delegate(tmp_path, "host-local", versions=versions)
     delegate = Delegate(tmp_path, versions=versions)
     for container in ("c1", "c2", "c3"):
         run("ADD", network, tmp_path, container=container)
@@ -236,6 +249,23 @@ def test_gc(network: Config, tmp_path: Path, versions: tuple[str, ...]) -> None:
         given = delegate.given("GC", "", "")["cni.dev/valid-attachments"]
         assert given == [{"containerID": "c2", "ifname": "eth0"}, {"containerID": "c3", "ifname": "eth1"}]
     assert not (tmp_path / "data" / "overlay" / ".new-1-ab").exists()
+
+
+@pytest.mark.parametrize("command", ["GC", "STATUS"])
+@pytest.mark.parametrize("versions", [("1.0.0",), ("1.0.0", "1.1.0")])
+def test_address_management_is_asked_where_the_delegate_cannot(
+    network: Config, tmp_path: Path, command: str, versions: tuple[str, ...]
+) -> None:
+    """It is told what the delegate would tell it; a delegate that has the command hands it on itself."""
+    ipam = Delegate(tmp_path, "host-local")
+    delegate = Delegate(tmp_path, versions=versions)
+    valid = [{"containerID": "c1", "ifname": "eth0"}]
+    run(command, {**network, "cni.dev/valid-attachments": valid}, tmp_path, container="", ifname="")
+    assert (command in delegate.commands, command in ipam.commands) == ("1.1.0" in versions, "1.1.0" not in versions)
+    given = (delegate if "1.1.0" in versions else ipam).given(command, "", "")
+    assert (given["cniVersion"], given["name"], given["type"]) == ("1.1.0", "overlay", "delegate")
+    assert given["ipam"]["ranges"] == [[{"subnet": "10.5.52.0/24"}]]
+    assert given.get("cni.dev/valid-attachments") == (valid if command == "GC" else None)
 
 
 def test_gc_leaves_other_networks_alone(network: Config, delegate: Delegate, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ STEPS = st.lists(
 RANGES = st.sampled_from((
     [[{"subnet": "10.1.1.0/29"}]],
     [[{"subnet": "10.1.1.0/29", "rangeStart": "10.1.1.3", "gateway": "10.1.1.4"}, {"subnet": "10.2.0.0/30"}]],
+    [[{"subnet": "10.1.1.0/29", "gateway": "169.254.1.1"}]],
     [[{"subnet": "10.1.1.0/28", "rangeEnd": "10.1.1.6"}], [{"subnet": "fc00::/126", "gateway": "fc00::2"}]],
 ))  # fmt: skip
 FEW = settings(max_examples=max(20, settings().max_examples // 10))

@@ -190,7 +190,7 @@ def test_del_of_nothing(config: Config, tmp_path: Path) -> None:
         ({"ranges": [[{}]]}, "ipam.ranges[0][0].subnet is missing"),
         ({"ranges": [[{"subnet": "10.1.1.5/24"}]]}, "ipam.ranges[0][0].subnet is wrong"),
         ({"ranges": [[{"subnet": "10.1.1.0/31"}]]}, "too small"),
-        ({"ranges": [[{"subnet": "10.1.1.0/24", "gateway": "10.1.2.1"}]]}, "gateway"),
+        ({"ranges": [[{"subnet": "10.1.1.0/24", "gateway": "fc00::1"}]]}, "gateway"),
         ({"ranges": [[{"subnet": "10.1.1.0/24", "rangeStart": "fc00::1"}]]}, "rangeStart"),
         ({"ranges": [[{"subnet": "10.1.1.0/24", "rangeStart": "10.1.1.9", "rangeEnd": "10.1.1.8"}]]}, "behind"),
         ({"ranges": [[{"subnet": "10.1.1.0/24"}, {"subnet": "fc00::/64"}]]}, "mixes"),

@@ -75,6 +75,16 @@ def test_plugins_in_files_of_their_own(tmp_path: Path) -> None:
     assert [plugin["type"] for plugin in find_network("net", tmp_path).plugins] == ["a"]
 
 
+def test_a_plugin_whose_file_cannot_be_read(tmp_path: Path) -> None:
+    """Its network is passed over, and the error says which file it was."""
+    write(tmp_path / "10-net.conflist", conflist("net", "a"))
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "10-b.conf").symlink_to("/proc/self/mem")
+    with pytest.raises(CNIError) as caught:
+        find_network("net", tmp_path)
+    assert "10-net.conflist: net/10-b.conf cannot be read: " in caught.value.details
+
+
 def test_a_name_leads_to_no_other_directory(tmp_path: Path) -> None:
     write(tmp_path / "outside" / "10-b.conf", {"type": "b"})
     path = write(tmp_path / "nets" / "10-net.conflist", conflist("../outside", "a"))

@@ -58,6 +58,16 @@ def test_a_plugin_that_hangs(tmp_path: Path) -> None:
     assert not stat.exists() or stat.read_text(encoding="utf-8").split()[2] == "Z"
 
 
+def test_a_cache_that_is_none(bench: Bench) -> None:
+    """It is an error of CNI, whatever is called; an ADD is undone."""
+    bench.make("a")
+    bench.cache.write_text("in the way", encoding="utf-8")
+    for command in ("add", "delete"):
+        found = bench.failed(network("a"), CONTAINER, command=command)
+        assert (found.code, str(bench.cache) in str(found)) == (Code.IO_FAILURE, True)
+    assert bench.plugins.order == [("a", "ADD"), ("a", "DEL"), ("a", "DEL")]
+
+
 def test_a_program_with_many_files(bench: Bench) -> None:
     """Its descriptors have numbers that select() does not take."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

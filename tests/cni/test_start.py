@@ -122,6 +122,6 @@ def test_an_interpreter_that_no_first_line_can_name(tmp_path: Path, folder: str)
     (tmp_path / folder).mkdir(parents=True)
     python = tmp_path / folder / "python"
     python.symlink_to(sys.executable)
-    with pytest.raises(ValueError, match="cannot be named"):
+    with pytest.raises(ValueError, match="first line"):
         install(tmp_path, python)
     assert not (tmp_path / "vxlanpkt-cni").exists()

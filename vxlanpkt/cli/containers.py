@@ -43,7 +43,7 @@ class _Commands(click.Group):
 def _json_object(ctx: click.Context, param: click.Parameter, value: str) -> dict[str, Any]:
     try:
         content = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"no JSON: {error}") from error
     if not isinstance(content, dict):
         raise click.BadParameter("no object of JSON")

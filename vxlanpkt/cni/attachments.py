@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from vxlanpkt.cni.files import names_in, read_file, remove_file, remove_unfinished, replace_file
+from vxlanpkt.cni.files import make_directory, names_in, read_file, remove_file, remove_unfinished, replace_file
 from vxlanpkt.cni.protocol.configuration import Attachment
 from vxlanpkt.cni.protocol.environment import Call, is_name
 from vxlanpkt.cni.protocol.errors import CNIError, Code
@@ -53,7 +53,7 @@ class Attachments:
         """While files are looked at and changed: *alone*, as GC has to be, or beside others. *make* the directory."""
         with _reported(self._home):
             if make:
-                os.makedirs(self._home, mode=0o700, exist_ok=True)
+                make_directory(self._home, 0o700)
             try:
                 descriptor = os.open(f"{self._home}/lock", os.O_RDWR | os.O_CREAT, 0o600)
             except FileNotFoundError:  # no directory: nothing is attached

@@ -11,7 +11,7 @@ from vxlanpkt.cni.protocol.configuration import VALID_ATTACHMENTS, Attachment, P
 from vxlanpkt.cni.protocol.environment import Call
 from vxlanpkt.cni.protocol.errors import CNIError, Code
 from vxlanpkt.cni.protocol.results import Result
-from vxlanpkt.cni.protocol.versions import at_least, has_command, newest_common
+from vxlanpkt.cni.protocol.versions import at_least, newest_common
 from vxlanpkt.cni.rendering import Settings, delegate_config, node_subnets
 
 
@@ -53,7 +53,7 @@ def add(call: Call, config: PluginConfig) -> dict[str, Any]:
 
 def _clear_way(network: Network) -> None:
     """What is stored under the same name is of a container that is gone, as after a reboot; or it is an error."""
-    stored = network.attachments.load(network.attachment)
+    stored = _understood(network, network.attachment)
     if stored is None:
         return
     container, ifname = network.attachment
@@ -61,6 +61,21 @@ def _clear_way(network: Network) -> None:
         raise CNIError(Code.INVALID_ENVIRONMENT, f"{ifname} of {container} is attached already: it needs a DEL first")
     network.run("DEL", stored.config, stored.call("DEL", network.attachment, network.call.path))
     network.attachments.remove(network.attachment)
+
+
+def _understood(network: Network, attachment: Attachment) -> Stored | None:
+    """What is stored of an attachment; what cannot be understood is forgotten, as a power failure leaves it.
+
+    Without the configuration nobody can be asked, and a container that cannot be deleted helps nobody.
+    """
+    try:
+        return network.attachments.load(attachment)
+    except CNIError as error:
+        if error.code != Code.DECODING_FAILURE:
+            raise
+        print(f"{error}: forgotten", file=sys.stderr)
+        network.attachments.remove(attachment)
+        return None
 
 
 def _added(network: Network, config: dict[str, Any]) -> dict[str, Any]:
@@ -91,15 +106,7 @@ def delete(call: Call, config: PluginConfig) -> None:
     """Detach: what is not there any more is no error."""
     network = Network(call, config)
     with network.attachments.guarded():
-        try:
-            stored = network.attachments.load(network.attachment)
-        except CNIError as error:
-            if error.code != Code.DECODING_FAILURE:
-                raise
-            # Without the configuration nobody can be asked, and a container that cannot be deleted helps nobody.
-            print(f"{error}: forgotten", file=sys.stderr)
-            network.attachments.remove(network.attachment)
-            return
+        stored = _understood(network, network.attachment)
         if stored is not None:
             network.run("DEL", {**stored.config, **_known_result(config, stored.config["cniVersion"])})
             network.attachments.remove(network.attachment)
@@ -154,32 +161,34 @@ def collect(call: Call, config: PluginConfig) -> None:
         last: dict[str, Any] | None = None
         for attachment in network.attachments.all():
             try:
-                stored = network.attachments.load(attachment)
+                keep = attachment in valid
+                stored = network.attachments.load(attachment) if keep else _understood(network, attachment)
                 last = last if stored is None else stored.config
-                if attachment not in valid and stored is not None:
+                if stored is not None and not keep:
                     network.run("DEL", stored.config, stored.call("DEL", attachment, call.path))
-                if attachment not in valid:
                     network.attachments.remove(attachment)
             except CNIError as error:
                 failures.append(f"{attachment.ifname} of {attachment.container_id}: {error}")
         try:
-            _collect_delegate(network, last)
+            _collect_further(network, last)
         except CNIError as error:
             failures.append(str(error))
     if failures:
         raise CNIError(Code.DELEGATE_FAILED, f"not all could be collected: {failures[0]}", "; ".join(failures[1:]))
 
 
-def _collect_delegate(network: Network, last: dict[str, Any] | None) -> None:
-    """GC of the delegate, if it knows it, with what the node would tell it today, or else told it last."""
+def _collect_further(network: Network, last: dict[str, Any] | None) -> None:
+    """GC of whoever knows it, with what the node would say today, or else said last."""
     try:
         rendered = delegate_config(network.config, network.settings, node_subnets(network.settings.subnet_file))
     except CNIError:
         if last is None:
             return  # nothing was ever attached
         rendered = {**last, "cniVersion": network.config.version}
-    if _delegate_knows(network, rendered["type"], "GC"):
-        network.run("GC", {**rendered, VALID_ATTACHMENTS: network.config.content[VALID_ATTACHMENTS]})
+    kind = _asked(network, rendered)
+    if kind is not None:
+        valid = {VALID_ATTACHMENTS: network.config.content[VALID_ATTACHMENTS]}
+        run_plugin(kind, {**rendered, **valid}, network.call, network.settings.seconds)
 
 
 def status(call: Call, config: PluginConfig) -> None:
@@ -192,17 +201,22 @@ def status(call: Call, config: PluginConfig) -> None:
     try:
         for kind in (rendered["type"], rendered["ipam"]["type"]):
             find_plugin(kind, call)
-        knows = _delegate_knows(network, rendered["type"], "STATUS")
+        asked = _asked(network, rendered)
     except CNIError as error:
         raise CNIError(Code.NOT_AVAILABLE, error.message, error.details) from error
-    if knows:
-        network.run("STATUS", rendered)
+    if asked is not None:
+        run_plugin(asked, rendered, call, network.settings.seconds)
 
 
-def _delegate_knows(network: Network, kind: str, command: str) -> bool:
-    """Whether the delegate has a command, in the network's version."""
-    version = network.config.version
-    return has_command(version, command) and version in supported_versions(kind, network.call, network.settings.seconds)
+def _asked(network: Network, rendered: dict[str, Any]) -> str | None:
+    """Who is called for GC and STATUS: the delegate, or its address management, where only that has them.
+
+    A delegate hands them on to its address management. Those of distributions are often too old to do so.
+    """
+    for kind in (rendered["type"], rendered["ipam"]["type"]):
+        if network.config.version in supported_versions(kind, network.call, network.settings.seconds):
+            return str(kind)
+    return None
 
 
 COMMANDS = {"ADD": add, "DEL": delete, "CHECK": check, "GC": collect, "STATUS": status}

@@ -12,6 +12,18 @@ import os
 _TEMPORARY = ".new-"  # what is being written begins with this, until it has its name
 
 
+def make_directory(path: str, mode: int = 0o755) -> None:
+    """Make a directory where there is none, and those above it, which only their owner may write to."""
+    above = os.path.dirname(path)
+    if above and not os.path.isdir(above):
+        make_directory(above)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+
+
 def replace_file(path: str, content: bytes, mode: int = 0o600) -> None:
     """Put *content* in the place of what *path* holds: a reader sees the old or the new, never a part."""
     temporary = _written(path, content, mode)

@@ -33,10 +33,7 @@ def find_network(name: str, directory: str | Path = DEFAULT_CONF_DIR) -> Network
 
 def read_network(path: Path) -> NetworkConfigList:
     """The network that a file has: a .conflist, or a single plugin, which is a list of one."""
-    try:
-        content = decoded(path.read_bytes(), "the network configuration", Code.INVALID_CONFIG)
-    except OSError as error:
-        raise CNIError(Code.IO_FAILURE, f"cannot be read: {error.strerror}") from error
+    content = _content(path, "the network configuration")
     if path.suffix == ".conflist":
         content = _with_others(content, path.parent)
     else:
@@ -50,11 +47,16 @@ def _with_others(content: dict[str, Any], directory: Path) -> dict[str, Any]:
     name = fields.text("name")
     if fields.flag("loadOnlyInlinedPlugins") or "/" in name:
         return content
-    others = [
-        decoded(path.read_bytes(), f"{name}/{path.name}", Code.INVALID_CONFIG)
-        for path in _files(directory / name, ".conf")
-    ]
+    others = [_content(path, f"{name}/{path.name}") for path in _files(directory / name, ".conf")]
     return {**content, "plugins": fields.items("plugins") + others} if others else content
+
+
+def _content(path: Path, what: str) -> dict[str, Any]:
+    """The object that a file has; *what* it is, for the error."""
+    try:
+        return decoded(path.read_bytes(), what, Code.INVALID_CONFIG)
+    except OSError as error:
+        raise CNIError(Code.IO_FAILURE, f"{what} cannot be read: {error.strerror}") from error
 
 
 def _files(directory: Path, *suffixes: str) -> list[Path]:

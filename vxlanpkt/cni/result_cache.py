@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vxlanpkt.cni.files import make_directory, replace_file
 from vxlanpkt.cni.protocol.configuration import Attachment
 from vxlanpkt.cni.protocol.errors import CNIError
 from vxlanpkt.cni.protocol.fields import Fields, decoded
@@ -107,15 +108,8 @@ class ResultCache:
     def write(self, cached: Cached) -> None:
         """Remember an attachment: its file is there as a whole, or not at all."""
         path = self.path(cached.network, cached.container.attachment)
-        self._results.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with open(temporary, "w", encoding="utf-8", opener=_private) as file:
-                json.dump(cached.to_json(), file, separators=(",", ":"))
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        make_directory(str(self._results), 0o700)
+        replace_file(str(path), json.dumps(cached.to_json(), separators=(",", ":")).encode())
 
     def remove(self, network: str, attachment: Attachment) -> None:
         """Forget an attachment, whether it is there or not."""
@@ -140,7 +134,3 @@ def _pair(fields: Fields, pair: object) -> tuple[str, str]:
     if isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair):
         return pair[0], pair[1]
     raise fields.wrong("cniArgs", f"has what is no pair of strings: {json.dumps(pair)}")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

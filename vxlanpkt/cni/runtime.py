@@ -73,7 +73,10 @@ class Runtime:
             result = _usable(cached.result, chain.version)
         for plugin in reversed(network.plugins):
             chain.delete(plugin, container, result)
-        self._cache.remove(network.name, container.attachment)
+        try:
+            self._cache.remove(network.name, container.attachment)
+        except OSError as error:
+            raise _unkept("cannot be forgotten", error) from error
 
     def check(self, network: NetworkConfigList, container: Container) -> None:
         """Have each plugin look whether the container is attached as ADD left it; raises what the first one finds."""
@@ -152,7 +155,11 @@ class Runtime:
         try:
             self._cache.write(Cached(network.name, container, json.dumps(network.to_json()).encode(), result))
         except OSError as error:
-            raise CNIError(Code.IO_FAILURE, f"the result cannot be kept: {error.filename}: {error.strerror}") from error
+            raise _unkept("cannot be kept", error) from error
+
+
+def _unkept(what: str, error: OSError) -> CNIError:
+    return CNIError(Code.IO_FAILURE, f"the result {what}: {error.filename}: {error.strerror}")
 
 
 def _said(container: Container) -> str:

@@ -70,4 +70,5 @@ def cni_containers() -> st.SearchStrategy[Container]:
     names = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.\-]{0,20}", fullmatch=True)
     interfaces = st.from_regex(r"[a-z0-9.\-]{1,12}[a-z0-9]", fullmatch=True)
     pairs = st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple)
-    return st.builds(Container, names, st.text(), interfaces, pairs, st.dictionaries(st.text(), values, max_size=3))
+    paths = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+    return st.builds(Container, names, paths, interfaces, pairs, st.dictionaries(st.text(), values, max_size=3))

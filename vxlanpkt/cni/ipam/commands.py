@@ -6,7 +6,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from vxlanpkt.cni.ipam.ranges import Address, Candidate, RangeSet
-from vxlanpkt.cni.ipam.reservations import Reservations, belongs
+from vxlanpkt.cni.ipam.reservations import Reservations, belongs, contents_of
 from vxlanpkt.cni.ipam.settings import Settings, read_resolv_conf
 from vxlanpkt.cni.protocol.configuration import Attachment, PluginConfig
 from vxlanpkt.cni.protocol.environment import Call
@@ -109,12 +109,12 @@ def check(call: Call, config: PluginConfig) -> None:
 def collect(call: Call, config: PluginConfig) -> None:
     """GC: free what nobody has any more."""
     settings = Settings.read(call, config)
-    valid = config.valid_attachments
+    valid = {content for each in config.valid_attachments for content in contents_of(each)}
     reservations = Reservations(settings.data_directory, config.name)
     with reservations.locked():
         reservations.remove_unfinished()
         for address, content in reservations.all().items():
-            if not any(belongs(content, each) for each in valid):
+            if content not in valid:
                 reservations.release(address)
 
 

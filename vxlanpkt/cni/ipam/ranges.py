@@ -32,9 +32,11 @@ class Range(NamedTuple):
             fields.parsed_or_none("rangeEnd", ip_address) or highest,
             fields.parsed_or_none("gateway", ip_address) or lowest,
         )
-        for name, address in (("rangeStart", found.first), ("rangeEnd", found.last), ("gateway", found.gateway)):
+        for name, address in (("rangeStart", found.first), ("rangeEnd", found.last)):
             if address not in subnet:
                 raise fields.wrong(name, f"is {address}: not in {subnet}")
+        if found.gateway.version != subnet.version:  # it may be outside: a link-local one, that all subnets have
+            raise fields.wrong("gateway", f"is {found.gateway}: not of the family of {subnet}")
         if int(found.first) > int(found.last):
             raise fields.wrong("rangeStart", f"is {found.first}: behind rangeEnd, {found.last}")
         return found

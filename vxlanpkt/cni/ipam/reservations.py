@@ -13,7 +13,15 @@ import os
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from vxlanpkt.cni.files import create_file, names_in, read_file, remove_file, remove_unfinished, replace_file
+from vxlanpkt.cni.files import (
+    create_file,
+    make_directory,
+    names_in,
+    read_file,
+    remove_file,
+    remove_unfinished,
+    replace_file,
+)
 from vxlanpkt.cni.ipam.ranges import Address, Candidate, RangeSet
 from vxlanpkt.cni.protocol.configuration import Attachment
 from vxlanpkt.cni.protocol.errors import CNIError, Code
@@ -32,7 +40,7 @@ class Reservations:
         """While addresses are looked at and changed; *make* the directory, if there is none."""
         try:
             if make:
-                os.makedirs(self._home, exist_ok=True)
+                make_directory(self._home)
             with self._lock():
                 yield
         except OSError as error:
@@ -97,6 +105,11 @@ class Reservations:
         return f"{self._home}/{name}"
 
 
+def contents_of(owner: Attachment) -> tuple[str, str]:
+    """What a file of an attachment's holds; old ones of `host-local` name the container alone."""
+    return "\r\n".join(owner), owner.container_id
+
+
 def belongs(content: str, owner: Attachment) -> bool:
-    """Whether a file's content names an attachment; old ones of `host-local` name the container alone."""
-    return content in ("\r\n".join(owner), owner.container_id)
+    """Whether a file's content names an attachment."""
+    return content in contents_of(owner)
