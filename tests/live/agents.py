@@ -14,6 +14,13 @@ from vxlanpkt.overlay import AgentStatus, RunFiles, ask_status
 from .namespaces import Namespace, run
 
 VXLANPKT = (sys.executable, "-m", "vxlanpkt.cli")
+# The same, but that it prints where its threads are when it is sent SIGUSR1.
+_WITH_STACKS = """
+import faulthandler, signal
+from vxlanpkt.cli import main
+faulthandler.register(signal.SIGUSR1)
+main()
+"""
 _END_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -51,7 +58,7 @@ class Agent:
     def start(self) -> None:
         """Start it, from the main thread, with whose end it would go; do not wait."""
         assert not self.is_running
-        command = ("ip", "netns", "exec", self._namespace.name, *VXLANPKT, *self._up)
+        command = ("ip", "netns", "exec", self._namespace.name, sys.executable, "-c", _WITH_STACKS, *self._up)
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=_die_with_parent)
 
@@ -69,6 +76,11 @@ class Agent:
         """End it with `overlay down`."""
         run("ip", "netns", "exec", self._namespace.name, *VXLANPKT, "overlay", "down", *self._run_dir, *options)
         self._wait()
+
+    def show_stacks(self) -> None:
+        """Have it print where its threads are: for when it does not do what it should."""
+        if self.is_running:
+            self.send(signal.SIGUSR1)
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal; do not wait."""

@@ -14,6 +14,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 from tests.overlay.etcd import Etcd
 from vxlanpkt.overlay import EtcdStore, FileStore, Lease, NetworkConfig, SubnetEnv, VXLANBackend, parse_config, plan
 from vxlanpkt.overlay.plans.kernel_state import OverlayLink, Plan, Underlay
@@ -256,7 +258,10 @@ class Cluster:
         """Wait until the kernel of each node whose agent runs holds what is planned, and nothing else."""
         running = [node for node in self.nodes.values() if node.agent.is_running]
         assert eventually(lambda: all(node.agent.subnet_env.exists() for node in running), seconds), self.output
-        assert eventually(lambda: not self._differences(running), seconds), "\n".join(self._differences(running))
+        if not eventually(lambda: not self._differences(running), seconds):
+            for node in running:
+                node.agent.show_stacks()
+            pytest.fail("\n".join(self._differences(running)))
 
     def reach(self, *nodes: Node, seconds: float = 10.0) -> None:
         """Wait until the containers of these nodes, or of all that run, answer each other, over each IP version."""

@@ -32,7 +32,8 @@ class Segment:
             self.namespace.sysctl("net.ipv4.ip_forward", 1)
             self.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
         else:
-            self.namespace.ip("link", "add", BRIDGE, "type", "bridge")
+            # An address of its own: it would take another one whenever a port comes, and nodes remember the former.
+            self.namespace.ip("link", "add", BRIDGE, "address", "02:00:00:00:01:ff", "type", "bridge")
             self._address(self.namespace, BRIDGE, [self._interface(0, _HERE, version) for version in self.versions])
 
     def _interface(self, number: int, host: int, version: int) -> IPv4Interface | IPv6Interface:
