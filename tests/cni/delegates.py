@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+_REFUSAL = """\
+if grep -q '"cniVersion": "1.1.0"' "$0.$CNI_COMMAND.$CNI_CONTAINERID.$CNI_IFNAME"
+then echo '{"cniVersion": "1.0.0", "code": 1, "msg": "incompatible CNI versions"}'; exit 1; fi
+"""
 # A shell starts sooner than Python. $0.log gets a line a call, $0.COMMAND.ID.IFNAME the input.
 _SCRIPT = """\
 #!/bin/sh
@@ -52,10 +56,8 @@ class Delegate:
         newest = versions[-1]
         if add is None:
             add = f"echo '{json.dumps({'cniVersion': newest, **RESULT})}'"
-            if newest != "1.1.0":  # as what does not know a version does
-                refusal = json.dumps({"cniVersion": newest, "code": 1, "msg": "incompatible CNI versions"})
-                add = f"""if grep -q '"cniVersion": "1.1.0"' "$0.ADD.$CNI_CONTAINERID.$CNI_IFNAME"
-then echo '{refusal}'; exit 1; else {add}; fi"""
+        if newest != "1.1.0":  # as what does not know a version does
+            add, delete = _REFUSAL + add, _REFUSAL + delete
         parts = {"VERSION\"": f"{newest}\"", "SUPPORTED": json.dumps(versions), "ADD ;;": f"{add} ;;",
                  "DEL ;;": f"{delete} ;;", "OTHER": other}  # fmt: skip
         script = _SCRIPT

@@ -140,6 +140,21 @@ def test_damaged_state_of_what_is_valid_stays(network: Config, delegate: Delegat
     assert stored(tmp_path) == ["c1@eth0"]
 
 
+@pytest.mark.parametrize("command", ["DEL", "GC", "ADD"])
+def test_delegate_that_does_not_know_the_version_of_the_add(network: Config, tmp_path: Path, command: str) -> None:
+    """As where an ADD was killed before it found out, or an older delegate was put in the place of a newer one."""
+    Delegate(tmp_path, "host-local")
+    Delegate(tmp_path)
+    result = run("ADD", network, tmp_path)
+    older = Delegate(tmp_path, versions=("1.0.0",))
+    run(command, {**network, "cni.dev/valid-attachments": [], "prevResult": result}, tmp_path)
+    assert older.commands[:4] == ["ADD", "DEL", "VERSION", "DEL"]
+    if command == "DEL":
+        given = older.given("DEL")
+        assert (given["cniVersion"], given["prevResult"]["cniVersion"]) == ("1.0.0", "1.0.0")
+    assert stored(tmp_path) == (["c1@eth0"] if command == "ADD" else [])
+
+
 def test_two_interfaces_of_a_container(network: Config, delegate: Delegate, tmp_path: Path) -> None:
     run("ADD", network, tmp_path)
     run("ADD", {**network, "delegate": {"type": "delegate", "mtu": 1300}}, tmp_path, ifname="eth1")

@@ -11,7 +11,7 @@ from vxlanpkt.cni.protocol.configuration import VALID_ATTACHMENTS, Attachment, P
 from vxlanpkt.cni.protocol.environment import Call
 from vxlanpkt.cni.protocol.errors import CNIError, Code
 from vxlanpkt.cni.protocol.results import Result
-from vxlanpkt.cni.protocol.versions import at_least, newest_common
+from vxlanpkt.cni.protocol.versions import VERSIONS, at_least, newest_common
 from vxlanpkt.cni.rendering import Settings, delegate_config, node_subnets
 
 
@@ -42,7 +42,7 @@ def add(call: Call, config: PluginConfig) -> dict[str, Any]:
         except CNIError as error:
             if error.code != Code.INCOMPATIBLE_VERSION:
                 raise
-            version = _older_version(network, rendered["type"])
+            version = _older_version(network, rendered)
             if version is None:
                 raise
             result = _added(network, {**rendered, "cniVersion": version})
@@ -59,7 +59,7 @@ def _clear_way(network: Network) -> None:
     container, ifname = network.attachment
     if stored.same_namespace:
         raise CNIError(Code.INVALID_ENVIRONMENT, f"{ifname} of {container} is attached already: it needs a DEL first")
-    network.run("DEL", stored.config, stored.call("DEL", network.attachment, network.call.path))
+    _detach(network, stored.config, stored.call("DEL", network.attachment, network.call.path))
     network.attachments.remove(network.attachment)
 
 
@@ -86,20 +86,48 @@ def _added(network: Network, config: dict[str, Any]) -> dict[str, Any]:
         return run_add(config["type"], config, call, network.settings.seconds)
     except CNIError as failure:
         try:
-            if failure.code != Code.DELEGATE_MISSING:
-                network.run("DEL", config)
-            network.attachments.remove(network.attachment)
+            _undo(network, config, failure)
         except CNIError as error:  # what is stored stays, for the runtime's own DEL
             details = "; ".join(filter(None, (failure.details, f"and it could not be undone: {error}")))
             raise CNIError(failure.code, failure.message, details) from failure
         raise
 
 
-def _older_version(network: Network, kind: str) -> str | None:
-    """The newest version before the network's own that the delegate knows."""
-    known = supported_versions(kind, network.call, network.settings.seconds)
-    version = newest_common(known)
-    return None if version is None or at_least(version, network.config.version) else version
+def _undo(network: Network, config: dict[str, Any], failure: CNIError) -> None:
+    """DEL after an ADD that failed, which is forgotten then."""
+    try:
+        if failure.code != Code.DELEGATE_MISSING:
+            network.run("DEL", config)
+    except CNIError as error:
+        if not failure.code == error.code == Code.INCOMPATIBLE_VERSION:  # who takes neither has done nothing
+            raise
+    network.attachments.remove(network.attachment)
+
+
+def _older_version(network: Network, config: dict[str, Any]) -> str | None:
+    """The newest version that the delegate knows, if it is before that of the configuration."""
+    known = supported_versions(config["type"], network.call, network.settings.seconds)
+    version, refused = newest_common(known), config["cniVersion"]
+    if version is None or (refused in VERSIONS and at_least(version, refused)):
+        return None
+    return version
+
+
+def _detach(network: Network, config: dict[str, Any], call: Call) -> None:
+    """DEL of the delegate, in the version of its ADD; or in the newest that it knows.
+
+    An ADD may have died before it found out that the delegate is older, and a delegate may have been replaced since.
+    """
+    try:
+        network.run("DEL", config, call)
+    except CNIError as error:
+        if error.code != Code.INCOMPATIBLE_VERSION:
+            raise
+        version = _older_version(network, config)
+        if version is None:
+            raise
+        known = _known_result(network.config, version) if "prevResult" in config else {}
+        network.run("DEL", {**config, **known, "cniVersion": version}, call)
 
 
 def delete(call: Call, config: PluginConfig) -> None:
@@ -108,7 +136,7 @@ def delete(call: Call, config: PluginConfig) -> None:
     with network.attachments.guarded():
         stored = _understood(network, network.attachment)
         if stored is not None:
-            network.run("DEL", {**stored.config, **_known_result(config, stored.config["cniVersion"])})
+            _detach(network, {**stored.config, **_known_result(config, stored.config["cniVersion"])}, call)
             network.attachments.remove(network.attachment)
 
 
@@ -165,7 +193,7 @@ def collect(call: Call, config: PluginConfig) -> None:
                 stored = network.attachments.load(attachment) if keep else _understood(network, attachment)
                 last = last if stored is None else stored.config
                 if stored is not None and not keep:
-                    network.run("DEL", stored.config, stored.call("DEL", attachment, call.path))
+                    _detach(network, stored.config, stored.call("DEL", attachment, call.path))
                     network.attachments.remove(attachment)
             except CNIError as error:
                 failures.append(f"{attachment.ifname} of {attachment.container_id}: {error}")
