@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from vxlanpkt import FieldError
 from vxlanpkt.overlay import Added, EtcdStore, LeaseAttributes, LeaseLostError, Snapshot, StoreError, Subnets
 from vxlanpkt.overlay.leases.leases import Lease
+from vxlanpkt.overlay.stores import etcd_watch
 from vxlanpkt.overlay.stores.etcd_answers import bytes64, text64
 from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal
 
@@ -315,6 +316,18 @@ def test_a_watch_that_is_told_nonsense(body: bytes, serve: Serve) -> None:
         assert watch.poll(10) == Snapshot(())
         assert watch.poll(0.2) is None
         assert watch.fault
+
+
+def test_an_etcd_that_does_not_begin_to_watch(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has taken the request and says nothing, as one that is only just starting: it is not waited for a minute."""
+    monkeypatch.setattr(etcd_watch, "ATTEMPT_SECONDS", 0.1)
+    server = serve([whole(b'{"header":{"revision":"7"}}')], [HEAD + b"\r\n"], pause=3.0)
+    with EtcdStore(server.url).watch() as watch:
+        assert watch.poll(10) == Snapshot(())
+        deadline = time.monotonic() + 10
+        while "said nothing for 0.1 s" not in watch.fault:
+            assert watch.poll(0.03) is None
+            assert time.monotonic() < deadline
 
 
 def test_what_is_left_out_is_zero(serve: Serve) -> None:

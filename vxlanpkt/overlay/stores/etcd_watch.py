@@ -10,7 +10,7 @@ import time
 from vxlanpkt.overlay.leases.lease_errors import StoreError
 from vxlanpkt.overlay.leases.stores import Added, LeaseEvent, LeaseWatch, Removed, Snapshot
 from vxlanpkt.overlay.stores.etcd_answers import KeyValue, Message, watch_answer
-from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdStream
+from vxlanpkt.overlay.stores.etcd_gateway import ATTEMPT_SECONDS, EtcdGateway, EtcdStream
 from vxlanpkt.overlay.stores.etcd_leases import EtcdLeases
 
 
@@ -29,6 +29,7 @@ class EtcdWatch(LeaseWatch):
         self._quiet_seconds = quiet_seconds
         self._stream: EtcdStream | None = None
         self._revision: int | None = None  # all up to this one is known
+        self._is_created = False  # etcd has said that it watches
         self._heard = 0.0
         self._backoff = etcd.backoff()
         self._pending: list[LeaseEvent] = []
@@ -89,12 +90,15 @@ class EtcdWatch(LeaseWatch):
         if self._stream is None:
             request = {**self._leases.range, "start_revision": str(self._revision + 1), "progress_notify": True}
             self._stream = self._etcd.stream("watch", {"create_request": request})
-            self._heard = time.monotonic()
-        quiet_end = self._heard + self._quiet_seconds
+            self._is_created, self._heard = False, time.monotonic()
+        patience = self._quiet_seconds if self._is_created else min(ATTEMPT_SECONDS, self._quiet_seconds)
+        quiet_end = self._heard + patience
         message = self._stream.read(min(deadline, quiet_end) - time.monotonic(), self._wake)
         if message is not None:
             self._heard = time.monotonic()
             self._take(message, self._revision)
+        elif time.monotonic() >= quiet_end and not self._is_created:
+            raise ValueError(f"etcd at {self._etcd}: it was asked to watch, and has said nothing for {patience:g} s")
         elif time.monotonic() >= quiet_end:
             # Nothing happens, or nobody is there who would tell: what a new connection finds out.
             self._etcd.turn()
@@ -106,7 +110,7 @@ class EtcdWatch(LeaseWatch):
             raise ValueError(f"etcd at {self._etcd}: the watch was ended: {answer.canceled}")
         if answer.created and answer.revision < known:
             raise ValueError(f"etcd at {self._etcd} has not yet been where it was: it was made anew, or is behind")
-        self.fault = ""
+        self._is_created, self.fault = True, ""
         self._backoff.reset()
         self._pending += [event for put, pair in answer.events if (event := self._event(put, pair)) is not None]
         self._revision = max(known, answer.revision)
