@@ -121,9 +121,21 @@ class KernelWatch:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
+            self._drain()
             with self._reading:  # links may have come and gone
                 self._names = self._met_links()
             yield KernelChange("overrun")
+
+    def _drain(self) -> None:
+        """Read all that waits. Before that the kernel drops what is new, and does not say so a second time."""
+        waiting = select.poll()
+        waiting.register(self._socket.socket, select.POLLIN)
+        while waiting.poll(0):
+            try:
+                self._socket.socket.recv(1)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
 
     def _read(self, answer: Answer) -> KernelChange | None:
         with self._reading:
