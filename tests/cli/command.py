@@ -13,7 +13,8 @@ from unittest import mock
 
 from vxlanpkt.cli import main
 
-COMMAND = [sys.executable, "-m", "vxlanpkt.cli"]
+# -I: what is installed, with what was compiled, and not the sources where the tests are started.
+COMMAND = [sys.executable, "-I", "-m", "vxlanpkt.cli"]
 
 
 class _Pipe(io.BytesIO):

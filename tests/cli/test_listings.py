@@ -169,7 +169,7 @@ def test_tunnels_in_tunnels() -> None:
     for both in ((), ("--bidirectional",)):
         hint = run("flows", source, "--port", "4789", *both).splitlines()[-1]
         assert hint.startswith("50 packets hold a datagram to a VXLAN port")
-    first, second = hint.partition(": ")[2].replace("vxlanpkt ", f"{sys.executable} -m vxlanpkt.cli ").split(" | ")
+    first, second = hint.partition(": ")[2].replace("vxlanpkt ", f"{sys.executable} -I -m vxlanpkt.cli ").split(" | ")
     inner = subprocess.run(["bash", "-c", first], capture_output=True, check=True).stdout
     done = subprocess.run(["bash", "-c", second], input=inner, capture_output=True, check=True).stdout.decode()
     assert "7 flows of 50 packets; 50 of 54 records accepted" in done

@@ -27,7 +27,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def run(*arguments: str, status: int = 0) -> tuple[str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "vxlanpkt.cli", *arguments], capture_output=True, timeout=60, check=False,
+        [sys.executable, "-I", "-m", "vxlanpkt.cli", *arguments], capture_output=True, timeout=60, check=False,
         encoding="utf-8", env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
     assert done.returncode == status, done.stderr

@@ -19,7 +19,7 @@ BLUE = "cnitool-df26705e2e4ffd095eb1"
 def run_verb(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     """`vxlanpkt cni` with these arguments."""
     done = subprocess.run(
-        [sys.executable, "-m", "vxlanpkt.cli", "cni", *arguments],
+        [sys.executable, "-I", "-m", "vxlanpkt.cli", "cni", *arguments],
         capture_output=True,
         text=True,
         timeout=60,

@@ -13,7 +13,8 @@ from vxlanpkt.overlay import AgentStatus, RunFiles, ask_status
 
 from .namespaces import Namespace, run
 
-VXLANPKT = (sys.executable, "-m", "vxlanpkt.cli")
+# -I: what is installed, with what was compiled, and not the sources where the tests are started.
+VXLANPKT = (sys.executable, "-I", "-m", "vxlanpkt.cli")
 # The same, but that it prints where its threads are when it is sent SIGUSR1.
 _WITH_STACKS = """
 import faulthandler, signal
@@ -58,7 +59,7 @@ class Agent:
     def start(self) -> None:
         """Start it, from the main thread, with whose end it would go; do not wait."""
         assert not self.is_running
-        command = ("ip", "netns", "exec", self._namespace.name, sys.executable, "-c", _WITH_STACKS, *self._up)
+        command = ("ip", "netns", "exec", self._namespace.name, sys.executable, "-I", "-c", _WITH_STACKS, *self._up)
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=_die_with_parent)
 

@@ -81,7 +81,7 @@ class Host:
 
     def vxlanpkt(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the library's command line on this host."""
-        return self.run(sys.executable, "-m", "vxlanpkt.cli", *arguments, check=check)
+        return self.run(sys.executable, "-I", "-m", "vxlanpkt.cli", *arguments, check=check)
 
     def path(self, path: str) -> Path:
         """Where a file of this host is for others."""

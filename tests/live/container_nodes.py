@@ -69,7 +69,8 @@ class Machine:
         )  # fmt: skip
         with self._log.open("wb") as log:
             self.host.start(
-                sys.executable, "-m", "vxlanpkt.cli", "overlay", "up", "--config", str(config), "--iface", UNDERLAY,
+                sys.executable, "-I", "-m", "vxlanpkt.cli", "overlay", "up", "--config", str(config),
+                "--iface", UNDERLAY,
                 "--store", str(self._directory / "leases"), "--backend", backend, output=log,
             )  # fmt: skip
 

@@ -30,7 +30,7 @@ def run(host: Host, script: str, directory: Path, **environment: str) -> str:
     """What commands print on a host, in a directory; each of them has to succeed."""
     (directory / "bin").mkdir(parents=True)
     program = directory / "bin" / "vxlanpkt"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m vxlanpkt.cli "$@"\n', encoding="utf-8")
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -m vxlanpkt.cli "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     (directory / "here").mkdir()
     # What the script has started and not ended would keep its output open.

@@ -22,7 +22,7 @@ from .namespaces import Namespace
 
 pytestmark = pytest.mark.live
 
-_COMMAND = (sys.executable, "-m", "vxlanpkt.cli", "overlay")
+_COMMAND = (sys.executable, "-I", "-m", "vxlanpkt.cli", "overlay")
 _LINES = 50  # of a log, within which an agent is ready
 
 

@@ -32,7 +32,7 @@ def test_ten_lines(tmp_path: Path) -> None:
 def _shell(script: str, directory: Path) -> str:
     """What a script prints, apart from everybody else; `vxlanpkt` is this interpreter's."""
     command = directory / "vxlanpkt"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vxlanpkt.cli "$@"\n', encoding="utf-8")
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -m vxlanpkt.cli "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     setting = f"PATH={directory}:$PATH TMPDIR={directory}\nexport TMPDIR\n"
     return run(*_APART, "sh", "-c", _FIRST_PROCESS, "sh", setting + script, seconds=_SECONDS).stdout
