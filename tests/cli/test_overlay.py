@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pty
 import re
@@ -20,6 +21,7 @@ import pytest
 from vxlanpkt.overlay.agent.status import AgentStatus
 from vxlanpkt.overlay.leases.leases import LeaseAttributes
 from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.network_namespace import NetworkNamespace
 from vxlanpkt.overlay.service.run_files import RunFiles
 from vxlanpkt.overlay.stores.file_store import FileStore
 from vxlanpkt.overlay.stores.store_location import StoreLocation
@@ -111,7 +113,7 @@ def test_up_until_a_signal(node: Node, number: signal.Signals) -> None:
     )  # fmt: skip
     assert AgentRecord.read(node.files.record) == AgentRecord(
         process.pid, StoreLocation(str(node.store)), FileStore(node.store).config().to_json(), str(node.env),
-        (subnet,), ("192.0.2.1",),
+        NetworkNamespace.current(), (subnet,), ("192.0.2.1",),
     )  # fmt: skip
     process.send_signal(number)
     assert "stopping" in end(process)
@@ -376,7 +378,7 @@ def test_kill_9(node: Node) -> None:
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
         f"the agent (pid {process.pid}) has died: what is left is taken away",
-        "removed devices and routes from the kernel",
+        "removed flannel.1 from the kernel",
         f"released the lease of {key.replace('-', '/')}",
         f"removed {node.env}",
     ]
@@ -402,6 +404,20 @@ def test_after_an_agent_of_another_network(node: Node) -> None:
     node.up("--replace-config")
     assert [path.name for path in node.kernel.iterdir()] == ["flannel.1"]
     assert any("left of another network is taken away" in line for line in node.said)
+
+
+def test_a_network_namespace_that_has_ended(node: Node) -> None:
+    """Its devices have gone with it; the lease and the files have not."""
+    process = node.up()
+    process.kill()
+    process.wait(20)
+    record = AgentRecord.read(node.files.record)
+    assert record is not None
+    dataclasses.replace(record, namespace=NetworkNamespace(record.namespace.device, 1)).write(node.files.record)
+    done = node.run("down")
+    assert done.returncode == 0
+    assert "its network namespace net:[1] has ended, and its devices and routes with it" in done.stderr
+    assert node.left() == ["flannel.1"]
 
 
 def test_an_agent_that_died_is_not_forgotten(node: Node) -> None:

@@ -109,9 +109,8 @@ def _links(now: AgentStatus, before: AgentStatus | None, width: int) -> Iterator
 
 
 def _link_cells(link: LinkStatus, rates: _Rates | None) -> list[str]:
-    at = f"[{link.local}]:{link.port}" if ":" in link.local else f"{link.local}:{link.port}"
     told = ["-"] * 4 if rates is None else [in_thousands(rate) for rate in rates]
-    return [link.name, link.kind, at, *told, f"{sum(link.drops.values()):,}"]
+    return [link.name, link.kind, link.endpoint, *told, f"{sum(link.drops.values()):,}"]
 
 
 def _rates(link: LinkStatus, now: AgentStatus, before: AgentStatus | None) -> _Rates | None:

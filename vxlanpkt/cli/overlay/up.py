@@ -24,6 +24,7 @@ from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
 from vxlanpkt.overlay.leases.subnet_env import DEFAULT_PATH
 from vxlanpkt.overlay.service.agent_record import AgentRecord
 from vxlanpkt.overlay.service.control import ControlServer
+from vxlanpkt.overlay.service.network_namespace import NetworkNamespace
 from vxlanpkt.overlay.service.run_files import AgentError, only_one
 from vxlanpkt.overlay.stores.etcd_store import EtcdStore
 from vxlanpkt.overlay.stores.file_store import FileStore
@@ -112,7 +113,8 @@ def up(
         if network is None:
             return
         undo.callback(record.end, running)
-        record.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
+        namespace = NetworkNamespace.current()
+        record.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env, namespace))
         _run(agent, network)
         running.has_ended = True
 
