@@ -19,8 +19,8 @@ from vxlanpkt.overlay.stores.store_location import StoreLocation
 class AgentRecord:
     """An agent's parameters, and once it has a lease what tells this lease from others.
 
-    config: the text of the network's configuration. namespace: where its devices and routes are. subnets, addresses: of the lease; addresses are those that peers
-    send to. kept: it ended, and was told to leave all as it was.
+    config: the text of the network's configuration. namespace: where its devices and routes are. subnets, addresses: of
+    the lease; addresses are those that peers send to. kept: it ended, and was told to leave all as it was.
     """
 
     pid: int

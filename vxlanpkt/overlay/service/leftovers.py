@@ -61,7 +61,7 @@ def remove_from_kernel(network: NetworkConfig) -> str:
         before = netlink.read(names, networks)
         outcome = Reconciler(netlink, networks).remove(names)
         if outcome.failures:
-            raise AgentError(f"the kernel refuses: {'; '.join(map(str, outcome.failures))}")
+            raise AgentError("; ".join(map(str, outcome.failures)))
         after = netlink.read(names, networks)
     if after != KernelState():
         raise AgentError(f"in the kernel there still is {_told(after)}: does another agent run here?")

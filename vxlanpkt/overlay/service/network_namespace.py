@@ -48,7 +48,7 @@ class NetworkNamespace(NamedTuple):
 
 def _mounted() -> Iterator[Path]:
     """Where files of network namespaces are mounted."""
-    with open("/proc/self/mountinfo", "rb") as mounts:
+    with Path("/proc/self/mountinfo").open("rb") as mounts:
         for line in mounts:
             _, _, _, root, point, *_ = line.split(b" ")
             if root.startswith(b"net:["):
