@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from vxlanpkt.cli.overlay.network_file import differences
 from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.config import parse_config
 from vxlanpkt.overlay.leases.leases import LeaseAttributes
 from vxlanpkt.overlay.service.agent_record import AgentRecord
 from vxlanpkt.overlay.service.network_namespace import NetworkNamespace
@@ -109,7 +111,8 @@ def test_up_until_a_signal(node: Node, number: signal.Signals) -> None:
     (subnet,) = AgentStatus.from_json(node.run("status", "--json").stdout).subnets
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO    ready: " + re.escape(subnet)
-        + r" on flannel\.1 \(192\.0\.2\.1:8472\), MTU 1450, backend vxlan over eth7, 0 peers", node.said[-1],
+        + r" on flannel\.1 \(192\.0\.2\.1:8472\), MTU 1450, backend vxlan over eth7, 0 subnets of other nodes",
+        node.said[-1],
     )  # fmt: skip
     assert AgentRecord.read(node.files.record) == AgentRecord(
         process.pid, StoreLocation(str(node.store)), FileStore(node.store).config().to_json(), str(node.env),
@@ -213,13 +216,45 @@ def test_a_store_that_has_another(node: Node) -> None:
     assert done.returncode == 1
     assert (
         f"has another configuration than {node.config}: Network is \"10.6.0.0/16\" and not \"10.5.0.0/16\"; "
-        'SubnetMin is "10.6.1.0" and not "10.5.1.0"; SubnetMax is "10.6.255.0" and not "10.5.255.0"; '
-        'Backend.Type is "udp" and not "vxlan"; Backend.Port is 8285 and not 8472; Backend.VNI is absent and not 1;'
+        'Backend.Type is "udp" and not "vxlan"; --replace-config replaces it'
     ) in done.stderr  # fmt: skip
     assert "--replace-config" in done.stderr
     assert node.left() == []
     node.up("--replace-config")
     assert (node.store / "config").read_text() == CONFIG
+
+
+def test_differences_are_real() -> None:
+    """Not what follows from another difference; but what somebody has set, and a whole family."""
+    found = parse_config('{"Network": "10.5.0.0/16", "SubnetMax": "10.5.9.0", "Backend": {"Type": "vxlan", "VNI": 7}}')
+    wanted = parse_config(
+        '{"EnableIPv6": true, "Network": "10.6.0.0/16", "IPv6Network": "fc00::/48", "Backend": {"Type": "vxlan"}}'
+    )
+    assert list(differences(found, wanted)) == [
+        'Network is "10.5.0.0/16" and not "10.6.0.0/16"', 'SubnetMax is "10.5.9.0" and not "10.6.255.0"',
+        "Backend.VNI is 7 and not 1", 'IPv6Network is absent and not "fc00::/48"',
+    ]  # fmt: skip
+    assert list(differences(found, found)) == []
+
+
+def test_a_file_in_the_store_that_cannot_be_read(node: Node) -> None:
+    """It is met at every look, and told of once."""
+    FileStore(node.store)
+    (node.store / "subnets" / "10.5.9.0-24").write_text("{")
+    process = node.up()
+    FileStore(node.store).leases()
+    process.terminate()
+    told = [*node.said, *end(process).splitlines()]
+    assert len([line for line in told if "passed over: " in line]) == 1
+
+
+def test_metrics_where_somebody_listens(node: Node) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = node.run(*node.up_arguments("--metrics", address))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"vxlanpkt: --metrics: cannot listen at {address}: Address already in use"
+    assert node.left() == []
 
 
 def test_a_configuration_that_is_wrong(node: Node) -> None:
@@ -261,7 +296,7 @@ def test_status(node: Node) -> None:
     assert done.returncode == 0
     told = done.stdout.splitlines()
     assert told[0].startswith("vxlan over eth0, MTU 1450, up 0 s, pid ") and told[0].endswith(str(process.pid))
-    assert told[-1] == "0 peers"
+    assert told[-1] == "0 subnets of other nodes"
     assert all(len(line) <= 80 for line in told)
 
 

@@ -105,7 +105,7 @@ class WrittenRecord:
 def _summary(status: AgentStatus) -> str:
     """One line about a node."""
     links = ", ".join(f"{link.name} ({link.endpoint})" for link in status.links)
-    peers = counted(len(status.peers), "peer")
+    peers = f"{counted(len(status.peers), 'subnet')} of other nodes"
     return (
         f"{' and '.join(status.subnets)} on {links}, MTU {status.mtu}, backend {status.backend}"
         f" over {status.underlay}, {peers}"

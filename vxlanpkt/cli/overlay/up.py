@@ -98,7 +98,7 @@ def up(
     with ExitStack() as undo:
         undo.enter_context(_logging(verbose))
         undo.enter_context(only_one(files))
-        store = location.open(timeout=_STORE_SECONDS, unreadable=_tell)
+        store = location.open(timeout=_STORE_SECONDS, unreadable=_told_once())
         record = WrittenRecord(files)
         agent = Agent(
             store, interface, public_ip=public_ip, public_ipv6=public_ipv6, queues=queues, subnet_env=subnet_env,
@@ -144,8 +144,16 @@ def _network(
     return None
 
 
-def _tell(error: LeaseFormatError) -> None:
-    _logger.warning("passed over: %s", error)
+def _told_once() -> Callable[[LeaseFormatError], None]:
+    """What tells of each unreadable thing once: it is met at every look into the store."""
+    told: set[str] = set()
+
+    def tell(error: LeaseFormatError) -> None:
+        if str(error) not in told:
+            told.add(str(error))
+            _logger.warning("passed over: %s", error)
+
+    return tell
 
 
 @contextmanager
@@ -156,6 +164,8 @@ def _metrics(address: str, running: RunningAgent) -> Iterator[None]:
         server = serve_metrics(address, running.status)
     except FieldError as error:
         raise click.BadParameter(str(error), param_hint="--metrics") from error
+    except OSError as error:
+        raise AgentError(f"--metrics: cannot listen at {address}: {error.strerror or error}") from error
     try:
         _logger.info("metrics at port %d", server.port)
         yield
