@@ -107,13 +107,13 @@ def test_nobody_else() -> None:
 def test_what_is_wrong_is_said() -> None:
     bad = dataclasses.replace(
         NOW, store_fault="no route to host", failed=3, lease_expiry=4502.0,
-        faults=("refused: make route 10.5.2.0/24 via 10.5.2.0 dev flannel.1: Network is unreachable", "flannel.1 is gone"),
+        faults=("refused: make route 10.5.2.0/24 via 10.5.2.0 dev flannel.1: Network is unreachable", "it is gone"),
         links=(dataclasses.replace(LINK, missing=("UDP_GRO", "UDP_SEGMENT")),),
     )  # fmt: skip
     told = lines(bad)
     assert "         does not answer: no route to host" in told
     at = told.index("         refused: make route 10.5.2.0/24 via 10.5.2.0 dev flannel.1: Network is")
-    assert told[at + 1 : at + 3] == ["         unreachable", "         flannel.1 is gone"]
+    assert told[at + 1 : at + 3] == ["         unreachable", "         it is gone"]
     assert "kernel   114 requests, 3 failed; 38 changes of leases" in told
     assert "lease    ended 1 min 40 s ago" in told
     assert "         flannel.1 would be faster with UDP_GRO, UDP_SEGMENT" in told
