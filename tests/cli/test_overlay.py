@@ -266,6 +266,23 @@ def test_a_configuration_that_is_wrong(node: Node) -> None:
     assert (done.returncode, done.stderr) == (1, "vxlanpkt: nowhere.json: No such file or directory\n")
 
 
+def test_a_store_without_a_configuration(node: Node) -> None:
+    """Who may not give it one waits, longer each time, and is told how to; then it goes on."""
+    store = ["up", "--store", str(node.store), "--subnet-env", str(node.env)]
+    process = subprocess.Popen(
+        node.command(*store), env=node.environment(), cwd=node.home, stderr=subprocess.PIPE, text=True
+    )
+    node.processes.append(process)
+    assert process.stderr is not None
+    told = [next(process.stderr).partition("WARNING ")[2] for _ in range(2)]
+    why = f"FileStore('{node.store}') has no configuration of a network: there is no file {node.store}/config"
+    assert told == [f"{why}; --config FILE gives it one; tried again in {pause} s\n" for pause in ("0.5", "1")]
+    FileStore(node.store).set_config(CONFIG)
+    assert any(" ready: " in line for line in process.stderr)
+    process.terminate()
+    end(process)
+
+
 def test_a_store_that_is_not_there_yet(node: Node) -> None:
     """It is tried again; and a signal ends that too."""
     node.store.mkdir()

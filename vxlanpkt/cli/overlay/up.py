@@ -20,7 +20,7 @@ from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.agent.identity import BackendType
 from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.config import NetworkConfig
-from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
+from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, NoConfigError, StoreError
 from vxlanpkt.overlay.leases.subnet_env import DEFAULT_PATH
 from vxlanpkt.overlay.service.agent_record import AgentRecord
 from vxlanpkt.overlay.service.control import ControlServer
@@ -139,7 +139,8 @@ def _network(
             return store.config()
         except StoreError as error:
             pause = pauses.pause()
-            _logger.warning("%s; tried again in %g s", error, pause)
+            hint = "; --config FILE gives it one" if isinstance(error, NoConfigError) else ""
+            _logger.warning("%s%s; tried again in %g s", error, hint, pause)
             running.stopping.wait(pause)
     return None
 
