@@ -79,9 +79,11 @@ class Agent:
             self._store.release(lease)
 
 
-def remove_from_kernel(network: NetworkConfig) -> None:
-    for device in KERNEL.iterdir():
-        device.unlink()
+def remove_from_kernel(network: NetworkConfig) -> str:
+    names = sorted(device.name for device in KERNEL.iterdir())
+    for name in names:
+        (KERNEL / name).unlink()
+    return f"removed {' and '.join(names)} from the kernel"
 
 
 if __name__ == "__main__":

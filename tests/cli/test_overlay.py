@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pty
 import re
@@ -17,9 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from vxlanpkt.cli.overlay.network_file import differences
 from vxlanpkt.overlay.agent.status import AgentStatus
+from vxlanpkt.overlay.leases.config import parse_config
 from vxlanpkt.overlay.leases.leases import LeaseAttributes
 from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.network_namespace import NetworkNamespace
 from vxlanpkt.overlay.service.run_files import RunFiles
 from vxlanpkt.overlay.stores.file_store import FileStore
 from vxlanpkt.overlay.stores.store_location import StoreLocation
@@ -107,11 +111,12 @@ def test_up_until_a_signal(node: Node, number: signal.Signals) -> None:
     (subnet,) = AgentStatus.from_json(node.run("status", "--json").stdout).subnets
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO    ready: " + re.escape(subnet)
-        + r" on flannel\.1 \(192\.0\.2\.1:8472\), MTU 1450, backend vxlan over eth7, 0 peers", node.said[-1],
+        + r" on flannel\.1 \(192\.0\.2\.1:8472\), MTU 1450, backend vxlan over eth7, 0 subnets of other nodes",
+        node.said[-1],
     )  # fmt: skip
     assert AgentRecord.read(node.files.record) == AgentRecord(
         process.pid, StoreLocation(str(node.store)), FileStore(node.store).config().to_json(), str(node.env),
-        (subnet,), ("192.0.2.1",),
+        NetworkNamespace.current(), (subnet,), ("192.0.2.1",),
     )  # fmt: skip
     process.send_signal(number)
     assert "stopping" in end(process)
@@ -211,13 +216,45 @@ def test_a_store_that_has_another(node: Node) -> None:
     assert done.returncode == 1
     assert (
         f"has another configuration than {node.config}: Network is \"10.6.0.0/16\" and not \"10.5.0.0/16\"; "
-        'SubnetMin is "10.6.1.0" and not "10.5.1.0"; SubnetMax is "10.6.255.0" and not "10.5.255.0"; '
-        'Backend.Type is "udp" and not "vxlan"; Backend.Port is 8285 and not 8472; Backend.VNI is absent and not 1;'
+        'Backend.Type is "udp" and not "vxlan"; --replace-config replaces it'
     ) in done.stderr  # fmt: skip
     assert "--replace-config" in done.stderr
     assert node.left() == []
     node.up("--replace-config")
     assert (node.store / "config").read_text() == CONFIG
+
+
+def test_differences_are_real() -> None:
+    """Not what follows from another difference; but what somebody has set, and a whole family."""
+    found = parse_config('{"Network": "10.5.0.0/16", "SubnetMax": "10.5.9.0", "Backend": {"Type": "vxlan", "VNI": 7}}')
+    wanted = parse_config(
+        '{"EnableIPv6": true, "Network": "10.6.0.0/16", "IPv6Network": "fc00::/48", "Backend": {"Type": "vxlan"}}'
+    )
+    assert list(differences(found, wanted)) == [
+        'Network is "10.5.0.0/16" and not "10.6.0.0/16"', 'SubnetMax is "10.5.9.0" and not "10.6.255.0"',
+        "Backend.VNI is 7 and not 1", 'IPv6Network is absent and not "fc00::/48"',
+    ]  # fmt: skip
+    assert list(differences(found, found)) == []
+
+
+def test_a_file_in_the_store_that_cannot_be_read(node: Node) -> None:
+    """It is met at every look, and told of once."""
+    FileStore(node.store)
+    (node.store / "subnets" / "10.5.9.0-24").write_text("{")
+    process = node.up()
+    FileStore(node.store).leases()
+    process.terminate()
+    told = [*node.said, *end(process).splitlines()]
+    assert len([line for line in told if "passed over: " in line]) == 1
+
+
+def test_metrics_where_somebody_listens(node: Node) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = node.run(*node.up_arguments("--metrics", address))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"vxlanpkt: --metrics: cannot listen at {address}: Address already in use"
+    assert node.left() == []
 
 
 def test_a_configuration_that_is_wrong(node: Node) -> None:
@@ -227,6 +264,23 @@ def test_a_configuration_that_is_wrong(node: Node) -> None:
     assert done.stderr.startswith(f"vxlanpkt: {node.config}: Network: '10.5.0.0/40' is no IPv4 network")
     done = node.run("up", "--config", "nowhere.json", "--store", str(node.store))
     assert (done.returncode, done.stderr) == (1, "vxlanpkt: nowhere.json: No such file or directory\n")
+
+
+def test_a_store_without_a_configuration(node: Node) -> None:
+    """Who may not give it one waits, longer each time, and is told how to; then it goes on."""
+    store = ["up", "--store", str(node.store), "--subnet-env", str(node.env)]
+    process = subprocess.Popen(
+        node.command(*store), env=node.environment(), cwd=node.home, stderr=subprocess.PIPE, text=True
+    )
+    node.processes.append(process)
+    assert process.stderr is not None
+    told = [next(process.stderr).partition("WARNING ")[2] for _ in range(2)]
+    why = f"FileStore('{node.store}') has no configuration of a network: there is no file {node.store}/config"
+    assert told == [f"{why}; --config FILE gives it one; tried again in {pause} s\n" for pause in ("0.5", "1")]
+    FileStore(node.store).set_config(CONFIG)
+    assert any(" ready: " in line for line in process.stderr)
+    process.terminate()
+    end(process)
 
 
 def test_a_store_that_is_not_there_yet(node: Node) -> None:
@@ -259,7 +313,7 @@ def test_status(node: Node) -> None:
     assert done.returncode == 0
     told = done.stdout.splitlines()
     assert told[0].startswith("vxlan over eth0, MTU 1450, up 0 s, pid ") and told[0].endswith(str(process.pid))
-    assert told[-1] == "0 peers"
+    assert told[-1] == "0 subnets of other nodes"
     assert all(len(line) <= 80 for line in told)
 
 
@@ -376,7 +430,7 @@ def test_kill_9(node: Node) -> None:
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
         f"the agent (pid {process.pid}) has died: what is left is taken away",
-        "removed devices and routes from the kernel",
+        "removed flannel.1 from the kernel",
         f"released the lease of {key.replace('-', '/')}",
         f"removed {node.env}",
     ]
@@ -402,6 +456,20 @@ def test_after_an_agent_of_another_network(node: Node) -> None:
     node.up("--replace-config")
     assert [path.name for path in node.kernel.iterdir()] == ["flannel.1"]
     assert any("left of another network is taken away" in line for line in node.said)
+
+
+def test_a_network_namespace_that_has_ended(node: Node) -> None:
+    """Its devices have gone with it; the lease and the files have not."""
+    process = node.up()
+    process.kill()
+    process.wait(20)
+    record = AgentRecord.read(node.files.record)
+    assert record is not None
+    dataclasses.replace(record, namespace=NetworkNamespace(record.namespace.device, 1)).write(node.files.record)
+    done = node.run("down")
+    assert done.returncode == 0
+    assert "its network namespace net:[1] has ended, and its devices and routes with it" in done.stderr
+    assert node.left() == ["flannel.1"]
 
 
 def test_an_agent_that_died_is_not_forgotten(node: Node) -> None:

@@ -82,7 +82,7 @@ def test_peers() -> None:
     unreached = PeerStatus("10.5.99.0/24", "192.0.2.99", "none", why="its VNI is 2, and this node's 1")
     direct = PeerStatus("10.5.98.0/24", "192.0.2.98", "direct")
     told = lines(dataclasses.replace(NOW, peers=(*PEERS, direct, unreached)), peers=4)
-    at = told.index("40 peers: 38 by tunnel, 1 direct, 1 not reached")
+    at = told.index("40 subnets of other nodes: 38 by tunnel, 1 direct, 1 not reached")
     assert told[at + 1 : at + 3] == [
         "10.5.99.0/24 of 192.0.2.99 is not reached: its VNI is 2, and this node's 1",
         "subnet       node       path    VTEP",
@@ -92,18 +92,28 @@ def test_peers() -> None:
     assert len(lines(NOW)) - len(lines(NOW, peers=0)) == 38  # the head of the table, for the last line
 
 
+def test_peers_by_address() -> None:
+    """10.5.9.0 is before 10.5.10.0, and IPv4 before IPv6, in whatever order the agent tells of them."""
+    six = PeerStatus("fd42:5:3::/64", "2001:db8::3", "tunnel")
+    told = lines(dataclasses.replace(NOW, peers=(six, *sorted(PEERS, key=lambda peer: peer.subnet))))
+    subnets = [line.split()[0] for line in told if "/24 " in line or "/64 " in line]
+    assert subnets == [*(peer.subnet for peer in PEERS), six.subnet]
+
+
 def test_nobody_else() -> None:
-    assert lines(dataclasses.replace(NOW, peers=()))[-1] == "0 peers"
+    assert lines(dataclasses.replace(NOW, peers=()))[-1] == "0 subnets of other nodes"
 
 
 def test_what_is_wrong_is_said() -> None:
     bad = dataclasses.replace(
-        NOW, store_fault="no route to host", faults=("make Route: File exists",), failed=3, lease_expiry=4502.0,
+        NOW, store_fault="no route to host", failed=3, lease_expiry=4502.0,
+        faults=("refused: make route 10.5.2.0/24 via 10.5.2.0 dev flannel.1: Network is unreachable", "it is gone"),
         links=(dataclasses.replace(LINK, missing=("UDP_GRO", "UDP_SEGMENT")),),
     )  # fmt: skip
     told = lines(bad)
     assert "         does not answer: no route to host" in told
-    assert "         refused: make Route: File exists" in told
+    at = told.index("         refused: make route 10.5.2.0/24 via 10.5.2.0 dev flannel.1: Network is")
+    assert told[at + 1 : at + 3] == ["         unreachable", "         it is gone"]
     assert "kernel   114 requests, 3 failed; 38 changes of leases" in told
     assert "lease    ended 1 min 40 s ago" in told
     assert "         flannel.1 would be faster with UDP_GRO, UDP_SEGMENT" in told

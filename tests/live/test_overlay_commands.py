@@ -36,6 +36,7 @@ class Node:
         for name in ("eth0", "eth1"):
             self.namespace.ip("link", "set", name, "up")
         self.namespace.ip("address", "add", "192.0.2.1/24", "dev", "eth0")
+        self.backend = backend
         self.home, self.files, self.env = home, RunFiles(home / "run"), home / "subnet.env"
         self.store = FileStore(home / "store")
         self.store.set_config(json.dumps({"Network": "10.5.0.0/16", "Backend": {"Type": backend}}))
@@ -61,9 +62,15 @@ class Node:
         raise AssertionError("".join(said))
 
     def run(self, *arguments: str) -> str:
-        done = subprocess.run(self._command(*arguments), capture_output=True, text=True, check=False, timeout=60)
+        done = self.tried(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def tried(self, *arguments: str, elsewhere: Namespace | None = None) -> subprocess.CompletedProcess[str]:
+        """A command that may fail, also in another namespace."""
+        command = self._command(*arguments)
+        command[3] = (elsewhere or self.namespace).name
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     def kernel(self) -> list[Any]:
         """All that the overlay could change: links, addresses, routes, neighbours, FDB."""
@@ -124,3 +131,45 @@ def test_an_upgrade(node: Node) -> None:
     node.run("down")
     agent.communicate(timeout=60)
     assert is_as_before(node, before)
+
+
+def test_down_elsewhere(node: Node) -> None:
+    """Where the dead agent did not run nothing is taken away, of it or of anybody else; where it did, all is told."""
+    before = node.kernel()
+    agent = node.up()
+    agent.kill()
+    agent.communicate(timeout=20)
+    left, other = node.kernel(), Namespace()
+    try:
+        done = node.tried("down", elsewhere=other)
+        assert done.returncode == 1
+        assert f": ip netns exec {node.namespace.name} vxlanpkt overlay down" in done.stderr
+        done = node.tried("up", "--store", str(node.home / "store"), elsewhere=other)
+        assert (done.returncode, "what the agent " in done.stderr) == (1, True), done.stderr
+    finally:
+        other.delete()
+    assert node.kernel() == left and node.env.exists() and len(node.store.leases()) == 2
+    done = node.tried("down")
+    kept = node.backend == "vxlan"  # the device of the others went with the agent
+    assert ("removed flannel.1 and 1 route from the kernel" if kept else "the kernel had nothing of it") in done.stderr
+    assert is_as_before(node, before)
+
+
+def test_what_stays_in_the_kernel(node: Node) -> None:
+    """Who may not remove a device says so, and keeps the record."""
+    if node.backend != "vxlan":
+        pytest.skip("its device goes with the agent")
+    agent = node.up()
+    agent.kill()
+    agent.communicate(timeout=20)
+    command = ["ip", "netns", "exec", node.namespace.name, "setpriv", "--bounding-set=-net_admin", *_COMMAND, "down"]
+    done = subprocess.run(
+        [*command, "--run-dir", str(node.home / "run")], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, "removed" in done.stderr) == (1, False), done.stderr
+    assert (
+        ": refused: remove device flannel.1 (vxlan 1 over eth0, local 192.0.2.1, port 8472): Operation not permitted\n"
+        in done.stderr
+    )
+    assert node.files.record.exists() and len(node.store.leases()) == 2
+    node.run("down")

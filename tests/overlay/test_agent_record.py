@@ -15,13 +15,17 @@ from vxlanpkt.overlay.agent.status import AgentStatus
 from vxlanpkt.overlay.leases.config import parse_config
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
 from vxlanpkt.overlay.service.agent_record import AgentRecord
+from vxlanpkt.overlay.service.network_namespace import NetworkNamespace
 from vxlanpkt.overlay.stores.etcd_store import EtcdStore
 from vxlanpkt.overlay.stores.file_store import FileStore
 from vxlanpkt.overlay.stores.store_location import StoreLocation
 from vxlanpkt.strategies import agent_statuses
 
 CONFIG = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
-RECORD = AgentRecord(4711, StoreLocation("/store"), CONFIG, "/run/subnet.env", ("10.5.1.0/24",), ("192.0.2.1",))
+RECORD = AgentRecord(
+    4711, StoreLocation("/store"), CONFIG, "/run/subnet.env", NetworkNamespace(4, 4026531840), ("10.5.1.0/24",),
+    ("192.0.2.1",),
+)  # fmt: skip
 
 texts = st.text(max_size=20)
 locations = st.builds(
@@ -56,6 +60,7 @@ WHOLE = json.loads(json.dumps(dataclasses.asdict(RECORD)))
         "", "[]", "null", "{}", '"x"', '{"pid": 1',
         *(json.dumps({name: WHOLE[name] for name in WHOLE if name != left}) for left in WHOLE if left != "kept"),
         json.dumps({**WHOLE, "more": 1}), json.dumps({**WHOLE, "store": None}), json.dumps({**WHOLE, "subnets": 1}),
+        json.dumps({**WHOLE, "namespace": [4]}), json.dumps({**WHOLE, "namespace": "here"}),
         json.dumps({**WHOLE, "store": {**WHOLE["store"], "urls": None}}),
     ],
 )  # fmt: skip

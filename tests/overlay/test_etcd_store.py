@@ -245,7 +245,7 @@ def test_what_cannot_be_read(etcd: Etcd) -> None:
 
 
 def test_no_configuration(etcd: Etcd) -> None:
-    with pytest.raises(StoreError, match="/nowhere/config"):
+    with pytest.raises(StoreError, match="has no configuration of a network: there is no key /nowhere/config"):
         EtcdStore(etcd.url, "/nowhere").acquire(node(1))
     etcd.put("/odd/config", '{"Network": "x"}')
     with pytest.raises(ConfigError):

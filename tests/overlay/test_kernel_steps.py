@@ -227,3 +227,35 @@ def test_tun_that_is_not_there() -> None:
 
 def test_step_says_what_it_is() -> None:
     assert "make" in str(Step("make", LINK)) and "flannel.1" in str(Step("make", LINK))
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        (Step("make", LINK), f"make device flannel.1 (vxlan 1 over {UNDERLAY}, local 192.0.2.1, port 8472)"),
+        (
+            Step("remove", replace(LINK, kind="tun", vni=None, mac=None)),
+            f"remove device flannel.1 (tun over {UNDERLAY}, local 192.0.2.1, port 8472)",
+        ),
+        (
+            Step("make", LinkAddress("flannel.1", ip_interface("10.5.1.0/32"))),
+            "make address 10.5.1.0/32 dev flannel.1",
+        ),
+        (
+            Step("replace", NeighbourEntry("flannel.1", IPv4Address("10.5.2.0"), MACAddress(2 << 40 | 2))),
+            "replace neighbour 10.5.2.0 lladdr 02:00:00:00:00:02 dev flannel.1",
+        ),
+        (
+            Step("make", FDBEntry("flannel.1", MACAddress(2 << 40 | 2), IPv6Address("2001:db8::2"))),
+            "make FDB entry 02:00:00:00:00:02 dst 2001:db8::2 dev flannel.1",
+        ),
+        (
+            Step("make", Route(ip_network("10.5.2.0/24"), "flannel.1", IPv4Address("10.5.2.0"), onlink=True)),
+            "make route 10.5.2.0/24 via 10.5.2.0 dev flannel.1",
+        ),
+        (Step("remove", Route(ip_network("fc00::/64"), "eth0", metric=7)), "remove route fc00::/64 dev eth0 metric 7"),
+    ],
+)
+def test_in_words(step: Step, sentence: str) -> None:
+    """As `ip` and `bridge` have it, on one line."""
+    assert str(step) == sentence

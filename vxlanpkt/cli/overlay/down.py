@@ -21,7 +21,8 @@ from vxlanpkt.overlay.service.run_files import NoAgentError, RunFiles, holder, o
 def down(keep: bool, timeout: float, run_dir: str, name: str) -> None:
     """Stop the agent, or clear up after a dead one.
 
-    It waits until the agent is gone. To clear up, call it in the network namespace that the agent was in.
+    It waits until the agent is gone. What a dead one left is in the network namespace that it ran in: elsewhere
+    `down` refuses, and says where that is.
     """
     files = files_of(run_dir, name)
     pid = holder(files)

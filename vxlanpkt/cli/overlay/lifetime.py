@@ -12,7 +12,7 @@ from vxlanpkt.overlay.agent.status import AgentStatus
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
 from vxlanpkt.overlay.service.agent_record import AgentRecord
 from vxlanpkt.overlay.service.control import Controlled
-from vxlanpkt.overlay.service.leftovers import remove_from_kernel
+from vxlanpkt.overlay.service.leftovers import is_in_reach, remove_from_kernel
 from vxlanpkt.overlay.service.run_files import RunFiles
 
 _logger = logging.getLogger("vxlanpkt.overlay")
@@ -57,11 +57,16 @@ class WrittenRecord:
         self._is_ready = False
 
     def begin(self, record: AgentRecord) -> None:
-        """Write it. Of the same network the new agent takes over what is there; of another it is taken away."""
+        """Write it. Of the same network the new agent takes over what is there; of another it is taken away.
+
+        Raises `AgentError` where an agent before left something in another network namespace.
+        """
         self._before = before = self._read()
+        in_reach = before is not None and is_in_reach(before)
         if before is not None and before.network != record.network:
-            _logger.warning("what an agent before (pid %d) left of another network is taken away", before.pid)
-            remove_from_kernel(before.network)
+            if in_reach:
+                _logger.warning("what an agent before (pid %d) left of another network is taken away", before.pid)
+                remove_from_kernel(before.network)
         elif before is not None:
             record = dataclasses.replace(record, subnets=before.subnets, addresses=before.addresses)
         self._write(record)
@@ -99,8 +104,8 @@ class WrittenRecord:
 
 def _summary(status: AgentStatus) -> str:
     """One line about a node."""
-    links = ", ".join(f"{link.name} ({link.local}:{link.port})" for link in status.links)
-    peers = counted(len(status.peers), "peer")
+    links = ", ".join(f"{link.name} ({link.endpoint})" for link in status.links)
+    peers = f"{counted(len(status.peers), 'subnet')} of other nodes"
     return (
         f"{' and '.join(status.subnets)} on {links}, MTU {status.mtu}, backend {status.backend}"
         f" over {status.underlay}, {peers}"

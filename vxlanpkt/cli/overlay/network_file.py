@@ -15,6 +15,9 @@ from vxlanpkt.overlay.leases.lease_errors import ConfigError
 from vxlanpkt.overlay.stores.etcd_store import EtcdStore
 from vxlanpkt.overlay.stores.file_store import FileStore
 
+_SWITCHES = ("EnableIPv4", "EnableIPv6")  # they say whether there is a network
+_NETWORKS = ("Network", "IPv6Network")
+
 
 @dataclass(frozen=True)
 class NetworkFile:
@@ -66,11 +69,30 @@ def _of_all_nodes(config: NetworkConfig) -> NetworkConfig:
 
 
 def differences(found: NetworkConfig, wanted: NetworkConfig) -> Iterator[str]:
-    """What is different in a configuration that was found: each key, and what it is in both."""
-    there, here = (dict(_flat(json.loads(config.to_json()), "")) for config in (found, wanted))
+    """What is different in a configuration that was found: each key, and what it is in both.
+
+    Left out is what only follows from another difference, as the first subnet from the network.
+    """
+    there, here = _keys_of(found), _keys_of(wanted)
+    given = _given(found, there) | _given(wanted, here)
     for key in dict.fromkeys((*there, *here)):
-        if there.get(key) != here.get(key):
+        if key in given and there.get(key) != here.get(key):
             yield f"{key} is {_said(there, key)} and not {_said(here, key)}"
+
+
+def _keys_of(config: NetworkConfig) -> dict[str, object]:
+    return dict(_flat(json.loads(config.to_json()), ""))
+
+
+def _given(config: NetworkConfig, values: dict[str, object]) -> set[str]:
+    """The keys that do not follow from others: the networks, the backend's type, and what is not as by default."""
+    least: dict[str, Any] = {key: values[key] for key in (*_SWITCHES, *_NETWORKS) if key in values}
+    try:
+        defaults = _keys_of(parse_config(json.dumps({**least, "Backend": {"Type": config.backend.type}})))
+    except ConfigError:  # by default the network has no subnets
+        return set(values).difference(_SWITCHES)
+    others = {key for key in values if key not in least and values[key] != defaults[key]}
+    return others.union(values.keys() & {*_NETWORKS, "Backend.Type"})
 
 
 def _flat(values: dict[str, Any], where: str) -> Iterator[tuple[str, object]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_network
 from itertools import islice
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ def _head(now: AgentStatus, width: int) -> Iterator[Text]:
     events = counted(now.events, "change") + " of leases"
     yield from _said("kernel", f"{counted(now.programmed, 'request')}{failed}; {events}", width)
     for fault in now.faults:
-        yield from _said("", f"refused: {fault}", width, "red")
+        yield from _said("", fault, width, "red")
     for link in now.links:
         if link.missing:
             yield from _said("", f"{link.name} would be faster with {', '.join(link.missing)}", width)
@@ -109,9 +110,8 @@ def _links(now: AgentStatus, before: AgentStatus | None, width: int) -> Iterator
 
 
 def _link_cells(link: LinkStatus, rates: _Rates | None) -> list[str]:
-    at = f"[{link.local}]:{link.port}" if ":" in link.local else f"{link.local}:{link.port}"
     told = ["-"] * 4 if rates is None else [in_thousands(rate) for rate in rates]
-    return [link.name, link.kind, at, *told, f"{sum(link.drops.values()):,}"]
+    return [link.name, link.kind, link.endpoint, *told, f"{sum(link.drops.values()):,}"]
 
 
 def _rates(link: LinkStatus, now: AgentStatus, before: AgentStatus | None) -> _Rates | None:
@@ -163,12 +163,13 @@ def _drop_rate(link: LinkStatus, reason: str, now: AgentStatus, before: AgentSta
 def _counted_peers(peers: Sequence[PeerStatus]) -> Text:
     by_path = Counter(peer.path for peer in peers)
     told = [f"{by_path[path]:,} {words}" for path, words in _PATHS.items() if by_path[path]]
-    return Text(f"{counted(len(peers), 'peer')}{': ' if told else ''}{', '.join(told)}", "bold")
+    subnets = counted(len(peers), "subnet")
+    return Text(f"{subnets} of other nodes{': ' if told else ''}{', '.join(told)}", "bold")
 
 
 def _peers(peers: Sequence[PeerStatus], width: int, most: int | None) -> Iterator[Text]:
     """What is not reached, and why; then the others."""
-    ordered = sorted(peers, key=lambda peer: peer.path != "none")
+    ordered = sorted(peers, key=lambda peer: (peer.path != "none", _place(peer.subnet)))
     shown = list(islice(ordered, most))
     yield from _unreached((peer for peer in shown if peer.path == "none"), width)
     rows = [[peer.subnet, peer.node, peer.path, peer.mac or ""] for peer in shown if peer.path != "none"]
@@ -176,6 +177,15 @@ def _peers(peers: Sequence[PeerStatus], width: int, most: int | None) -> Iterato
         yield from fitted(_PEERS, "llll", rows, _SPARED_PEERS, width)[0]
     if len(shown) < len(peers):
         yield Text(f"{len(peers) - len(shown):,} more are not shown: --all")
+
+
+def _place(subnet: str) -> tuple[int, int, str]:
+    """Where a subnet stands in a list: by its address."""
+    try:
+        network = ip_network(subnet)
+    except ValueError:
+        return 0, 0, subnet
+    return network.version, int(network.network_address), subnet
 
 
 def _fitting_peers(peers: Sequence[PeerStatus], width: int, height: int) -> list[Text]:

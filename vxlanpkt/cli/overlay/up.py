@@ -20,10 +20,11 @@ from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.agent.identity import BackendType
 from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.config import NetworkConfig
-from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
+from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, NoConfigError, StoreError
 from vxlanpkt.overlay.leases.subnet_env import DEFAULT_PATH
 from vxlanpkt.overlay.service.agent_record import AgentRecord
 from vxlanpkt.overlay.service.control import ControlServer
+from vxlanpkt.overlay.service.network_namespace import NetworkNamespace
 from vxlanpkt.overlay.service.run_files import AgentError, only_one
 from vxlanpkt.overlay.stores.etcd_store import EtcdStore
 from vxlanpkt.overlay.stores.file_store import FileStore
@@ -97,7 +98,7 @@ def up(
     with ExitStack() as undo:
         undo.enter_context(_logging(verbose))
         undo.enter_context(only_one(files))
-        store = location.open(timeout=_STORE_SECONDS, unreadable=_tell)
+        store = location.open(timeout=_STORE_SECONDS, unreadable=_told_once())
         record = WrittenRecord(files)
         agent = Agent(
             store, interface, public_ip=public_ip, public_ipv6=public_ipv6, queues=queues, subnet_env=subnet_env,
@@ -112,7 +113,8 @@ def up(
         if network is None:
             return
         undo.callback(record.end, running)
-        record.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env))
+        namespace = NetworkNamespace.current()
+        record.begin(AgentRecord(os.getpid(), location, network.to_json(), subnet_env, namespace))
         _run(agent, network)
         running.has_ended = True
 
@@ -137,13 +139,22 @@ def _network(
             return store.config()
         except StoreError as error:
             pause = pauses.pause()
-            _logger.warning("%s; tried again in %g s", error, pause)
+            hint = "; --config FILE gives it one" if isinstance(error, NoConfigError) else ""
+            _logger.warning("%s%s; tried again in %g s", error, hint, pause)
             running.stopping.wait(pause)
     return None
 
 
-def _tell(error: LeaseFormatError) -> None:
-    _logger.warning("passed over: %s", error)
+def _told_once() -> Callable[[LeaseFormatError], None]:
+    """What tells of each unreadable thing once: it is met at every look into the store."""
+    told: set[str] = set()
+
+    def tell(error: LeaseFormatError) -> None:
+        if str(error) not in told:
+            told.add(str(error))
+            _logger.warning("passed over: %s", error)
+
+    return tell
 
 
 @contextmanager
@@ -154,6 +165,8 @@ def _metrics(address: str, running: RunningAgent) -> Iterator[None]:
         server = serve_metrics(address, running.status)
     except FieldError as error:
         raise click.BadParameter(str(error), param_hint="--metrics") from error
+    except OSError as error:
+        raise AgentError(f"--metrics: cannot listen at {address}: {error.strerror or error}") from error
     try:
         _logger.info("metrics at port %d", server.port)
         yield

@@ -33,6 +33,11 @@ class LinkStatus:
     drops: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
+    @property
+    def endpoint(self) -> str:
+        """Where datagrams are received, an address of IPv6 in brackets."""
+        return f"[{self.local}]:{self.port}" if ":" in self.local else f"{self.local}:{self.port}"
+
 
 @dataclass(frozen=True)
 class PeerStatus:

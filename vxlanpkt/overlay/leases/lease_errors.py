@@ -37,3 +37,7 @@ class StoreError(LeaseError, OSError):
     """The store cannot be reached, does not answer in time, or says what it should not: `.store` names it."""
 
     store: str
+
+
+class NoConfigError(StoreError):
+    """The store has no configuration of a network yet."""

@@ -21,6 +21,7 @@ from vxlanpkt.overlay.plans.kernel_state import (
     OverlayLink,
     Route,
 )
+from vxlanpkt.overlay.plans.kernel_words import in_words
 
 
 class Step(NamedTuple):
@@ -30,7 +31,7 @@ class Step(NamedTuple):
     item: OverlayLink | Entry
 
     def __str__(self) -> str:
-        return f"{self.action} {self.item}"
+        return f"{self.action} {in_words(self.item)}"
 
 
 class _Difference(NamedTuple):

@@ -48,7 +48,7 @@ class Failure:
     error: OSError
 
     def __str__(self) -> str:
-        return f"{self.step}: {self.error}"
+        return f"refused: {self.step}: {self.error.strerror or self.error}"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from vxlanpkt.overlay.agent.status import AgentStatus
 from vxlanpkt.overlay.leases.config import NetworkConfig, parse_config
 from vxlanpkt.overlay.leases.files import replace_file
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
+from vxlanpkt.overlay.service.network_namespace import NetworkNamespace
 from vxlanpkt.overlay.stores.store_location import StoreLocation
 
 
@@ -18,14 +19,15 @@ from vxlanpkt.overlay.stores.store_location import StoreLocation
 class AgentRecord:
     """An agent's parameters, and once it has a lease what tells this lease from others.
 
-    config: the text of the network's configuration. subnets, addresses: of the lease; addresses are those that peers
-    send to. kept: it ended, and was told to leave all as it was.
+    config: the text of the network's configuration. namespace: where its devices and routes are. subnets, addresses: of
+    the lease; addresses are those that peers send to. kept: it ended, and was told to leave all as it was.
     """
 
     pid: int
     store: StoreLocation
     config: str
     subnet_env: str
+    namespace: NetworkNamespace
     subnets: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     kept: bool = False
@@ -59,7 +61,9 @@ class AgentRecord:
         try:
             read = json.loads(content)
             lists = {name: tuple(read[name]) for name in ("subnets", "addresses")}
-            return cls(**{**read, **lists, "store": StoreLocation.from_members(read["store"])})
+            namespace = NetworkNamespace(*map(int, read["namespace"]))
+            store = StoreLocation.from_members(read["store"])
+            return cls(**{**read, **lists, "namespace": namespace, "store": store})
         except (ValueError, TypeError, KeyError) as error:
             text = content.decode("utf-8", "backslashreplace")
             raise LeaseFormatError(f"{path}: no record of an agent: {error}", what="record", text=text) from error

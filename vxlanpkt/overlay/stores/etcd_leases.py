@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vxlanpkt.overlay.leases.allocation import own_lease
 from vxlanpkt.overlay.leases.config import NetworkConfig, parse_config
-from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, StoreError
+from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, NoConfigError
 from vxlanpkt.overlay.leases.leases import Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.leases.stores import OnUnreadable
 from vxlanpkt.overlay.stores.etcd_answers import KeyValue, key_range, text64
@@ -71,7 +71,8 @@ class EtcdLeases:
         """The network's configuration, and its revision."""
         pairs = self._etcd.call("kv/range", {"key": self.config_key}, key_range).pairs
         if not pairs:
-            raise StoreError(f"etcd at {self._etcd}: there is no key {self.prefix}/config", store=str(self._etcd))
+            message = f"etcd at {self._etcd} has no configuration of a network: there is no key {self.prefix}/config"
+            raise NoConfigError(message, store=str(self._etcd))
         return parse_config(pairs[0].value), pairs[0].mod_revision
 
     def all(self, *, once: bool = False) -> HeldLeases:

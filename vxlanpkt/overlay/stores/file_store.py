@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from vxlanpkt.overlay.leases.allocation import choose_subnets, compatible, own_lease
 from vxlanpkt.overlay.leases.config import NetworkConfig, parse_config
 from vxlanpkt.overlay.leases.files import TEMPORARY, create_file, replace_file, sync_directory
-from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, LeaseLostError, StoreError
+from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, LeaseLostError, NoConfigError, StoreError
 from vxlanpkt.overlay.leases.leases import LEASE_SECONDS, Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.leases.stores import OnUnreadable
 from vxlanpkt.overlay.stores.file_watch import FileWatch
@@ -86,7 +86,11 @@ class FileStore:
     def config(self) -> NetworkConfig:
         """The network's configuration, from the file `config`."""
         with self._guarded():
-            text = (self._home / "config").read_bytes()
+            try:
+                text = (self._home / "config").read_bytes()
+            except FileNotFoundError as error:
+                message = f"{self!r} has no configuration of a network: there is no file {error.filename}"
+                raise NoConfigError(message, store=str(self._home)) from error
         return parse_config(text)
 
     def set_config(self, config: NetworkConfig | str) -> None:
