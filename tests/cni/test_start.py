@@ -64,7 +64,7 @@ def test_console_script_of_the_package(tmp_path: Path) -> None:
     """The package's own modules load no more than those of the archive, but what the package itself needs."""
     program = "from vxlanpkt.cni.plugin import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys, typing, importlib; before = set(sys.modules); {program}; "
+        [sys.executable, "-c", f"import __future__, importlib, sys, typing; before = set(sys.modules); {program}; "
                                "print(*(set(sys.modules) - before), file=sys.stderr)"],
         input=b"", capture_output=True, env={**os.environ, **environment("VERSION")}, check=True,
     )  # fmt: skip

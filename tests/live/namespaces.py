@@ -43,13 +43,14 @@ def killed_run(code: str) -> list[str]:
     """
     root = str(Path(__file__).parents[__package__.count(".") + 1])
     killed = subprocess.run(
-        [sys.executable, "-c", f"import os, signal; {code}; os.kill(os.getpid(), signal.SIGKILL)"],
+        # -I: the library that is installed, and not the sources where the tests were started.
+        [sys.executable, "-I", "-c", f"import os, signal, sys; sys.path.insert(0, {root!r}); {code}; "
+                                     "os.kill(os.getpid(), signal.SIGKILL)"],
         capture_output=True,
         text=True,
         check=False,
         timeout=30,
-        env={**os.environ, "PYTHONPATH": root},
-    )
+    )  # fmt: skip
     assert killed.stdout, killed.stderr
     return killed.stdout.split()
 

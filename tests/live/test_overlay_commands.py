@@ -155,10 +155,9 @@ def test_down_elsewhere(node: Node) -> None:
     assert is_as_before(node, before)
 
 
+@pytest.mark.parametrize("node", ["vxlan"], indirect=True)  # the device of the others goes with the agent
 def test_what_stays_in_the_kernel(node: Node) -> None:
     """Who may not remove a device says so, and keeps the record."""
-    if node.backend != "vxlan":
-        pytest.skip("its device goes with the agent")
     agent = node.up()
     agent.kill()
     agent.communicate(timeout=20)
