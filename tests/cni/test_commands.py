@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,34 @@ def test_add_that_cannot_be_undone_is_remembered(network: Config, tmp_path: Path
     assert error.code == Code.DELEGATE_FAILED
     assert "could not be undone" in error.details
     assert "exit 2" in error.details
+    assert stored(tmp_path) == ["c1@eth0"]
+
+
+_REFUSES_TEXT = 'if grep -q \'"mtu": "\' "$0.$CNI_COMMAND.$CNI_CONTAINERID.$CNI_IFNAME"; then exit 3; fi; '
+
+
+@pytest.mark.parametrize("command", ["DEL", "GC", "ADD"])
+def test_what_a_delegate_never_took_is_no_trap(command: str, network: Config, tmp_path: Path) -> None:
+    """A configuration that it refuses in DEL too: when that is mended, the attachment goes."""
+    delegate = Delegate(
+        tmp_path,
+        add=_REFUSES_TEXT + f"echo '{json.dumps({'cniVersion': '1.1.0', **RESULT})}'",
+        delete=_REFUSES_TEXT + ":",
+    )
+    assert refused("ADD", {**network, "delegate": {"type": "delegate", "mtu": "1450"}}, tmp_path)
+    assert stored(tmp_path) == ["c1@eth0"]
+    run(command, {**network, "cni.dev/valid-attachments": []}, tmp_path)
+    assert delegate.given("DEL")["mtu"] == 1450
+    assert stored(tmp_path) == (["c1@eth0"] if command == "ADD" else [])
+
+
+def test_what_was_attached_is_detached_as_it_was(network: Config, tmp_path: Path) -> None:
+    """Another configuration might succeed, and leave what this one made."""
+    Delegate(tmp_path)
+    run("ADD", network, tmp_path)
+    delegate = Delegate(tmp_path, delete="exit 2")
+    assert refused("DEL", {**network, "delegate": {"type": "delegate", "mtu": 1300}}, tmp_path)
+    assert delegate.given("DEL")["mtu"] == 1450
     assert stored(tmp_path) == ["c1@eth0"]
 
 

@@ -24,12 +24,16 @@ _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class Stored(NamedTuple):
-    """One attachment: the delegate's configuration; the namespace, and what tells it from another of that path."""
+    """One attachment: the delegate's configuration; the namespace, and what tells it from another of that path.
+
+    attached: whether the ADD succeeded; False while nobody knows.
+    """
 
     config: dict[str, Any]
     netns: str
     netns_identity: str
     args: str
+    attached: bool = False
 
     @property
     def same_namespace(self) -> bool:
@@ -78,7 +82,10 @@ class Attachments:
         config = fields.object("config")
         for name in ("type", "cniVersion"):
             config.text(name)
-        return Stored(config.content, fields.text("netns"), fields.text("netnsIdentity"), fields.text("args"))
+        return Stored(
+            config.content, fields.text("netns"), fields.text("netnsIdentity"), fields.text("args"),
+            fields.content.get("attached") is not False,
+        )  # fmt: skip
 
     def save(self, attachment: Attachment, stored: Stored) -> None:
         """Store an attachment, in the place of what there is of it."""
@@ -88,6 +95,7 @@ class Attachments:
             "netns": stored.netns,
             "netnsIdentity": stored.netns_identity,
             "args": stored.args,
+            "attached": stored.attached,
         }
         with _reported(path):
             replace_file(path, json.dumps(content).encode())

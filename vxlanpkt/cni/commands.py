@@ -59,7 +59,7 @@ def _clear_way(network: Network) -> None:
     container, ifname = network.attachment
     if stored.same_namespace:
         raise CNIError(Code.INVALID_ENVIRONMENT, f"{ifname} of {container} is attached already: it needs a DEL first")
-    _detach(network, stored.config, stored.call("DEL", network.attachment, network.call.path))
+    _detach(network, stored, stored.call("DEL", network.attachment, network.call.path))
     network.attachments.remove(network.attachment)
 
 
@@ -81,9 +81,12 @@ def _understood(network: Network, attachment: Attachment) -> Stored | None:
 def _added(network: Network, config: dict[str, Any]) -> dict[str, Any]:
     """The delegate's result; if there is none, what it may have done is undone."""
     call = network.call
-    network.attachments.save(network.attachment, Stored(config, call.netns, identity(call.netns), call.args))
+    stored = Stored(config, call.netns, identity(call.netns), call.args)
+    network.attachments.save(network.attachment, stored)
     try:
-        return run_add(config["type"], config, call, network.settings.seconds)
+        result = run_add(config["type"], config, call, network.settings.seconds)
+        network.attachments.save(network.attachment, stored._replace(attached=True))
+        return result
     except CNIError as failure:
         try:
             _undo(network, config, failure)
@@ -113,11 +116,31 @@ def _older_version(network: Network, config: dict[str, Any]) -> str | None:
     return version
 
 
-def _detach(network: Network, config: dict[str, Any], call: Call) -> None:
+def _detach(network: Network, stored: Stored, call: Call) -> None:
     """DEL of the delegate, in the version of its ADD; or in the newest that it knows.
 
     An ADD may have died before it found out that the delegate is older, and a delegate may have been replaced since.
+    One that never succeeded may have been given a configuration that the delegate refuses in DEL too: then the one of
+    today is tried, in which that may have been mended.
     """
+    try:
+        _detach_as(network, stored.config, call)
+    except CNIError:
+        today = None if stored.attached else _rendered_today(network)
+        if today is None:
+            raise
+        _detach_as(network, today, call)
+
+
+def _rendered_today(network: Network) -> dict[str, Any] | None:
+    """What an ADD would be given now; None where none could be served."""
+    try:
+        return delegate_config(network.config, network.settings, node_subnets(network.settings.subnet_file))
+    except CNIError:
+        return None
+
+
+def _detach_as(network: Network, config: dict[str, Any], call: Call) -> None:
     try:
         network.run("DEL", config, call)
     except CNIError as error:
@@ -136,7 +159,8 @@ def delete(call: Call, config: PluginConfig) -> None:
     with network.attachments.guarded():
         stored = _understood(network, network.attachment)
         if stored is not None:
-            _detach(network, {**stored.config, **_known_result(config, stored.config["cniVersion"])}, call)
+            known = _known_result(config, stored.config["cniVersion"])
+            _detach(network, stored._replace(config={**stored.config, **known}), call)
             network.attachments.remove(network.attachment)
 
 
@@ -193,7 +217,7 @@ def collect(call: Call, config: PluginConfig) -> None:
                 stored = network.attachments.load(attachment) if keep else _understood(network, attachment)
                 last = last if stored is None else stored.config
                 if stored is not None and not keep:
-                    _detach(network, stored.config, stored.call("DEL", attachment, call.path))
+                    _detach(network, stored, stored.call("DEL", attachment, call.path))
                     network.attachments.remove(attachment)
             except CNIError as error:
                 failures.append(f"{attachment.ifname} of {attachment.container_id}: {error}")
@@ -207,9 +231,8 @@ def collect(call: Call, config: PluginConfig) -> None:
 
 def _collect_further(network: Network, last: dict[str, Any] | None) -> None:
     """GC of whoever knows it, with what the node would say today, or else said last."""
-    try:
-        rendered = delegate_config(network.config, network.settings, node_subnets(network.settings.subnet_file))
-    except CNIError:
+    rendered = _rendered_today(network)
+    if rendered is None:
         if last is None:
             return  # nothing was ever attached
         rendered = {**last, "cniVersion": network.config.version}
