@@ -233,7 +233,7 @@ def test_leaked_containers_are_collected(machine: Machine, ipam: str) -> None:
     assert machine.collect(config, "alive").status == 0
     assert machine.left["state"] == ["alive@eth0"]
     assert machine.left["addresses"] == ["10.5.52.2"]
-    assert len(machine.left["links"]) == 1
+    assert eventually(lambda: len(machine.left["links"]) == 1)
     assert [link["ifname"] for link in links_of(machine.namespace("forgotten"))] == ["lo"]
     assert [link["ifname"] for link in links_of(machine.namespace("alive"))] == ["lo", "eth0"]
 
