@@ -222,13 +222,13 @@ class AgentLoop:
 
     def _bring_to(self, wanted: Plan) -> tuple[str, ...]:
         """What could not be done."""
-        node = self._node
+        node, kernel = self._node, wanted.kernel
         if node.plane is not None:
             if not self._is_ready:
-                node.reconciler.bring(wanted.kernel)  # which removes a device of another kind that has the name
+                node.reconciler.bring(kernel)  # which removes a device of another kind that has the name
             if node.plane.bring(wanted):
                 node.reconciler.forget()  # with a device its addresses and routes are gone
-        outcome = node.reconciler.bring(wanted.kernel)
+        outcome = node.reconciler.bring(kernel)
         faults = tuple(map(str, outcome.failures)) or tuple(f"{name} is not there" for name in outcome.missing)
         if not outcome.missing:
             self._write_env(wanted)  # not before: containers would be attached to nothing
