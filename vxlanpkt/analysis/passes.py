@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vxlanpkt.analysis.sharing import Asked, Counter, count_apart
-from vxlanpkt.capture.jobs import PartialResultError
+from vxlanpkt.analysis.counting import Counter
 from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for, with_vnis
+from vxlanpkt.capture.results import PartialResultError
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter, require_filter, selected
 
 if TYPE_CHECKING:
-    from vxlanpkt.capture.jobs import Progress
+    from vxlanpkt.capture.results import Progress
 
 _T = TypeVar("_T")
 
@@ -63,6 +63,8 @@ class Pass:
             for batch, chosen in self.batches():
                 counter.add(batch, chosen)
             return
+        from vxlanpkt.analysis.sharing import Asked, count_apart  # one process does not need it
+
         source: Any = self._source.source if isinstance(self._source, Capture) else self._source
         asked = Asked(another or type(counter), with_vnis(self.policy, self._vni), self._filter)
         self.stats = count_apart(counter, asked, source, self._jobs, self._progress)

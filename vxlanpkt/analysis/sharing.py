@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from vxlanpkt.analysis.counting import Counter
 from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.processes import files_to_share, shared_out
-from vxlanpkt.capture.reader import CaptureBatch
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries, broken_files
 from vxlanpkt.capture.sources import Part, Stopped
 from vxlanpkt.capture.stats import CaptureStats
@@ -18,25 +18,7 @@ from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter, selected
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
-    from vxlanpkt.capture.jobs import Progress
-
-
-class Counter(Protocol):
-    """What counts the records of a capture batch by batch, in one process or in several."""
-
-    def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
-        """Count the rows of a batch, or those that are selected."""
-        ...
-
-    def counted(self) -> Any:
-        """What was counted, to be pickled."""
-        ...
-
-    def merge(self, counted: Any, before: int) -> None:
-        """Add what another one has counted, of records that follow so many."""
-        ...
+    from vxlanpkt.capture.results import Progress
 
 
 @dataclass(frozen=True)

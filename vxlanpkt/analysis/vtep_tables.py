@@ -26,7 +26,7 @@ from vxlanpkt.selection import RowFilter
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from vxlanpkt.capture.jobs import Progress
+    from vxlanpkt.capture.results import Progress
 
 _KEY = {"src": ADDRESS, "dst": ADDRESS, "vni": "I", "family": "B"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import time
 from typing import TYPE_CHECKING
 
 from vxlanpkt.assigned import EtherType, IPProtocol, TCPFlags
@@ -65,7 +65,7 @@ def iso_time(timestamp_ns: int | None) -> str:
         return ""
     seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
     try:
-        moment = datetime.fromtimestamp(seconds, timezone.utc)
+        moment = time.gmtime(seconds)
     except (OverflowError, ValueError, OSError):
         return f"{seconds}.{nanoseconds // 1000:06}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000:06}Z"
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}.{nanoseconds // 1000:06}Z"

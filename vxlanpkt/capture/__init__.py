@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.columns import CaptureColumn as CaptureColumn
     from vxlanpkt.capture.columns import CaptureTable as CaptureTable
     from vxlanpkt.capture.exports import export_file as export_file
-    from vxlanpkt.capture.jobs import JobResult as JobResult
-    from vxlanpkt.capture.jobs import PartialResultError as PartialResultError
     from vxlanpkt.capture.jobs import decap_file as decap_file
     from vxlanpkt.capture.jobs import encap_file as encap_file
     from vxlanpkt.capture.lazy import scan as scan
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
     from vxlanpkt.capture.records import Interface as Interface
     from vxlanpkt.capture.records import Record as Record
+    from vxlanpkt.capture.results import JobResult as JobResult
+    from vxlanpkt.capture.results import PartialResultError as PartialResultError
     from vxlanpkt.capture.series import BrokenFilesError as BrokenFilesError
     from vxlanpkt.capture.stats import CaptureStats as CaptureStats
     from vxlanpkt.capture.stats import VNIStats as VNIStats
@@ -34,13 +34,14 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "batches": ("RecordBatch",),
     "columns": ("COLUMNS", "CaptureColumn", "CaptureTable"),
     "exports": ("export_file",),
-    "jobs": ("JobResult", "PartialResultError", "decap_file", "encap_file"),
+    "jobs": ("decap_file", "encap_file"),
     "lazy": ("scan",),
     "opening": ("open",),
     "pcap": ("PcapWriter",),
     "pcapng": ("PcapngWriter",),
     "reader": ("Capture", "CaptureBatch", "DecapsulatedRecord"),
     "records": ("Interface", "Record"),
+    "results": ("JobResult", "PartialResultError"),
     "series": ("BrokenFilesError",),
     "stats": ("CaptureStats", "VNIStats"),
 }

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.frames import as_arrow, library
-from vxlanpkt.capture.jobs import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.outputs import path_of, split_suffixes
 from vxlanpkt.capture.reader import Capture, policy_for
+from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.shared_exports import GROUP_ROWS, SharedPieces
 from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.sources import File

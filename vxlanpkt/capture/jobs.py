@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from vxlanpkt.capture.inner import Container, InnerLink, inner_frames
 from vxlanpkt.capture.outputs import Chosen, Outputs, path_of
 from vxlanpkt.capture.reader import Capture, policy_for
+from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError, FieldError
@@ -21,34 +21,7 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
-Progress: TypeAlias = Callable[[int, "int | None"], object]
-"""Called now and then with the bytes of the input taken, as it is stored, and its size if that is known."""
-
 _PROGRESS_RECORDS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """What a job has done.
-
-    `stats`: the records read. `files`: the paths written, none for standard output and file objects. `written`: how
-    many packets. `skipped`: how many the file cannot hold: no link type does (GPE with NSH or MPLS), or the time of the
-    record does not fit pcap.
-    """
-
-    stats: CaptureStats
-    files: tuple[str, ...]
-    written: int
-    skipped: int = 0
-
-
-class PartialResultError(CaptureError):
-    """The input broke off, or went bad: everything before that was done, and the output is complete that far.
-
-    `result`: what was done.
-    """
-
-    result: JobResult
 
 
 def decap_file(

@@ -1,22 +1,25 @@
-"""Captures shared out among processes: what each makes of its packs comes back in the order of the files."""
+"""Captures shared out among processes: what each makes of its packs comes back in the order of the files.
+
+What Python needs for more processes takes as long to load as all that a capture is read with, so it is loaded when
+there are to be some.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
-from multiprocessing import get_context
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.planning import Pack, Sized, packs, sized
 from vxlanpkt.capture.sources import READING, File, Part, Stopped
 from vxlanpkt.errors import FieldError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 _T = TypeVar("_T")
 Work = Callable[[Sequence[Part]], _T]
@@ -97,17 +100,24 @@ def _rest(pack: Pack, waiting: deque[tuple[Pack, Future[_T]]], planned: deque[Pa
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     # A process that is forked while others of its threads hold locks may wait for them for ever: these start anew.
     return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts)
 
 
 def _leave_interrupts() -> None:
     """Interrupts of the keyboard reach all processes of a terminal: they are for the first one."""
+    import signal
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _answer(future: Future[Any]) -> Any:
     """What a process answers: this is where an interrupt may come, as it may where bytes are waited for."""
+    from concurrent.futures.process import BrokenProcessPool
+
     with READING.get() or nullcontext():
         try:
             return future.result()

@@ -11,10 +11,10 @@ from typing import Any
 
 from vxlanpkt.capture.columns import CaptureTable
 from vxlanpkt.capture.frames import as_arrow, library
-from vxlanpkt.capture.jobs import Progress
 from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.planning import Pack
 from vxlanpkt.capture.processes import files_to_share, shared_out
+from vxlanpkt.capture.results import Progress
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries, broken_files
 from vxlanpkt.capture.sources import Part, Stopped
 from vxlanpkt.capture.stats import CaptureStats

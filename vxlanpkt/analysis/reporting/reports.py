@@ -19,7 +19,7 @@ from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
-    from vxlanpkt.capture.jobs import Progress
+    from vxlanpkt.capture.results import Progress
 
 _DEFAULT_TOP = 30
 
