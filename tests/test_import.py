@@ -65,3 +65,36 @@ def test_no_wing_comes_with_the_core() -> None:
     wings = ("capture", "analysis", "overlay", "cni", "cli", "strategies")
     assert not [name for name in loaded if name.startswith(tuple(f"vxlanpkt.{wing}" for wing in wings))]
     assert not {"hypothesis", "argparse"} & loaded
+
+
+@pytest.mark.parametrize("name", ["flows", "vteps", "open"])
+def test_one_process_does_without_what_several_need(name: str) -> None:
+    """Which takes as long to load as the rest."""
+    loaded = _loaded(f"import vxlanpkt; vxlanpkt.{name}('tests/data/flannel_v4.pcap', ports=[8472])")
+    assert not {"multiprocessing", "concurrent.futures", "logging", "socket", "subprocess", "tempfile"} & loaded
+
+
+def _loaded_here(statements: str) -> set[str]:
+    """The modules that a fresh interpreter has after *statements*, those of installed libraries among them."""
+    program = f"{statements}\nimport sys; print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return set(done.stderr.split())
+
+
+def test_the_c_kernel_does_without_the_specification() -> None:
+    """What is done in C is not loaded in Python too."""
+    if vxlanpkt.backend != "c":
+        pytest.skip("it is the kernel here")
+    loaded = _loaded_here("import vxlanpkt; vxlanpkt.decap_batch; vxlanpkt.encap_batch; vxlanpkt.decap_file")
+    assert "vxlanpkt.kernel.c" in loaded
+    assert not {f"vxlanpkt.kernel.{module}" for module in ("decapsulation", "filtering", "inner", "scanning")} & loaded
+
+
+def test_a_verb_loads_no_other() -> None:
+    """Neither the overlay nor tunnels come with a look at a capture."""
+    loaded = _loaded_here(
+        "from vxlanpkt.cli.app import app\n"
+        "app(['info', '-r', 'tests/data/flannel_v4.pcap'], standalone_mode=False)"
+    )  # fmt: skip
+    assert "vxlanpkt.cli.info" in loaded
+    assert not {"vxlanpkt.cli.show", "vxlanpkt.cli.overlay", "vxlanpkt.cli.containers", "vxlanpkt.tunnel"} & loaded

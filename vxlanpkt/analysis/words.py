@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from vxlanpkt.assigned import EtherType, IPProtocol, TCPFlags
@@ -63,9 +62,11 @@ def iso_time(timestamp_ns: int | None) -> str:
     """A time as ISO 8601 has it, in UTC, down to microseconds."""
     if timestamp_ns is None:
         return ""
+    from datetime import datetime, timezone
+
     seconds, nanoseconds = divmod(timestamp_ns, 1_000_000_000)
     try:
-        moment = time.gmtime(seconds)
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
     except (OverflowError, ValueError, OSError):
         return f"{seconds}.{nanoseconds // 1000:06}"
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}.{nanoseconds // 1000:06}Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000:06}Z"

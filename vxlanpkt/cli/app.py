@@ -8,30 +8,47 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 import vxlanpkt
-from vxlanpkt.cli.containers import containers
-from vxlanpkt.cli.decapsulate import decapsulate
-from vxlanpkt.cli.encapsulate import encapsulate
 from vxlanpkt.cli.errors_said import in_words_of
-from vxlanpkt.cli.explaining import explaining
-from vxlanpkt.cli.exporting import exporting
-from vxlanpkt.cli.flow_listing import flow_listing
-from vxlanpkt.cli.info import info
 from vxlanpkt.cli.options import SOURCE
-from vxlanpkt.cli.overlay import overlay
-from vxlanpkt.cli.reporting import reporting
-from vxlanpkt.cli.show import show
 from vxlanpkt.cli.signals import Interrupted, handled_signals
-from vxlanpkt.cli.vtep_listing import vtep_listing
 from vxlanpkt.errors import CaptureError, FieldError
+
+# By what they are called: the module of each, loaded when it is asked for; the command in it bears the same name.
+_VERBS = {
+    "info": "info",
+    "show": "show",
+    "explain": "explaining",
+    "flows": "flow_listing",
+    "vteps": "vtep_listing",
+    "report": "reporting",
+    "decap": "decapsulate",
+    "encap": "encapsulate",
+    "export": "exporting",
+    "overlay": "overlay",
+    "cni": "containers",
+}
 
 
 class _Verbs(click.Group):
-    """A group that turns the library's errors into exit statuses."""
+    """A group that loads the verb that is called, and turns the library's errors into exit statuses."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are met."""
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A verb, or None if there is none of that name."""
+        if cmd_name not in _VERBS:
+            return None
+        name = _VERBS[cmd_name]
+        verb: click.Command = getattr(import_module(f"vxlanpkt.cli.{name}"), name)
+        return verb
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb."""
@@ -55,7 +72,7 @@ class _Verbs(click.Group):
 
     def _said(self, ctx: click.Context, error: Exception) -> str:
         """An error in the words of the verb."""
-        verb = self.commands.get(ctx.invoked_subcommand or "")
+        verb = self.get_command(ctx, ctx.invoked_subcommand or "")
         return str(error) if verb is None else in_words_of(verb, str(error))
 
 
@@ -65,10 +82,3 @@ class _Verbs(click.Group):
 )
 def app() -> None:
     """Look into VXLAN captures, take tunnels off, put packets into one; be a node of an overlay, attach containers."""
-
-
-for verb in (
-    info, show, explaining, flow_listing, vtep_listing, reporting, decapsulate, encapsulate, exporting,
-    overlay, containers,
-):  # fmt: skip
-    app.add_command(verb)

@@ -48,8 +48,8 @@ from vxlanpkt.kernel.contract import (
     UDPChecksum,
     Underlay,
     Written,
+    family_of,
 )
-from vxlanpkt.kernel.filtering import family_of
 from vxlanpkt.kernel.grouping import SEED_SIZE, entry_size
 from vxlanpkt.kernel.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
 from vxlanpkt.kernel.tables import LISTED, MAP_SEED_SIZE

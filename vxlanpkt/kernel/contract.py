@@ -173,6 +173,13 @@ BRIEF_COLUMNS: Mapping[str, str] = {
     name: DECAP_COLUMNS[name]
     for name in ("inner_offset", "vni", "flags", "inner_length", "inner_original_length", "status", "notes")
 }
+
+
+def family_of(column: str) -> str:
+    """The column of IP versions that belongs to one of addresses."""
+    return "outer_family" if column.startswith("outer") else "inner_family"
+
+
 # The columns of an encapsulated batch; the bytes of the rows lie behind them.
 ENCAP_COLUMNS: Mapping[str, str] = {"offsets": "Q", "lengths": "I", "status": "B"}
 # The columns of records of a capture: where the data of each lies in the buffer, its times, and its lengths: with the

@@ -20,6 +20,7 @@ from vxlanpkt.kernel.contract import (
     Join,
     Step,
     StepKind,
+    family_of,
 )
 from vxlanpkt.kernel.inner import ETHERNET_LINK, RAW_LINK
 
@@ -35,11 +36,6 @@ class Batch(NamedTuple):
     column: Callable[[str], Sequence[int]]  # by name; one of addresses as bytes
     frames: Frames
     ethernet: bool  # whether a row begins with an Ethernet header
-
-
-def family_of(column: str) -> str:
-    """The column of IP versions that belongs to one of addresses."""
-    return "outer_family" if column.startswith("outer") else "inner_family"
 
 
 def is_sound(program: Iterable[Step], brief: bool) -> bool:
