@@ -23,9 +23,9 @@ from vxlanpkt.capture import (
     PartialResultError,
     PcapWriter,
     Record,
-    columns,
     export_file,
     exports,
+    filling,
     scan,
 )
 
@@ -130,7 +130,7 @@ def test_interrupted_while_it_is_written(
     target = tmp_path / f"out.{suffix}"
     target.write_bytes(b"before")
     calls = 0
-    whole: Any = exports._Output.write if where == "write" else columns._Filler.fill
+    whole: Any = exports._Output.write if where == "write" else filling.Filler.fill
 
     def interrupted(*call: Any) -> Any:
         nonlocal calls
@@ -142,7 +142,7 @@ def test_interrupted_while_it_is_written(
     if where == "write":
         monkeypatch.setattr(exports._Output, "write", interrupted)
     if where == "fill":
-        monkeypatch.setattr(columns._Filler, "fill", interrupted)
+        monkeypatch.setattr(filling.Filler, "fill", interrupted)
     with pytest.raises(Interrupted) as caught:
         export_file(
             io.BytesIO(pcap_header() + pcap_record(bytes(60)) * 20_000), target,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import vxlanpkt
 from vxlanpkt import CaptureError, DecapPolicy, Tunnel, kernel
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.capture import CaptureTable, columns
+from vxlanpkt.capture import COLUMNS, CaptureTable, filling, gathering, tables
 from vxlanpkt.capture.arrow import ArrowBatch, ArrowField
 from vxlanpkt.strategies import captures
 
@@ -36,7 +36,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     counts = dict.fromkeys((*FUNCTIONS, "bytes"), 0)
 
     def counted(name: str) -> Any:
-        function = getattr(columns, name)
+        function = getattr(kernel, name)
 
         def call(*arguments: Any) -> Any:
             counts[name] += 1
@@ -47,7 +47,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         return call
 
     for name in FUNCTIONS:
-        monkeypatch.setattr(columns, name, counted(name))
+        for module in (gathering, filling):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, counted(name))
     return counts
 
 
@@ -81,7 +83,7 @@ class Some:
 
 
 # The times of captures that are drawn may be beyond what pyarrow makes a datetime of.
-NAMES = [column.name for column in columns.COLUMNS if column.name != "timestamp"]
+NAMES = [column.name for column in COLUMNS if column.name != "timestamp"]
 
 
 @law
@@ -96,12 +98,12 @@ def test_gathered_rows_are_those_of_the_batches(parts: list[bytes], filtered: bo
     data = b"".join(parts)
     gathered = rows_of(table_of(data, **options))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(columns, "_FEW_ROWS", 0)
+        patched.setattr(gathering, "_FEW_ROWS", 0)
         assert rows_of(table_of(data, **options)) == gathered
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(columns, "_MOST_ROWS", 3)
-        patched.setattr(columns, "_NAMES_BYTES", 7)
-        patched.setattr(columns, "_PIECE_BYTES", 1000)
+        patched.setattr(gathering, "_MOST_ROWS", 3)
+        patched.setattr(filling, "_NAMES_BYTES", 7)
+        patched.setattr(tables, "_PIECE_BYTES", 1000)
         assert rows_of(table_of(data, **options)) == gathered
 
 
@@ -161,7 +163,7 @@ def test_long_names(interfaces: int, calls: dict[str, int], monkeypatch: pytest.
         added.append(name)
         add(table, name)
 
-    monkeypatch.setattr(columns, "add_name", counted)
+    monkeypatch.setattr(filling, "add_name", counted)
     data = named(interfaces, 4_000)
     tracemalloc.start()
     try:
@@ -179,8 +181,8 @@ def test_long_names(interfaces: int, calls: dict[str, int], monkeypatch: pytest.
 
 def test_one_long_name_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Text that is thousands of times as long as the packets: batches and pieces end before they are too large."""
-    monkeypatch.setattr(columns, "_NAMES_BYTES", 100_000)
-    monkeypatch.setattr(columns, "_PIECE_BYTES", 1_000_000)
+    monkeypatch.setattr(filling, "_NAMES_BYTES", 100_000)
+    monkeypatch.setattr(tables, "_PIECE_BYTES", 1_000_000)
     table = table_of(named(1, 9_000, packets=2_000), columns=["interface_name", "record"])
     made = batches_of(table)
     assert sum(batch.rows for batch in made) == 2_000
@@ -194,7 +196,7 @@ def test_one_long_name_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_that_is_longer_than_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row is not cut."""
-    monkeypatch.setattr(columns, "_NAMES_BYTES", 10)
+    monkeypatch.setattr(filling, "_NAMES_BYTES", 10)
     assert [batch.rows for batch in batches_of(table_of(named(3, 9_000)))] == [1, 1, 1]
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 
 import vxlanpkt
-from vxlanpkt.capture.columns import TableOptions
+from vxlanpkt.capture.tables import TableOptions
 from vxlanpkt.cni import Code
 from vxlanpkt.kernel.contract import DECAP_COLUMNS
 from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus

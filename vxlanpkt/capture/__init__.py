@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.batches import RecordBatch as RecordBatch
     from vxlanpkt.capture.columns import COLUMNS as COLUMNS
     from vxlanpkt.capture.columns import CaptureColumn as CaptureColumn
-    from vxlanpkt.capture.columns import CaptureTable as CaptureTable
     from vxlanpkt.capture.exports import export_file as export_file
     from vxlanpkt.capture.jobs import decap_file as decap_file
     from vxlanpkt.capture.jobs import encap_file as encap_file
@@ -29,10 +28,11 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.series import BrokenFilesError as BrokenFilesError
     from vxlanpkt.capture.stats import CaptureStats as CaptureStats
     from vxlanpkt.capture.stats import VNIStats as VNIStats
+    from vxlanpkt.capture.tables import CaptureTable as CaptureTable
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "batches": ("RecordBatch",),
-    "columns": ("COLUMNS", "CaptureColumn", "CaptureTable"),
+    "columns": ("COLUMNS", "CaptureColumn"),
     "exports": ("export_file",),
     "jobs": ("decap_file", "encap_file"),
     "lazy": ("scan",),
@@ -44,6 +44,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "results": ("JobResult", "PartialResultError"),
     "series": ("BrokenFilesError",),
     "stats": ("CaptureStats", "VNIStats"),
+    "tables": ("CaptureTable",),
 }
 
 __all__ = sorted(name for names in _MODULES.values() for name in names)

@@ -21,7 +21,7 @@ from vxlanpkt.errors import CaptureError, FieldError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from vxlanpkt.capture.columns import CaptureTable, TableOptions
+    from vxlanpkt.capture.tables import CaptureTable, TableOptions
 
 ExportFormat: TypeAlias = Literal["parquet", "arrow", "csv"]
 

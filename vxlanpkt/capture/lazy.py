@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars
     from typing_extensions import Unpack
 
-    from vxlanpkt.capture.columns import TableOptions
+    from vxlanpkt.capture.tables import TableOptions
 
 _PIECE_ROWS = 65_536
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow
     from typing_extensions import Self, Unpack
 
-    from vxlanpkt.capture.columns import CaptureTable, TableOptions
+    from vxlanpkt.capture.tables import CaptureTable, TableOptions
     from vxlanpkt.packet import Packet
 
 FILE_POLICY = DecapPolicy(lengths="snapped")
@@ -200,7 +200,7 @@ class Capture:
 
         Each stream of it is a pass. docs/columns.md lists the columns. Raises `FieldError` for names that are none.
         """
-        from vxlanpkt.capture.columns import CaptureTable  # which not every pass needs
+        from vxlanpkt.capture.tables import CaptureTable  # which not every pass needs
 
         return CaptureTable(self, **options)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
-from vxlanpkt.capture.columns import CaptureTable
 from vxlanpkt.capture.frames import as_arrow, library
 from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.planning import Pack
@@ -18,6 +17,7 @@ from vxlanpkt.capture.results import Progress
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries, broken_files
 from vxlanpkt.capture.sources import Part, Stopped
 from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.capture.tables import CaptureTable
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
 
