@@ -20,7 +20,7 @@ import vxlanpkt
 from vxlanpkt import CaptureError, FieldError
 from vxlanpkt.analysis import PartialTableError
 from vxlanpkt.capture import PartialResultError, processes
-from vxlanpkt.capture.sources import Part
+from vxlanpkt.capture.origins import Part
 from vxlanpkt.strategies import captures, vxlan_frames
 
 from .by_hand import CAPTURES, DATA

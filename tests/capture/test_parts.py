@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 import vxlanpkt
 from vxlanpkt.capture import Record, parts
 from vxlanpkt.capture.boundaries import WINDOW, first_record
+from vxlanpkt.capture.origins import Part
 from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.planning import OPENING, Sized, packs, sized
 from vxlanpkt.capture.reader import FILE_POLICY
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
-from vxlanpkt.capture.sources import Part
 from vxlanpkt.strategies import captures, frames
 
 from .builders import CAPTURES, NAMES, enhanced, interface, pcap_header, pcap_record, read_until_fault, section

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.analysis.counting import Counter
 from vxlanpkt.capture.opening import Files, files_of
+from vxlanpkt.capture.origins import Part
 from vxlanpkt.capture.processes import files_to_share, shared_out
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries, broken_files
-from vxlanpkt.capture.sources import Part, Stopped
+from vxlanpkt.capture.sources import Stopped
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.lazy import scan as scan
     from vxlanpkt.capture.opening import open as open  # noqa: A004 - the API's name
     from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
-    from vxlanpkt.capture.pcapng import PcapngWriter as PcapngWriter
+    from vxlanpkt.capture.pcapng_writer import PcapngWriter as PcapngWriter
     from vxlanpkt.capture.reader import Capture as Capture
     from vxlanpkt.capture.reader import CaptureBatch as CaptureBatch
     from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
@@ -38,7 +38,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "lazy": ("scan",),
     "opening": ("open",),
     "pcap": ("PcapWriter",),
-    "pcapng": ("PcapngWriter",),
+    "pcapng_writer": ("PcapngWriter",),
     "reader": ("Capture", "CaptureBatch", "DecapsulatedRecord"),
     "records": ("Interface", "Record"),
     "results": ("JobResult", "PartialResultError"),

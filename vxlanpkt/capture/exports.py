@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.frames import as_arrow, library
 from vxlanpkt.capture.opening import Files, opened
+from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.outputs import path_of, split_suffixes
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.shared_exports import GROUP_ROWS, SharedPieces
 from vxlanpkt.capture.sinks import Sink
-from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError, FieldError
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from vxlanpkt.capture.inner import Container, InnerLink, inner_frames
+from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.outputs import Chosen, Outputs, path_of
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
-from vxlanpkt.capture.sources import File
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
 from typing import TypeAlias
 
+from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.series import CaptureSeries
-from vxlanpkt.capture.sources import File
 from vxlanpkt.policy import DecapPolicy
 
 Files: TypeAlias = "File | Sequence[File]"

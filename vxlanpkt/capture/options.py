@@ -10,7 +10,9 @@ from vxlanpkt.errors import CaptureError
 
 OPT_END = 0
 EPB_FLAGS, EPB_HASH = 2, 3
-# Options of packets that are numbers, and their widths: in the byte order of their section.
+IF_TSRESOL, IF_FCSLEN, IF_TSOFFSET = 9, 13, 14
+# Options that are numbers, and their widths: in the byte order of their section.
+INTERFACE_NUMBERS: Mapping[int, int] = {8: 8, 10: 4, 16: 8, 17: 8}
 PACKET_NUMBERS: Mapping[int, int] = {EPB_FLAGS: 4, 4: 8, 5: 8, 6: 4}
 
 _CUSTOM_OPTIONS = frozenset({2988, 2989, 19372, 19373})  # these start with a number of 4 bytes

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.inner import Container, Frames, InnerLink, fitted, inner_record
+from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.pcap import PcapWriter, fits_pcap_time
-from vxlanpkt.capture.pcapng import PcapngWriter
+from vxlanpkt.capture.pcapng_writer import PcapngWriter
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, copyable_options
-from vxlanpkt.capture.sources import CHUNK, File
+from vxlanpkt.capture.sources import CHUNK
 from vxlanpkt.kernel import choose_rows, hold_packets, hold_target, new_buffer, put_records, sort_rows, view
 from vxlanpkt.kernel.contract import NO_INTERFACE, NO_LINK_TYPE, Packets, Stop, Target
 

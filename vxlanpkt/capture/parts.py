@@ -13,9 +13,10 @@ from typing import TypeAlias
 
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.boundaries import WINDOW, first_record
+from vxlanpkt.capture.origins import Part
 from vxlanpkt.capture.pcap import PcapReader
 from vxlanpkt.capture.pcapng import PcapngReader
-from vxlanpkt.capture.sources import Part, Source, Stopped
+from vxlanpkt.capture.sources import Source, Stopped
 from vxlanpkt.errors import CaptureError
 
 Reader: TypeAlias = "PcapReader | PcapngReader"

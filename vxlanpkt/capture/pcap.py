@@ -12,20 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.boundaries import Shape, pcap_shape
+from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record
-from vxlanpkt.capture.sinks import Sink
-from vxlanpkt.capture.sources import File, Source
+from vxlanpkt.capture.sinks import ContainerWriter, Sink
+from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stretches import Before, Stretches, section_interface
 from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.kernel.contract import Section, Stop
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 MAX_CAPTURED = 1 << 18
 """Captured bytes that a record may always have: writers often declare less, or 0, and then keep whole packets."""
@@ -127,7 +124,7 @@ def fits_pcap_time(record: Record) -> bool:
     return 0 <= (record.timestamp_ns or 0) // NANOSECONDS < 1 << 32
 
 
-class PcapWriter:
+class PcapWriter(ContainerWriter):
     """Writes a pcap file; a context manager that commits, or discards on an exception (see `Sink`).
 
     `interface`: gives link type, snapshot length (0 is written as 262144) and FCS length. `nanoseconds`: whether
@@ -166,18 +163,6 @@ class PcapWriter:
             raise CaptureError(f"the timestamp {record.timestamp_ns} ns does not fit a pcap file", offset=None)
         data = record.data
         self.sink.write(self._pack(seconds, fraction, len(data), record.original_length) + data)
-
-    def close(self) -> None:
-        """Finish the output, as leaving the context does."""
-        self.sink.commit()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.sink.__exit__(kind, error, traceback)
 
 
 def _fcs_length(network: int) -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vxlanpkt.capture.origins import File, Part
 from vxlanpkt.capture.pcap import is_pcap
 from vxlanpkt.capture.pcapng import is_pcapng
-from vxlanpkt.capture.sources import File, Part
 
 OPENING = 1 << 16
 """What it costs to open a file, in bytes that could be read in that time."""

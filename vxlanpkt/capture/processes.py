@@ -13,9 +13,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from vxlanpkt.capture.opening import Files, files_of
+from vxlanpkt.capture.origins import File, Part
 from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.planning import Pack, Sized, packs, sized
-from vxlanpkt.capture.sources import READING, File, Part, Stopped
+from vxlanpkt.capture.sources import READING, Stopped
 from vxlanpkt.errors import FieldError
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.links import start_of
+from vxlanpkt.capture.origins import File, Origin, Part
 from vxlanpkt.capture.parts import read_part
 from vxlanpkt.capture.records import Interface, Record
-from vxlanpkt.capture.sources import File, Origin, Part, Source
+from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
 from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError, Reason

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.capture.origins import File, Origin, Part
 from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.records import Interface
-from vxlanpkt.capture.sources import File, Origin, Part, Stopped
+from vxlanpkt.capture.sources import Stopped
 from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy

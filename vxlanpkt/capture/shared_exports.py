@@ -11,11 +11,12 @@ from typing import Any
 
 from vxlanpkt.capture.frames import as_arrow, library
 from vxlanpkt.capture.opening import Files, files_of
+from vxlanpkt.capture.origins import Part
 from vxlanpkt.capture.planning import Pack
 from vxlanpkt.capture.processes import files_to_share, shared_out
 from vxlanpkt.capture.results import Progress
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries, broken_files
-from vxlanpkt.capture.sources import Part, Stopped
+from vxlanpkt.capture.sources import Stopped
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.capture.tables import CaptureTable
 from vxlanpkt.errors import CaptureError

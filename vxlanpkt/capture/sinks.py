@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
-from vxlanpkt.capture.sources import CHUNK, File
+from vxlanpkt.capture.origins import File
+from vxlanpkt.capture.sources import CHUNK
 from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -143,6 +144,24 @@ class Sink:
             self.commit()
         else:
             self.discard()
+
+
+class ContainerWriter:
+    """What writes a container to its `sink`; a context manager that commits that, or discards it on an exception."""
+
+    sink: Sink
+
+    def close(self) -> None:
+        """Finish the output, as leaving the context does."""
+        self.sink.commit()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.sink.__exit__(kind, error, traceback)
 
 
 def _compressor_for(path: str) -> _Compressor | None:

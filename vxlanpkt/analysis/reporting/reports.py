@@ -11,10 +11,10 @@ from vxlanpkt.analysis.collecting import Collector, Origin
 from vxlanpkt.analysis.findings import Findings, as_plain
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.reporting.page import page
+from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.reader import FILE_POLICY, Capture, policy_for, with_vnis
 from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sinks import Sink
-from vxlanpkt.capture.sources import File
 from vxlanpkt.errors import CaptureError, FieldError
 from vxlanpkt.policy import DecapPolicy
 
