@@ -24,11 +24,13 @@ JOBS = {
     DECAP: "the inner frames as a capture",
     PARQUET: "a row of each packet in a Parquet file",
 }
-OURS, OURS_OF_PCAPNG = "vxlanpkt", "vxlanpkt, pcapng"
-PYTHON = "python"
+OURS, OURS_OF_PCAPNG, OURS_FEW = "vxlanpkt", "vxlanpkt, pcapng", "vxlanpkt, the columns of dpkt's loop"
+PYTHON, OURS_FLOWS = "python", "vxlanpkt, flows"
 MAPPED, BUFFERED, LIBPCAP = "C, mmap", "C, read", "C, libpcap"
 LOOP, DPKT, DPKT_PANDAS = "struct loop", "dpkt", "dpkt, pandas"
 TSHARK, EDITCAP = "tshark", "editcap"
+
+_FEW = "timestamp,vni,inner_protocol,inner_src,inner_dst,inner_src_port,inner_dst_port,inner_length"
 
 Command = Callable[[Path, Path], list[str]]  # of a capture and of where to write
 
@@ -73,6 +75,7 @@ def contenders(workshop: Workshop) -> list[Contender | Absent]:
 def _starts() -> Iterator[Contender]:
     yield Contender(START, PYTHON, lambda *_: [sys.executable, "-c", "pass"], None)
     yield Contender(START, OURS, lambda *_: [sys.executable, "-c", "import vxlanpkt; vxlanpkt.decap_file"], None)
+    yield Contender(START, OURS_FLOWS, lambda *_: [sys.executable, "-c", "import vxlanpkt; vxlanpkt.flows"], None)
 
 
 def _ours() -> Iterator[Contender | Absent]:
@@ -86,6 +89,8 @@ def _ours() -> Iterator[Contender | Absent]:
             yield _told(PARQUET, name, _export, container)
         else:
             yield Absent(PARQUET, name, "this vxlanpkt has no export, or there is no pyarrow")
+    if _has_export() and find_spec("pyarrow"):
+        yield _told(PARQUET, OURS_FEW, lambda *files: [*_export(*files), "--columns", _FEW])
 
 
 def _in_c(workshop: Workshop) -> Iterator[Contender | Absent]:
