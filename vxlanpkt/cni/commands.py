@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-from vxlanpkt.cni.attachments import Attachments, Stored, identity
+from vxlanpkt.cni.attachments import Stored, identity
+from vxlanpkt.cni.delegation import Network
 from vxlanpkt.cni.execution import find_plugin, run_add, run_plugin, supported_versions
-from vxlanpkt.cni.protocol.configuration import VALID_ATTACHMENTS, Attachment, PluginConfig
+from vxlanpkt.cni.protocol.configuration import VALID_ATTACHMENTS, PluginConfig
 from vxlanpkt.cni.protocol.environment import Call
 from vxlanpkt.cni.protocol.errors import CNIError, Code
 from vxlanpkt.cni.protocol.results import Result
-from vxlanpkt.cni.protocol.versions import VERSIONS, at_least, newest_common
-from vxlanpkt.cni.rendering import Settings, delegate_config, node_subnets
-
-
-class Network:
-    """One network as a call sees it: its settings, its attachments, and the call itself."""
-
-    def __init__(self, call: Call, config: PluginConfig) -> None:
-        self.call = call
-        self.config = config
-        self.settings = Settings.read(config)
-        self.attachments = Attachments(self.settings.data_directory, config.name)
-        self.attachment = Attachment(call.container_id, call.ifname)
-
-    def run(self, command: str, config: dict[str, Any], call: Call | None = None) -> None:
-        """Call the delegate for a command that answers nothing."""
-        call = self.call if call is None else call
-        run_plugin(config["type"], config, call._replace(command=command), self.settings.seconds)
 
 
 def add(call: Call, config: PluginConfig) -> dict[str, Any]:
     """Attach: nothing is left of one that fails."""
     network = Network(call, config)
-    rendered = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file))
+    rendered = network.rendered()
     with network.attachments.guarded(make=True):
         _clear_way(network)
         try:
@@ -42,7 +24,7 @@ def add(call: Call, config: PluginConfig) -> dict[str, Any]:
         except CNIError as error:
             if error.code != Code.INCOMPATIBLE_VERSION:
                 raise
-            version = _older_version(network, rendered)
+            version = network.older_version(rendered)
             if version is None:
                 raise
             result = _added(network, {**rendered, "cniVersion": version})
@@ -53,29 +35,14 @@ def add(call: Call, config: PluginConfig) -> dict[str, Any]:
 
 def _clear_way(network: Network) -> None:
     """What is stored under the same name is of a container that is gone, as after a reboot; or it is an error."""
-    stored = _understood(network, network.attachment)
+    stored = network.understood(network.attachment)
     if stored is None:
         return
     container, ifname = network.attachment
     if stored.same_namespace:
         raise CNIError(Code.INVALID_ENVIRONMENT, f"{ifname} of {container} is attached already: it needs a DEL first")
-    _detach(network, stored, stored.call("DEL", network.attachment, network.call.path))
+    network.detach(stored, stored.call("DEL", network.attachment, network.call.path))
     network.attachments.remove(network.attachment)
-
-
-def _understood(network: Network, attachment: Attachment) -> Stored | None:
-    """What is stored of an attachment; what cannot be understood is forgotten, as a power failure leaves it.
-
-    Without the configuration nobody can be asked, and a container that cannot be deleted helps nobody.
-    """
-    try:
-        return network.attachments.load(attachment)
-    except CNIError as error:
-        if error.code != Code.DECODING_FAILURE:
-            raise
-        print(f"{error}: forgotten", file=sys.stderr)
-        network.attachments.remove(attachment)
-        return None
 
 
 def _added(network: Network, config: dict[str, Any]) -> dict[str, Any]:
@@ -107,75 +74,15 @@ def _undo(network: Network, config: dict[str, Any], failure: CNIError) -> None:
     network.attachments.remove(network.attachment)
 
 
-def _older_version(network: Network, config: dict[str, Any]) -> str | None:
-    """The newest version that the delegate knows, if it is before that of the configuration."""
-    known = supported_versions(config["type"], network.call, network.settings.seconds)
-    version, refused = newest_common(known), config["cniVersion"]
-    if version is None or (refused in VERSIONS and at_least(version, refused)):
-        return None
-    return version
-
-
-def _detach(network: Network, stored: Stored, call: Call) -> None:
-    """DEL of the delegate, in the version of its ADD; or in the newest that it knows.
-
-    An ADD may have died before it found out that the delegate is older, and a delegate may have been replaced since.
-    One that never succeeded may have been given a configuration that the delegate refuses in DEL too: then the one of
-    today is tried, in which that may have been mended.
-    """
-    try:
-        _detach_as(network, stored.config, call)
-    except CNIError:
-        today = None if stored.attached else _rendered_today(network)
-        if today is None:
-            raise
-        _detach_as(network, today, call)
-
-
-def _rendered_today(network: Network) -> dict[str, Any] | None:
-    """What an ADD would be given now; None where none could be served."""
-    try:
-        return delegate_config(network.config, network.settings, node_subnets(network.settings.subnet_file))
-    except CNIError:
-        return None
-
-
-def _detach_as(network: Network, config: dict[str, Any], call: Call) -> None:
-    try:
-        network.run("DEL", config, call)
-    except CNIError as error:
-        if error.code != Code.INCOMPATIBLE_VERSION:
-            raise
-        version = _older_version(network, config)
-        if version is None:
-            raise
-        known = _known_result(network.config, version) if "prevResult" in config else {}
-        network.run("DEL", {**config, **known, "cniVersion": version}, call)
-
-
 def delete(call: Call, config: PluginConfig) -> None:
     """Detach: what is not there any more is no error."""
     network = Network(call, config)
     with network.attachments.guarded():
-        stored = _understood(network, network.attachment)
+        stored = network.understood(network.attachment)
         if stored is not None:
-            known = _known_result(config, stored.config["cniVersion"])
-            _detach(network, stored._replace(config={**stored.config, **known}), call)
+            known = network.known_result(stored.config["cniVersion"])
+            network.detach(stored._replace(config={**stored.config, **known}), call)
             network.attachments.remove(network.attachment)
-
-
-def _known_result(config: PluginConfig, version: str) -> dict[str, Any]:
-    """The member `prevResult` of a DEL, in the delegate's version; none, if it is missing or cannot be understood."""
-    try:
-        given = config.prev_result
-        if given is None:
-            return {}
-        if given.get("cniVersion") != version:
-            given = Result.from_json(given, "prevResult").to_json(version)
-        return {"prevResult": given}
-    except CNIError as error:
-        print(f"DEL goes on without what is wrong: {error}", file=sys.stderr)
-        return {}
 
 
 def check(call: Call, config: PluginConfig) -> None:
@@ -188,7 +95,7 @@ def check(call: Call, config: PluginConfig) -> None:
         if stored is None:
             container, ifname = network.attachment
             raise CNIError(Code.UNKNOWN_CONTAINER, f"{ifname} of {container} is not attached to {config.name}")
-        rendered = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file))
+        rendered = network.rendered()
         then, now = _subnets_of(stored.config), _subnets_of(rendered)
         if then != now:
             raise CNIError(Code.CHECK_FAILED, f"attached in {then}, but the node's subnet is {now} now: "
@@ -214,10 +121,10 @@ def collect(call: Call, config: PluginConfig) -> None:
         for attachment in network.attachments.all():
             try:
                 keep = attachment in valid
-                stored = network.attachments.load(attachment) if keep else _understood(network, attachment)
+                stored = network.attachments.load(attachment) if keep else network.understood(attachment)
                 last = last if stored is None else stored.config
                 if stored is not None and not keep:
-                    _detach(network, stored, stored.call("DEL", attachment, call.path))
+                    network.detach(stored, stored.call("DEL", attachment, call.path))
                     network.attachments.remove(attachment)
             except CNIError as error:
                 failures.append(f"{attachment.ifname} of {attachment.container_id}: {error}")
@@ -231,7 +138,7 @@ def collect(call: Call, config: PluginConfig) -> None:
 
 def _collect_further(network: Network, last: dict[str, Any] | None) -> None:
     """GC of whoever knows it, with what the node would say today, or else said last."""
-    rendered = _rendered_today(network)
+    rendered = network.rendered_if_served()
     if rendered is None:
         if last is None:
             return  # nothing was ever attached
@@ -248,7 +155,7 @@ def status(call: Call, config: PluginConfig) -> None:
     attached = network.attachments.all()
     # Containers that are there hang on an overlay that is not.
     missing = Code.LIMITED_CONNECTIVITY if attached else Code.NOT_AVAILABLE
-    rendered = delegate_config(config, network.settings, node_subnets(network.settings.subnet_file, missing))
+    rendered = network.rendered(missing)
     try:
         for kind in (rendered["type"], rendered["ipam"]["type"]):
             find_plugin(kind, call)

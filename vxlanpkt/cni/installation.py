@@ -25,11 +25,10 @@ _LONGEST_LINE = 255  # of what Linux reads of a file to find its interpreter
 
 # What plugins load, and no more: a test runs them with it. Packages are made anew, without their tables of names.
 _MODULES = (
-    "cni/attachments.py", "cni/commands.py", "cni/dispatch.py", "cni/execution.py", "cni/files.py", "cni/plugin.py",
-    "cni/rendering.py", "cni/ipam/commands.py", "cni/ipam/ranges.py", "cni/ipam/reservations.py",
+    "cni/attachments.py", "cni/commands.py", "cni/delegation.py", "cni/dispatch.py", "cni/execution.py", "cni/files.py",
+    "cni/plugin.py", "cni/rendering.py", "cni/ipam/commands.py", "cni/ipam/ranges.py", "cni/ipam/reservations.py",
     "cni/ipam/settings.py", "cni/protocol/configuration.py", "cni/protocol/environment.py", "cni/protocol/errors.py",
-    "cni/protocol/fields.py", "cni/protocol/results.py", "cni/protocol/versions.py",
-    "overlay/leases/subnet_values.py",
+    "cni/protocol/fields.py", "cni/protocol/results.py", "cni/protocol/versions.py", "overlay/leases/subnet_values.py",
 )  # fmt: skip
 _PACKAGE = f'"""The part of vxlanpkt {vxlanpkt.__version__} that its CNI plugins need."""\n'
 _MAIN = '''"""One archive under two names: which of the plugins it is, its name says."""

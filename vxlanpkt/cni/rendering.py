@@ -53,7 +53,7 @@ class Settings(NamedTuple):
         )
 
 
-def node_subnets(path: str, missing: Code = Code.TRY_AGAIN_LATER) -> SubnetValues:
+def node_subnets(path: str, missing: Code) -> SubnetValues:
     """What the node's subnet.env says; an error with the code *missing* while it is not there, or not whole."""
     try:
         with open(path, encoding="utf-8") as file:
