@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from vxlanpkt import DecapPolicy, LinkType, Packet, Tunnel, decap
+from vxlanpkt import DecapPolicy, LinkType, Packet, Tunnel, decap, dissect
 from vxlanpkt.errors import REASONS, ParseError, Reason
 from vxlanpkt.strategies import damaged, frames, hostile_frames, mutated, policies, tunnels, vxlan_frames
 
@@ -68,3 +68,11 @@ def test_the_measure_measures(link_type: LinkType) -> None:
     }.get(link_type, b"")  # fmt: skip
     begin = len(link) + 48
     assert datagram_of(link + ip, link_type, len(link + ip)) == (begin, begin + 8 + 20)
+
+
+def test_a_frame_of_half_a_million_tags() -> None:
+    """A record of a capture may be as long; time that grows with the square of it would be minutes here."""
+    count = 500_000
+    found = dissect(bytes(12) + b"\x81\x00\x00\x07" * count + b"\x81\x00")
+    assert len(found.spans) == 1 + count
+    assert found.error is not None

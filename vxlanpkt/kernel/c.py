@@ -414,14 +414,15 @@ def _place_at(places: Any, index: int) -> Place:
 
 def _walk_on(data: bytes, found: Any, ports: Any, reading: int) -> Walk:
     """The rest of a walk of more rows than one call has room for."""
-    kinds, places = _unpack(found.kinds, found.count), _buffer(found.places)[:]
+    # Joined at the end: a frame may have millions of headers, and is not to be paid for by their square.
+    kinds, places = [_unpack(found.kinds, found.count)], [_buffer(found.places)[:]]
     while found.more:
-        _, start, end, _, missing = _place_at(places, len(kinds) - 1)
+        _, start, end, _, missing = _place_at(places[-1], found.count - 1)
         found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, reading)
-        kinds += _unpack(found.kinds, found.count)
-        places += _buffer(found.places)[:]
+        kinds.append(_unpack(found.kinds, found.count))
+        places.append(_buffer(found.places)[:])
     fault = _fault(found) if found.reason else None
-    return kinds, partial(_place_at, places), found.kind, fault
+    return b"".join(kinds), partial(_place_at, b"".join(places)), found.kind, fault
 
 
 def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading: int = 0) -> Row | Fault:
