@@ -42,7 +42,7 @@ _DEEPEST = 100  # parentheses, and words `not`, inside each other
 _LARGEST_LENGTH = (1 << 32) - 1
 _TOKEN = re.compile(r"(?P<space>\s+)|(?P<token>[\w.:/\\-]+|&&|\|\||[=!<>]=|[][()!=<>,&|])", re.ASCII)
 _VALUE = re.compile(r"\d.*|[\da-f]*:.*", re.IGNORECASE)  # what no word begins with: a number, or an address
-_NUMBER = re.compile(r"0x[\da-f]+|0|[1-9]\d*", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"0x[\da-f]{1,16}|0|[1-9]\d{,19}", re.ASCII | re.IGNORECASE)  # longer ones fit nowhere
 _AND, _OR, _NOT = ("and", "&&"), ("or", "||"), ("not", "!")
 _SIGNS = ("<", ">", "<=", ">=", "=", "==", "!=")
 
@@ -120,7 +120,7 @@ def _tokens(text: str) -> list[_Token]:
 
 def _error(text: str, token: _Token, expected: str, hint: str = "") -> FilterError:
     found = repr(token.text) if token.text else "the end"
-    shown = re.sub(r"\s", " ", text)
+    shown = "".join(character if character.isprintable() else " " for character in text)  # a terminal obeys others
     mark = " " * token.at + "^" * max(len(token.text), 1)
     return FilterError(
         f"Filter: {found} is not {expected}{hint and ': '}{hint}\n  {shown}\n  {mark}",

@@ -388,3 +388,16 @@ def test_joined_filters_mean_what_they_mean_alone(first: str) -> None:
     both, either = Filter(first) & Filter(second), Filter(first) | Filter(second)
     assert chosen(both.text) == [name for name in chosen(first) if name in chosen(second)]
     assert sorted(chosen(either.text)) == sorted({*chosen(first), *chosen(second)})
+
+
+@pytest.mark.parametrize("text", ["vni {}", "vni 1-{}", "port {}", "len > {}", "host {}", "vni 0x{}"])
+def test_numbers_of_any_length(text: str) -> None:
+    """Python reads no decimal number of more than 4300 digits, and raises what is no error of ours."""
+    with pytest.raises(FilterError):
+        Filter(text.format("9" * 5000))
+
+
+def test_what_is_refused_is_shown_without_control_characters() -> None:
+    with pytest.raises(FilterError) as caught:
+        Filter("vni \x1b]0;title\x07\u202e")
+    assert all(character.isprintable() or character == "\n" for character in str(caught.value))
