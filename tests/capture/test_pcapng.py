@@ -277,3 +277,32 @@ def test_a_mutated_file_is_read_or_refused(source: st.DataObject) -> None:
     for _ in range(source.draw(st.integers(1, 4))):
         data[source.draw(st.integers(0, len(data) - 1))] = source.draw(st.integers(0, 255))
     read_until_fault(bytes(data))
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_options_that_are_too_many(order: str) -> None:
+    """As values they take thirty times the room: 64 KiB of gzip would be 2 GB of them."""
+    most = option(2988, b"", order) * (1 << 16)
+    head = section(order) + interface(order=order)
+    (record,) = read(head + enhanced(b"a", most, order=order))
+    assert len(record.options) == 1 << 16
+    for data in (
+        head + enhanced(b"a", most + option(2988, b"", order), order=order),
+        section(order) + interface(1, most + option(2988, b"", order), order=order),
+    ):
+        records, error = read_until_fault(data)
+        assert not records
+        assert error is not None
+        assert "more than 65536 options" in str(error)
+
+
+def test_interfaces_that_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are kept, so that those of a bomb are not to be; those of one file do not count for the next one."""
+    monkeypatch.setattr("vxlanpkt.capture.pcapng.MAX_DECLARED", 10_000)
+    few, many = HEAD * 50 + enhanced(b"a"), HEAD * 100 + enhanced(b"a")
+    assert len(read(few)) == 1
+    for data in (many, section() + interface(1, *[option(1, b"") for _ in range(100)])):
+        records, error = read_until_fault(data)
+        assert not records
+        assert error is not None
+        assert "take more than 10000 bytes of memory" in str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,14 @@ def test_all_rows_of_a_real_capture_at_once_or_one_by_one(path: Any) -> None:
             break
         position, offsets = found.position, offsets + one["offset"]
     assert (position, offsets) == (all_at_once.position, columns["offset"])
+
+
+@pytest.mark.parametrize("kernel", [python, c])
+@pytest.mark.parametrize(("count", "rows"), [(1 << 16, 1), ((1 << 16) + 1, 0)])
+def test_options_that_are_too_many(kernel: Any, count: int, rows: int) -> None:
+    packet = struct.pack("<5I", 0, 0, 0, 0, 0) + struct.pack("<HH", 2988, 0) * count
+    data = struct.pack("<II", 6, len(packet) + 12) + packet + struct.pack("<I", len(packet) + 12)
+    section = Section(True, False, (SectionInterface(1, 0, 0, 10**6, 0),))
+    found, _ = read(kernel, data, 0, section, 2)
+    assert found.rows == rows
+    assert rows or found.stop == Stop.LOOK

@@ -8,6 +8,9 @@ from struct import Struct
 from vxlanpkt.capture.records import Options
 from vxlanpkt.errors import CaptureError
 
+MOST_BLOCK_OPTIONS = 1 << 16
+"""The most options of one block, to the kernels too."""
+
 OPT_END = 0
 EPB_FLAGS, EPB_HASH = 2, 3
 IF_TSRESOL, IF_FCSLEN, IF_TSOFFSET = 9, 13, 14
@@ -23,10 +26,10 @@ def read_options(block: bytes, start: int, offset: int, prefix: str, numbers: Ma
     """The options of *block*, which is at byte *offset*, from *start* in it on to the length at its end.
 
     *prefix* is the byte order of the file, as `struct` has it; *numbers* are the options that hold one.
-    Raises CaptureError for one that is longer than the block.
+    Raises CaptureError for one that is longer than the block, and for more than `MOST_BLOCK_OPTIONS`.
     """
     end = len(block) - 4
-    found = []
+    found: list[tuple[int, bytes]] = []
     while start < end:
         code, length = _HEADS[prefix].unpack_from(block, start)
         if code == OPT_END:
@@ -35,6 +38,10 @@ def read_options(block: bytes, start: int, offset: int, prefix: str, numbers: Ma
             raise CaptureError(
                 f"the option at byte {offset + start} is {length} bytes long, {end - start - 4} are there",
                 offset=offset + start,
+            )
+        if len(found) == MOST_BLOCK_OPTIONS:
+            raise CaptureError(
+                f"the block at byte {offset} has more than {MOST_BLOCK_OPTIONS} options", offset=offset + start
             )
         value = block[start + 4 : start + 4 + length]
         found.append((code, turned(code, value, numbers) if prefix == ">" else value))

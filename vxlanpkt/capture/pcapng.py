@@ -33,9 +33,13 @@ from vxlanpkt.kernel.contract import Section, Stop
 MAX_BLOCK = (1 << 27) + (1 << 20)
 """The greatest block to be believed: the greatest packet, and room for its options."""
 
+MAX_DECLARED = 1 << 27
+"""Bytes of memory that the interfaces of a file may take: they are kept to its end, and may be small in the file."""
+
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _MIN_SIZE = {SECTION: 28, INTERFACE: 20, OBSOLETE: 32, SIMPLE: 16, ENHANCED: 32}
 _PACKET_DATA, _SIMPLE_DATA = 28, 12
+_KEPT = 128  # bytes of memory, about, of an interface or an option, beside those that it has in the file
 
 
 def is_pcapng(magic: bytes) -> bool:
@@ -57,6 +61,7 @@ class PcapngReader:
         before = before or Before()
         self._source = source
         self.declared = 0
+        self._kept = 0
         self._layout = LAYOUTS["<"]
         self.interfaces = before.interfaces
         self._first = len(self.interfaces)  # the number of the section's first interface
@@ -141,6 +146,12 @@ class PcapngReader:
         link_type, _, snaplen = self._layout.interface.unpack_from(block, 8)
         options = read_options(block, 16, offset, self._layout.prefix, INTERFACE_NUMBERS)
         interface = _interface(link_type, snaplen, options, self._layout, offset)
+        self._kept += len(block) + _KEPT * (1 + len(options))
+        if self._kept > MAX_DECLARED:
+            raise CaptureError(
+                f"the interfaces declared up to byte {offset} take more than {MAX_DECLARED} bytes of memory",
+                offset=offset,
+            )
         self.declared += 1
         self.interfaces.append(interface)
         self._stretches.add_interface(interface)

@@ -2,7 +2,7 @@
  */
 
 enum { PCAP_HEAD = 16, BLOCK_HEAD = 12, PACKET_DATA = 28, SIMPLE_DATA = 12 };
-enum { LARGEST_BLOCK = (1 << 27) + (1 << 20) };
+enum { LARGEST_BLOCK = (1 << 27) + (1 << 20), MOST_BLOCK_OPTIONS = 1 << 16 };
 enum { BLOCK_INTERFACE = 1, BLOCK_OBSOLETE = 2, BLOCK_SIMPLE = 3, BLOCK_ENHANCED = 6, BLOCK_SECTION = 0x0A0D0D0A };
 enum { LAST_OPTION = 0, FLAGS_OPTION = 2 };
 
@@ -154,15 +154,16 @@ INLINE bool is_sound_size(uint32_t kind, uint32_t size)
     return size >= least && size % 4 == 0 && size <= LARGEST_BLOCK;
 }
 
-/* Read the options from `at` to the end; false if they overrun. */
+/* Read the options from `at` to the end; false if they overrun, or are too many. */
 static bool read_options(const uint8_t *at, uint64_t size, bool big_endian, struct captured *packet)
 {
     bool told = false;
+    uint32_t count = 0;
     while (size >= 4) {
         uint32_t code = file16(at, big_endian), length = file16(at + 2, big_endian);
         if (code == LAST_OPTION)
             break;
-        if (length > size - 4)
+        if (length > size - 4 || ++count > MOST_BLOCK_OPTIONS)
             return false;
         if (code == FLAGS_OPTION && length == 4 && !told) {
             uint32_t fcs_length = file32(at + 4, big_endian) >> 5 & 15;

@@ -26,6 +26,7 @@ _LARGEST_BLOCK = (1 << 27) + (1 << 20)
 _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED, _SECTION = 1, 2, 3, 6, 0x0A0D0D0A
 _LEAST = {_INTERFACE: 20, _OBSOLETE: 32, _SIMPLE: 16, _ENHANCED: 32}
 _OPTION_END, _OPTION_FLAGS = 0, 2
+_MOST_OPTIONS = 1 << 16  # of a block: as values, empty ones take thirty times the room that they have in the file
 _NANOSECONDS = 1_000_000_000
 _LARGEST_SECONDS = (2**63 - 1) // _NANOSECONDS
 
@@ -184,13 +185,15 @@ def _read_simple(data: memoryview, at: int, size: int, section: Section, layout:
 
 
 def _told_fcs_length(data: memoryview, start: int, end: int, layout: _Layout) -> int:
-    """Bytes of frame check sequence by the first flags among the options; _Fault if one of these overruns."""
+    """Bytes of frame check sequence by the first flags among the options; _Fault if one overruns, or for too many."""
     length_told = None
+    count = 0
     while end - start >= 4:
         code, length = layout.option.unpack_from(data, start)
         if code == _OPTION_END:
             break
-        if length > end - start - 4:
+        count += 1
+        if length > end - start - 4 or count > _MOST_OPTIONS:
             raise _Fault
         if code == _OPTION_FLAGS and length == 4 and length_told is None:
             length_told = layout.word.unpack_from(data, start + 4)[0] >> 5 & 15
