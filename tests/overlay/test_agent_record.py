@@ -57,7 +57,7 @@ WHOLE = json.loads(json.dumps(dataclasses.asdict(RECORD)))
 @pytest.mark.parametrize(
     "text",
     [
-        "", "[]", "null", "{}", '"x"', '{"pid": 1',
+        "", "[]", "null", "{}", '"x"', '{"pid": 1', "[" * 100_000,
         *(json.dumps({name: WHOLE[name] for name in WHOLE if name != left}) for left in WHOLE if left != "kept"),
         json.dumps({**WHOLE, "more": 1}), json.dumps({**WHOLE, "store": None}), json.dumps({**WHOLE, "subnets": 1}),
         json.dumps({**WHOLE, "namespace": [4]}), json.dumps({**WHOLE, "namespace": "here"}),

@@ -260,6 +260,7 @@ def test_what_answers_is_no_agent(files: RunFiles) -> None:
             (b"{}\n", "no status"),
             (b'"x', "no answer"),
             (b"[1]\n", "status"),
+            (b"[" * 100_000 + b"\n", "no JSON"),
         ):
             thread = threading.Thread(target=serve, args=(answer,))
             thread.start()

@@ -83,8 +83,8 @@ class AgentStatus:
     @classmethod
     def from_json(cls, text: str | bytes) -> AgentStatus:
         """What `to_json` wrote; raises `ValueError` for anything else."""
-        read = json.loads(text)
         try:
+            read = json.loads(text)
             return cls(
                 **{
                     **_tuples(read),
@@ -92,7 +92,7 @@ class AgentStatus:
                     "peers": tuple(PeerStatus(**peer) for peer in read["peers"]),
                 }
             )
-        except (TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"no status of an agent: {error}") from error
 
 

@@ -64,6 +64,6 @@ class AgentRecord:
             namespace = NetworkNamespace(*map(int, read["namespace"]))
             store = StoreLocation.from_members(read["store"])
             return cls(**{**read, **lists, "namespace": namespace, "store": store})
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             text = content.decode("utf-8", "backslashreplace")
             raise LeaseFormatError(f"{path}: no record of an agent: {error}", what="record", text=text) from error

@@ -220,7 +220,7 @@ def _ask(files: RunFiles, request: dict[str, object], timeout: float) -> bytes:
 def _fault(line: bytes) -> str | None:
     try:
         read = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "what is no JSON"
     return None if not isinstance(read, dict) or "error" not in read else str(read["error"])
 
