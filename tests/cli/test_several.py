@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .command import call
+
 DATA = Path(__file__).parent.parent / "data"
 NAMES = ("basic_v4_4789.pcap", "flannel_v4.pcapng", "nested_v4.pcap", "snap96.pcap")
 every_verb = pytest.mark.parametrize("verb", ["info", "flows", "vteps"])
@@ -79,3 +81,16 @@ def test_nothing_accepted() -> None:
     one = run("info", "dir/*", "--port", "1")[0]
     assert "the commonest UDP destination ports are" in one
     assert run("info", "dir/*", "--port", "1", "--jobs", "2")[0] == one
+
+
+@pytest.mark.parametrize("arguments", [["info", "dir/*"], ["flows", "dir/*"], ["info", "dir/\x1b]0;own\x07.pcap"],
+                                       ["decap", "-r", "dir/none\x1b[31m", "-w", "out.pcap"],
+                                       ["decap", "-r", "dir/none", "-w", "dir/none/\x1b[2J"],
+                                       ["flows", "dir/snap96.pcap", "--filter", "vni \x1b[2J"]])  # fmt: skip
+def test_names_do_not_talk_to_the_terminal(arguments: list[str]) -> None:
+    """Whoever puts files into a directory says what a pattern finds."""
+    Path("dir/\x1b]0;own\x07.pcap").write_bytes(b"rubbish")
+    done = call(*arguments)
+    assert done.returncode
+    for line in (done.stdout + done.stderr).decode().splitlines():
+        assert line.isprintable(), line

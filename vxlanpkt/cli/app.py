@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import vxlanpkt
-from vxlanpkt.cli.errors_said import in_words_of
+from vxlanpkt.cli.errors_said import in_words_of, printable
 from vxlanpkt.cli.options import SOURCE
 from vxlanpkt.cli.signals import Interrupted, handled_signals
 from vxlanpkt.errors import CaptureError, FieldError
@@ -56,18 +56,18 @@ class _Verbs(click.Group):
             with handled_signals():
                 return super().invoke(ctx)
         except FieldError as error:
-            raise click.UsageError(self._said(ctx, error)) from error
+            raise click.UsageError(printable(self._said(ctx, error))) from error
         except CaptureError as error:
             source = ctx.meta.get(SOURCE, "input")
             where = "" if source is None else f"{source}: "  # where there are several, the error names its file
-            click.echo(f"vxlanpkt: {where}{self._said(ctx, error)}", err=True)
+            click.echo(printable(f"vxlanpkt: {where}{self._said(ctx, error)}"), err=True)
             sys.exit(130 if isinstance(error.__cause__ or error, Interrupted) else 1)
         except BrokenPipeError:
             # Who read our output has seen enough; Python would complain again when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except OSError as error:
-            click.echo(f"vxlanpkt: {error.filename or 'I/O'}: {error.strerror or error}", err=True)
+            click.echo(printable(f"vxlanpkt: {error.filename or 'I/O'}: {error.strerror or error}"), err=True)
             sys.exit(2)
 
     def _said(self, ctx: click.Context, error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from vxlanpkt.capture import JobResult, PartialResultError, decap_file
+from vxlanpkt.cli.errors_said import printable
 from vxlanpkt.cli.options import (
     filter_option,
     json_option,
@@ -75,7 +76,7 @@ def print_result(
 ) -> None:
     """What a job did; on standard error where its output is on standard output."""
     to_stderr = target == "-"
-    summary = f"{result.written:,} packets written to {', '.join(result.files) or 'standard output'}"
+    summary = printable(f"{result.written:,} packets written to {', '.join(result.files) or 'standard output'}")
     if result.skipped:
         summary += f", {result.skipped:,} left out that no link type can hold"
     if as_json:

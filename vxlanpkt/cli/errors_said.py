@@ -26,3 +26,8 @@ def in_words_of(command: click.Command, message: str) -> str:
         if "_" in name:
             message = re.sub(rf"\b{name}\b", option, message)
     return message
+
+
+def printable(text: str) -> str:
+    """Without what a terminal takes for a command: others have a say in names of files, and in some texts."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

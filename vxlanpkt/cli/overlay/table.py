@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from vxlanpkt.analysis.words import counted
+from vxlanpkt.cli.errors_said import printable
 from vxlanpkt.cli.listings import fitted
 from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
 
@@ -45,12 +46,7 @@ def status_lines(
         lines += _peers(now.peers, width, peers)
     else:
         lines += _fitting_peers(now.peers, width, height - len(lines))
-    return [Text(_printable(line.plain), line.style) for line in lines]
-
-
-def _printable(line: str) -> str:
-    """Without what a terminal takes for a command: other nodes have a say in some of the texts."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in line)
+    return [Text(printable(line.plain), line.style) for line in lines]
 
 
 # -- the node
