@@ -2,15 +2,16 @@
 
 The blocks of a page run one behind the other and share their names. Three things are checked:
 
-    expression  # -> TEXT       the repr of the expression is TEXT
+    expression  # -> TEXT       the repr of the expression is TEXT; the comment may have the next line for itself
     statement   # raises NAME   it raises an exception of the class NAME
     a ```text block right behind a ```python block: what that printed
 
 In a ```console block, what stands behind "$ " is run by bash, and the lines up to the next "$ " are what it prints,
-on standard error too; a line of "..." stands for any number of lines.
+on standard error too; a line of "..." stands for any number of lines, and spaces at the ends of lines do not count.
+A command that needs a program which is not installed is left out: OTHERS has those that pages may call.
 
-Pages run in a directory of their own, in which `tests` is this repository's: captures are found, and what an example
-writes is gone afterwards.
+Pages run from top to bottom, in a directory of their own, in which `tests` is this repository's: captures are found,
+and what an example writes is gone afterwards.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +33,9 @@ from typing import Any, NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [page for page in (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md") if page.exists()]
+PAGES = [page for page in (*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md") if "_build" not in page.parts]
+
+OTHERS = ("tcpdump", "tshark")
 
 _FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _SHOWN = re.compile(r"#\s*->\s*(?P<text>.+?)\s*$")
@@ -67,9 +71,9 @@ def run(block: Block, page: str, names: dict[str, Any]) -> None:
         for statement in ast.parse(block.code).body:
             assert statement.end_lineno is not None
             ast.increment_lineno(statement, block.line - 1)
-            last = lines[statement.end_lineno - block.line]
+            last, *rest = lines[statement.end_lineno - block.line :]
             where = f"{page}:{statement.lineno}"
-            raises, shown = _RAISES.search(last), _SHOWN.search(last)
+            raises, shown = _RAISES.search(last), _SHOWN.search(last) or _SHOWN.match(rest[0] if rest else "")
             if raises:
                 _expect_error(statement, raises["name"], where, names)
             elif shown and isinstance(statement, ast.Expr):
@@ -126,36 +130,44 @@ def run_command(command: Command, page: str) -> None:
     pattern = "\n".join(
         r"(?:.*\n)*?.*" if line == "..." else re.escape(line) for line in command.printed.splitlines()
     )  # fmt: skip
-    found = done.stdout.decode("utf-8").strip("\n")
+    found = "\n".join(line.rstrip() for line in done.stdout.decode("utf-8").splitlines()).strip("\n")
     assert re.fullmatch(pattern, found), f"{page}:{command.line} prints\n{found}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def can_run(command: Command) -> bool:
+    """Whether the programs that a command calls are there."""
+    return all(shutil.which(name) for name in OTHERS if re.search(rf"(?:^|[|;(] *){name} ", command.text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).with_suffix("").as_posix())
 def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The examples of one page, from top to bottom."""
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     monkeypatch.chdir(tmp_path)
     module = ModuleType(f"docs_{page.stem.replace('-', '_')}")
     monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look for the module that they are in
-    for block in blocks(page.read_text(encoding="utf-8")):
-        run(block, page.name, vars(module))
-    for command in commands(page.read_text(encoding="utf-8")):
-        run_command(command, page.name)
+    text = page.read_text(encoding="utf-8")
+    steps: list[Block | Command] = [*blocks(text), *commands(text)]
+    for step in sorted(steps, key=lambda step: step.line):
+        if isinstance(step, Block):
+            run(step, page.name, vars(module))
+        elif can_run(step):
+            run_command(step, page.name)
 
 
 def test_runner_sees_what_is_wrong() -> None:
     """The runner itself: a wrong value, a missing error and wrong output are found."""
     text = (
         "```python\n1 + 1  # -> 3\n```\n\n```python\nprint(1)\n```\n```text\n2\n```\n\n"
-        "```python\nx = 1  # raises KeyError\n```\n"
+        "```python\n(1 +\n 1)\n# -> 3\n```\n\n```python\nx = 1  # raises KeyError\n```\n"
     )
     found = list(blocks(text))
-    assert [block.printed for block in found] == [None, "2\n", None]
-    for block in found[:2]:
+    assert [block.printed for block in found] == [None, "2\n", None, None]
+    for block in found[:3]:
         with pytest.raises(AssertionError):
             run(block, "page", {})
     with pytest.raises(pytest.fail.Exception):
-        run(found[2], "page", {})
+        run(found[3], "page", {})
 
 
 def test_runner_sees_what_commands_print() -> None:

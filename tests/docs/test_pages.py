@@ -35,6 +35,16 @@ def test_reference_has_every_public_name() -> None:
     assert {*vxlanpkt.__all__, "open"} - documented - {"__version__"} == set()
 
 
+def test_every_module_of_the_overlay_is_placed() -> None:
+    """The table of the overlay has each of its modules, once, and no other."""
+    wing = Path(vxlanpkt.__file__).parent / "overlay"
+    modules = {f"{path.parent.name}.{path.stem}" for path in wing.glob("*/*.py") if path.stem != "__init__"}
+    section = (DOCS / "design.md").read_text(encoding="utf-8").split("### Inside the overlay")[1].split("## ")[0]
+    cells = [row.split("|")[1] for row in section.splitlines() if row.startswith("|")]
+    placed = [name for cell in cells for name in re.findall(r"`(\w+\.\w+)`", cell)]
+    assert sorted(placed) == sorted(modules)
+
+
 @pytest.mark.parametrize(
     ("recipe", "page"), [(vxlanpkt.Tunnel, "tunnels.md"), (vxlanpkt.DecapPolicy, "decapsulation.md")]
 )
@@ -96,12 +106,25 @@ def test_every_file_in_c_has_its_coverage() -> None:
     assert set(re.findall(r"^\| `([\w./]+)` \|", text, re.MULTILINE)) == {"_fast.c", *headers}
 
 
+def test_the_order_of_the_pages() -> None:
+    """Every section has a caption, and few enough pages to be looked through."""
+    for page in ("index.md", "cookbook/index.md"):
+        text = (DOCS / page).read_text(encoding="utf-8")
+        sections = re.findall(r"^```\{toctree\}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        assert sections
+        for section in sections:
+            lines = [line for line in section.splitlines() if line]
+            assert lines[0].startswith(":caption: ")
+            assert sum(not line.startswith(":") for line in lines) <= 12, section
+
+
 def test_the_pages_build(tmp_path: Path) -> None:
     """Sphinx has nothing to complain of, and every reason is in what it made."""
     for module in ("sphinx", "myst_parser", "furo"):
         pytest.importorskip(module, reason=f"{module} is not installed")
     copy = tmp_path / "docs"
     shutil.copytree(DOCS, copy, ignore=shutil.ignore_patterns("_build", "__pycache__"))
+    shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(copy), str(tmp_path / "html")],
         cwd=ROOT, env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(tmp_path)},
