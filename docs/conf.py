@@ -14,7 +14,7 @@ author = "the vxlanpkt authors"
 copyright = author
 release = version = vxlanpkt.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "architecture", "columns", "reasons"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "columns", "reasons"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -22,6 +22,8 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = "vxlanpkt"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
