@@ -33,6 +33,7 @@ from vxlanpkt import (
     Packet,
     Tunnel,
     flows,
+    grouping,
 )
 from vxlanpkt.analysis import FlowTable, PartialTableError
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter, Record
@@ -456,3 +457,42 @@ def test_udp_and_bare_ip() -> None:
     wire = Tunnel(9, **ENDS, gpe=True).encap(inner, start=vxlanpkt.LinkType.RAW)
     (flow,) = flows(capture_of(wire), policy=DecapPolicy(gpe=True, lengths="snapped"))
     assert (flow.protocol, flow.dst_port, flow.ethertype, flow.bytes, flow.tcp_flags) == (17, 53, 0x0800, 33, 0)
+
+
+def test_each_pass_has_a_seed_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random bytes, so that nobody can choose addresses and ports whose hashes meet."""
+    given: list[bytes] = []
+
+    def fixed(size: int) -> bytes:
+        given.append(bytes([len(given)]) * size)
+        return given[-1]
+
+    seeds: list[bytes] = []
+    real = grouping.Groups.__init__
+
+    def watched(self: grouping.Groups, *arguments: Any, seed: bytes, **named: Any) -> None:
+        seeds.append(seed)
+        real(self, *arguments, seed=seed, **named)
+
+    monkeypatch.setattr("os.urandom", fixed)
+    monkeypatch.setattr(grouping.Groups, "__init__", watched)
+    first, second = flows(DATA / "flannel_v4.pcap"), flows(DATA / "flannel_v4.pcap")
+    assert first.to_dicts() == second.to_dicts()
+    assert set(seeds) <= set(given)
+    assert len(seeds) == len(set(seeds)) >= 2
+
+
+@pytest.mark.parametrize("job", [flows, vxlanpkt.vteps, vxlanpkt.report])
+def test_what_strangers_choose_is_found_by_a_keyed_hash(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lengths too, which are of 32 bits in a capture; of a few bytes alone there are not enough to choose from."""
+    made: list[tuple[set[str], bytes]] = []
+    real = grouping.Groups.__init__
+
+    def watched(self: grouping.Groups, key: Any, *, seed: bytes, **named: Any) -> None:
+        made.append(({*key.values()}, seed))
+        real(self, key, seed=seed, **named)
+
+    monkeypatch.setattr(grouping.Groups, "__init__", watched)
+    job(DATA / "flannel_v4.pcap")
+    assert made
+    assert [widths for widths, seed in made if widths != {"B"} and len(seed) < grouping.SEED_SIZE] == []

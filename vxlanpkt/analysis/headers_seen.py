@@ -51,8 +51,8 @@ class HeaderCounter:
     def __init__(self, most: int) -> None:
         self._most = most
         self._traits = Groups({"outer": "B", "outer_family": "B", "inner": "B", "inner_family": "B"}, seed=b"")
-        self._lengths = Groups({"length": "I", "kind": "B"}, seed=b"", limit=_LENGTHS)
-        self._fragments = Groups({"length": "I"}, seed=b"", limit=_LENGTHS)
+        self._lengths = Groups({"length": "I", "kind": "B"}, seed=os.urandom(SEED_SIZE), limit=_LENGTHS)
+        self._fragments = Groups({"length": "I"}, seed=os.urandom(SEED_SIZE), limit=_LENGTHS)
         self._fragmenting = Groups(_OUTER_PAIR, seed=os.urandom(SEED_SIZE), limit=_PAIRS)
         self._marking = Groups(_OUTER_PAIR, seed=os.urandom(SEED_SIZE), limit=_PAIRS)
         self._first, self._later, self._inner, self._marked, self._lost, self._atomic = (Tally(most) for _ in range(6))
