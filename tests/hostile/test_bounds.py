@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from vxlanpkt import DecapPolicy, LinkType, Packet, Tunnel, decap, dissect
+from vxlanpkt import VXLAN, DecapPolicy, LinkType, Packet, Tunnel, decap, dissect
 from vxlanpkt.errors import REASONS, ParseError, Reason
 from vxlanpkt.strategies import damaged, frames, hostile_frames, mutated, policies, tunnels, vxlan_frames
 
@@ -76,3 +76,13 @@ def test_a_frame_of_half_a_million_tags() -> None:
     found = dissect(bytes(12) + b"\x81\x00\x00\x07" * count + b"\x81\x00")
     assert len(found.spans) == 1 + count
     assert found.error is not None
+
+
+def test_tunnels_in_tunnels_end() -> None:
+    """60 of them; four are followed where the caller says nothing."""
+    tunnel = Tunnel(7, "192.0.2.1", "192.0.2.2")
+    frame = bytes(14)
+    for _ in range(60):
+        frame = tunnel.encap(frame)
+    for found, count in ((dissect(frame), 4), (dissect(frame, max_tunnels=0), 0), (dissect(frame, max_tunnels=99), 60)):
+        assert sum(layer is VXLAN for layer, _ in found.spans) == count

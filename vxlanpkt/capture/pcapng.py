@@ -33,7 +33,7 @@ from vxlanpkt.kernel.contract import Section, Stop
 MAX_BLOCK = (1 << 27) + (1 << 20)
 """The greatest block to be believed: the greatest packet, and room for its options."""
 
-MAX_DECLARED = 1 << 27
+MAX_DECLARED = 1 << 25
 """Bytes of memory that the interfaces of a file may take: they are kept to its end, and may be small in the file."""
 
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
