@@ -330,6 +330,23 @@ def test_an_etcd_that_does_not_begin_to_watch(serve: Serve, monkeypatch: pytest.
             assert time.monotonic() < deadline
 
 
+def test_a_watch_that_has_begun_knows_nothing_yet(serve: Serve) -> None:
+    """etcd says that it watches before it tells what there is to tell: a new connection asks for that again."""
+    server = serve(
+        [whole(b'{"header":{"revision":"7"}}')],
+        [HEAD + b'\r\n{"result":{"header":{"revision":"9"},"created":true}}\n', *[b""] * 3],  # held open so long
+        pause=0.3,
+    )
+    with EtcdStore(server.url, quiet_seconds=0.7).watch() as watch:
+        assert watch.poll(10) == Snapshot(())
+        deadline = time.monotonic() + 10
+        while len(server.asked) < 3:
+            assert watch.poll(0.05) is None
+            assert time.monotonic() < deadline
+        requests = [json.loads(asked.partition(b"\r\n\r\n")[2]) for asked in server.asked]
+        assert [asked["create_request"]["start_revision"] for asked in requests[1:3]] == ["8", "8"]
+
+
 def test_what_is_left_out_is_zero(serve: Serve) -> None:
     """A keepalive without a TTL is of a lease that has ended: the key is looked for again, and is gone."""
     attributes = LeaseAttributes.vxlan("192.0.2.1", "02:00:00:00:00:01")

@@ -113,7 +113,8 @@ class EtcdWatch(LeaseWatch):
         self._is_created, self.fault = True, ""
         self._backoff.reset()
         self._pending += [event for put, pair in answer.events if (event := self._event(put, pair)) is not None]
-        self._revision = max(known, answer.revision)
+        if not answer.created:  # by then etcd may be further than what it has told
+            self._revision = max(known, answer.revision)
 
     def _event(self, put: bool, pair: KeyValue) -> LeaseEvent | None:
         subnets = self._leases.subnets_of(pair)
