@@ -1,7 +1,8 @@
-"""Measure overlays side by side: python -m benchmarks.overlay [--rounds N] [--seconds S] [--without PART].
+"""Measure overlays side by side: python -m benchmarks.overlay [--rounds N] [--seconds S] [--without PART] [--only RIG]
 
-Needs root, iperf3 and iproute2. The rounds go through all rigs in turn; what is said of two of them is the median of
-the ratios inside a round, with its 95 % interval.
+Needs root, iperf3 and iproute2, and a C compiler for the null relay. The rounds go through all rigs in turn; what is
+said of two of them is the median of the ratios inside a round, with its 95 % interval. --only measures some of the
+setups, each time with the kernel's vxlan at both ends beside them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from benchmarks.overlay.rigs import KERNEL, rigs
+from benchmarks.overlay.rigs import KERNEL, RELAY, SETUPS, TCP_ONLY, rigs
 from benchmarks.overlay.traffic import Datagrams, Latency, Stream, datagrams, latency, latency_under_load, stream
 from benchmarks.timing import FEWEST_ROUNDS, median_interval
 from tests.live.overlay_rig import Pair
@@ -27,10 +28,13 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--seconds", type=int, default=2)
     options.add_argument("--without", action="append", default=[], choices=["tcp", "udp", "ping"])
+    options.add_argument("--only", action="append", default=[], choices=[_RAW, *SETUPS])
     chosen = options.parse_args()
-    with rigs() as made:
+    with rigs([name for name in SETUPS if name == KERNEL or not chosen.only or name in chosen.only]) as made:
         if "tcp" not in chosen.without:
-            _print_streams(_rounds(made, chosen.rounds, lambda nodes: stream(nodes, chosen.seconds), _raw(chosen)))
+            raw = _raw(chosen) if _RAW in chosen.only or not chosen.only else None
+            _print_streams(_rounds(made, chosen.rounds, lambda nodes: stream(nodes, chosen.seconds), raw))
+        made = {name: nodes for name, nodes in made.items() if name not in TCP_ONLY}
         if "udp" not in chosen.without:
             _print_datagrams(_rounds(made, chosen.rounds, lambda nodes: datagrams(nodes, 1)))
         if "ping" not in chosen.without:
@@ -56,14 +60,14 @@ def _rounds(
 
 
 def _print_streams(found: dict[str, list[Stream]]) -> None:
-    print("| one TCP stream | Gb/s | range | CPU s/Gb | of the kernel's | 95 % | times Python |")
-    print("|---|---|---|---|---|---|---|")
-    kernel, python = ([one.gigabits for one in found[name]] for name in (KERNEL, _PYTHON))
+    print("| one TCP stream | Gb/s | range | CPU s/Gb | of the kernel's | 95 % | of the null relay | times Python |")
+    print("|---|---|---|---|---|---|---|---|")
+    gigabits = {name: [one.gigabits for one in runs] for name, runs in found.items()}
     for name, runs in found.items():
-        speeds = [one.gigabits for one in runs]
+        speeds = gigabits[name]
         spent = statistics.median(one.seconds for one in runs)
-        print(f"| {name} | {_spread(speeds)} | {spent:.3f} | {_ratio(speeds, kernel)} | "
-              f"{statistics.median(a / b for a, b in zip(speeds, python, strict=True)):.1f} |")  # fmt: skip
+        others = " | ".join(_median_ratio(speeds, gigabits.get(other)) for other in (RELAY, _PYTHON))
+        print(f"| {name} | {_spread(speeds)} | {spent:.3f} | {_ratio(speeds, gigabits[KERNEL])} | {others} |")
 
 
 def _print_datagrams(found: dict[str, list[Datagrams]]) -> None:
@@ -86,6 +90,10 @@ def _print_latencies(rest: dict[str, list[Latency]], load: dict[str, list[Latenc
 
 def _spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.2f} | {min(values):.1f}-{max(values):.1f}"
+
+
+def _median_ratio(these: Sequence[float], those: Sequence[float] | None) -> str:
+    return f"{statistics.median(a / b for a, b in zip(these, those, strict=True)):.2f}" if those else ""
 
 
 def _ratio(these: Sequence[float], those: Sequence[float]) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.overlay.relays import RelayPair
 from tests.live.namespaces import sweep
 from tests.live.overlay_rig import OVERLAY, PORT, UNDERLAY, Backend, Node, Pair
 
 KERNEL = "kernel vxlan both ends"
+RELAY = "null relay both ends"
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -77,17 +79,21 @@ SETUPS: dict[str, Callable[[], Pair]] = {
     "C to kernel": lambda: Pair("user", "kernel", 4),
     "kernel to C": lambda: Pair("kernel", "user", 4),
     "bare UDP (TUN), C both ends": lambda: Pair("udp", "udp", 4),
+    RELAY: RelayPair,
+    "injecting relay to C": lambda: RelayPair("user", injects=True),
+    "injecting relay to kernel": lambda: RelayPair("kernel", injects=True),
     "Python both ends": lambda: PythonPair("kernel", "kernel", 4),
 }
+TCP_ONLY = [name for name in SETUPS if "relay" in name]  # they carry no more than one stream asks for
 
 
 @contextmanager
-def rigs() -> Iterator[dict[str, Pair]]:
-    """All of them, removed afterwards."""
+def rigs(names: Collection[str] = tuple(SETUPS)) -> Iterator[dict[str, Pair]]:
+    """Those that are named, removed afterwards."""
     sweep()
     with ExitStack() as undo:
         made = {}
-        for name, make in SETUPS.items():
-            made[name] = make()
+        for name in names:
+            made[name] = SETUPS[name]()
             undo.callback(made[name].close)
         yield made

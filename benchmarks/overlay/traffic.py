@@ -16,7 +16,7 @@ from benchmarks.overlay.rigs import PythonNode
 from tests.live.overlay_rig import Pair
 
 DATAGRAM = 1350  # bytes, as QUIC and others send
-_FEWEST, _STEP = 4000, 1.4  # datagrams a second that are offered first, and how many more the next time
+_FEWEST, _STEP = 21_500, 1.4  # datagrams a second that are offered first, and how many more the next time
 _TOLERATED, _REACHED = 0.01, 0.95  # what may be lost, and what has to arrive for more to be offered
 _TIME = re.compile(r"time=([\d.]+) ms")
 
