@@ -44,7 +44,14 @@ static ssize_t scripted_sendmsg(int socket, const struct msghdr *message, int fl
     return size;
 }
 
-void scripted_send(struct vxlanpkt_queue *queue, uint8_t *frame, uint64_t size, const struct vxlanpkt_offload *offload)
+/* Frames that stand in the device's queue one behind the other. */
+void scripted_send(struct vxlanpkt_queue *queue, uint8_t *frames, const uint64_t *sizes_of_frames, uint32_t count,
+                   const struct vxlanpkt_offload *offloads)
 {
-    send_frame(queue, queue->peers, frame, size, offload);
+    struct held held = {.count = 0};
+    for (uint32_t at = 0; at < count; at++) {
+        send_frame(queue, queue->peers, &held, frames, sizes_of_frames[at], offloads + at);
+        frames += sizes_of_frames[at];
+    }
+    release(queue, &held);
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,6 +149,39 @@ def test_long_frame_out(rig: Rig) -> None:
     parts = cut(frame, offload)
     assert parts is not None
     assert [rig.peer.recv(2000) for _ in parts] == [HEADER + part for part in parts]
+
+
+def test_many_frames_out(rig: Rig) -> None:
+    """Frames that wait for each other stay what they are, in the order in which they came, whatever their sizes."""
+    rig.path.stop()
+    frames = [tcp_frame(bytes([number]) * (number // 5 % 3 * 300)) for number in range(60)]
+    rig.device.end.setblocking(False)
+    sent = 0
+    while sent < len(frames):
+        with contextlib.suppress(BlockingIOError):
+            while sent < len(frames):
+                rig.device.send(frames[sent])
+                sent += 1
+        if not rig.path.is_running:
+            rig.path.start()
+    assert [rig.peer.recv(2000) for _ in frames] == [HEADER + frame for frame in frames]
+    assert rig.path.counters["sent_datagrams"] == len(frames) > rig.path.counters["sends"]
+
+
+def test_rest_costs_nothing(rig: Rig) -> None:
+    """A data path without traffic uses no processor time."""
+    rig.device.send(tcp_frame(b"data"))
+    rig.peer.recv(2000)
+    (thread,) = (one for one in threading.enumerate() if one.name == "fake queue 0")
+    before = _switches(thread)
+    time.sleep(0.3)
+    assert _switches(thread) - before <= 2
+
+
+def _switches(thread: threading.Thread) -> int:
+    """How often a thread gave the processor up or lost it: one that looks again and again does so all the time."""
+    status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+    return sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
 
 
 def test_run_in(rig: Rig) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cffi import FFI
 
 import vxlanpkt
-from vxlanpkt import Tunnel
+from vxlanpkt import MACAddress, Tunnel
 
 pytest.importorskip("vxlanpkt.overlay._datapathlib", exc_type=ImportError)
 
@@ -30,7 +30,8 @@ _DECLARED = """
 extern int32_t script[256];
 extern uint32_t script_length, calls, segment_sizes[256], sizes[256];
 extern int32_t type_of_service[256], time_to_live[256], senders[256];
-void scripted_send(struct vxlanpkt_queue *queue, uint8_t *frame, uint64_t size, const struct vxlanpkt_offload *offload);
+void scripted_send(struct vxlanpkt_queue *queue, uint8_t *frames, const uint64_t *sizes_of_frames, uint32_t count,
+                   const struct vxlanpkt_offload *offloads);
 """
 _STATION = "02:00:00:00:00:02"  # where the frames of test_segments go
 
@@ -62,11 +63,16 @@ class Scripted:
 
     def send(self, frame: bytes, offload: Offload | None = None, script: tuple[int, ...] = ()) -> int:
         """Send a frame, with these errors in turn; how many calls there were."""
+        return self.send_all([frame], [offload or Offload()], script)
+
+    def send_all(self, frames: list[bytes], offloads: list[Offload] | None = None, script: tuple[int, ...] = ()) -> int:
+        """The same of frames that stand in the device's queue together."""
         self.lib.calls, self.lib.script_length = 0, len(script)
         for at, error in enumerate(script):
             self.lib.script[at] = error
-        held = self.ffi.new("struct vxlanpkt_offload *", tuple(offload or Offload()))
-        self.lib.scripted_send(self.queue, self.ffi.new("uint8_t[]", frame), len(frame), held)
+        told = self.ffi.new("struct vxlanpkt_offload[]", [tuple(one) for one in offloads or [Offload()] * len(frames)])
+        data, sizes = self.ffi.new("uint8_t[]", b"".join(frames)), self.ffi.new("uint64_t[]", [*map(len, frames)])
+        self.lib.scripted_send(self.queue, data, sizes, len(frames), told)
         return int(self.lib.calls)
 
     @property
@@ -206,3 +212,65 @@ def test_events_are_bounded(scripted: Scripted) -> None:
     for _ in range(100):
         scripted.send(b"\x02" + b"\x07" * 5 + tcp_frame(b"")[6:])
     assert (scripted.counts["events"], scripted.counts["events_lost"]) == (64, 36)
+
+
+def test_frames_of_one_size_go_together(scripted: Scripted) -> None:
+    """What stands in the device's queue leaves in one call; a shorter frame is the last one of its run."""
+    long, short = tcp_frame(bytes(1000)), tcp_frame(b"")
+    assert scripted.send_all([long, long, long, short, long]) == 2
+    assert scripted.column("segment_sizes") == [8 + len(long), 0]
+    assert scripted.column("sizes") == [3 * (8 + len(long)) + 8 + len(short), 8 + len(long)]
+    assert scripted.counts["sends"] == 2
+    assert scripted.counts["sent_datagrams"] == 5
+
+
+def test_longer_frames_begin_a_run(scripted: Scripted) -> None:
+    """Only the last datagram of a run may be of another size, and it is shorter."""
+    assert scripted.send_all([tcp_frame(bytes(size)) for size in (10, 11, 11, 12)]) == 3
+    assert scripted.counts["sent_datagrams"] == 4
+
+
+def test_a_run_has_one_way(scripted: Scripted) -> None:
+    """Another peer, another source port, another DSCP: another call."""
+    other = "02:00:00:00:00:03"
+    scripted.use(Peers.vxlan({
+        _STATION: Tunnel(1, "192.0.2.1", "192.0.2.2", dscp="inherit"),
+        other: Tunnel(1, "192.0.2.1", "192.0.2.3", dscp="inherit"),
+    }))  # fmt: skip
+    frame = tcp_frame(b"data")
+    elsewhere = MACAddress(other).packed + frame[6:]
+    marked = frame[:15] + b"\xb8" + frame[16:]
+    assert scripted.send_all([frame, frame, elsewhere, frame, marked, marked]) == 4
+    assert scripted.counts["sent_datagrams"] == 6
+
+
+def test_most_in_a_run(scripted: Scripted) -> None:
+    """As many datagrams and bytes as the kernel takes at once."""
+    assert scripted.send_all([tcp_frame(b"")] * 70) == 2
+    assert scripted.send_all([tcp_frame(bytes(1400))] * 46) == 2
+    assert max(scripted.column("sizes")) <= 65507
+
+
+def test_long_frames_keep_their_place(scripted: Scripted) -> None:
+    """What waits goes before a frame that is cut."""
+    frame = tcp_frame(b"data")
+    assert scripted.send_all([frame, frame, LONG, frame], [Offload(), Offload(), OFFLOAD, Offload()]) == 3
+    assert scripted.column("segment_sizes") == [8 + len(frame), SIZE, 0]
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EMSGSIZE])
+def test_a_refused_run_goes_one_by_one(scripted: Scripted, error: int) -> None:
+    """And of each frame that is too big Python is told."""
+    frames = [tcp_frame(bytes([number]) * 400) for number in range(3)]
+    assert scripted.send_all(frames, script=(error, 0, errno.EMSGSIZE, 0)) == 4
+    assert scripted.counts["segmentation_refused"] == 1
+    assert scripted.counts["sent_datagrams"] == 2
+    assert scripted.events == [EventKind.TOO_BIG]
+    assert bytes(scripted.queue.events[0].head)[: len(frames[1])] == frames[1]
+
+
+@pytest.mark.parametrize(("error", "name"), [(errno.ENOBUFS, "no_buffers"), (errno.EPERM, "send_errors")])
+def test_a_lost_run_is_counted(scripted: Scripted, error: int, name: str) -> None:
+    """All of its datagrams."""
+    assert scripted.send_all([tcp_frame(b"data")] * 3, script=(error,)) == 1
+    assert scripted.counts[name] == 3

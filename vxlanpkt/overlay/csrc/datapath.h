@@ -1,7 +1,7 @@
 /* What the packet loops and their Python side hand each other. The compiler and cffi read this same text. */
 
 /* Stands for the declarations below, as VXLANPKT_CONTRACT does for the kernel's: tests/overlay computes it. */
-#define VXLANPKT_DATAPATH 0x3146CC34
+#define VXLANPKT_DATAPATH 0x9F723365
 
 #define DATAPATH_HEADERS 64
 #define DATAPATH_LARGEST_HEADER 256
@@ -119,7 +119,8 @@ struct vxlanpkt_event {
 };
 
 /* One queue of the device and what goes with it. A loop alone writes to `in_use`, the counts and the events; others may
- * read them at any time. `peers` and `stopping` are written by others. */
+ * read them at any time. `peers` and `stopping` are written by others. `sent` has room for frames that wait and for one
+ * more. */
 struct vxlanpkt_queue {
     const struct vxlanpkt_peers *peers;
     const struct vxlanpkt_peers *in_use;
@@ -144,7 +145,7 @@ struct vxlanpkt_queue {
     uint64_t reasons[256];
     struct vxlanpkt_event events[64];
     uint8_t headers[16896];
-    uint8_t sent[69632];
+    uint8_t sent[139264];
     uint8_t received[69632];
 };
 

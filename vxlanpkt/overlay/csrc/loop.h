@@ -25,10 +25,34 @@ static enum outcome judge_error(int error)
     }
 }
 
-static enum outcome read_device(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers)
+/* What the two sides of a queue work with from one look at the descriptors to the next. */
+struct turn {
+    struct vxlanpkt_queue *queue;
+    const struct vxlanpkt_peers *peers;
+    struct held held;
+    bool is_busy; /* the device had more than one frame */
+};
+
+/* Where there is room for a frame: behind those that wait. */
+static uint8_t *find_room(struct turn *turn)
 {
+    uint8_t *start = turn->queue->sent;
+    if (!turn->held.count)
+        return start;
+    const struct iovec *last = turn->held.parts + 2 * turn->held.count - 1;
+    uint64_t used = (uint64_t)((uint8_t *)last->iov_base - start) + last->iov_len;
+    if (used <= sizeof turn->queue->sent - DATAPATH_BUFFER)
+        return start + used;
+    release(turn->queue, &turn->held);
+    return start;
+}
+
+static enum outcome read_device(struct turn *turn)
+{
+    struct vxlanpkt_queue *queue = turn->queue;
+    uint8_t *frame = find_room(turn);
     struct vxlanpkt_offload offload = {.flags = 0};
-    struct iovec parts[2] = {{&offload, sizeof offload}, {queue->sent, sizeof queue->sent}};
+    struct iovec parts[2] = {{&offload, sizeof offload}, {frame, DATAPATH_BUFFER}};
     ssize_t size = queue->vnet_header ? readv(queue->device, parts, 2) : readv(queue->device, parts + 1, 1);
     if (size < 0) {
         enum outcome outcome = judge_error(errno);
@@ -42,12 +66,16 @@ static enum outcome read_device(struct vxlanpkt_queue *queue, const struct vxlan
     if (size <= 0)
         return DONE;
     COUNT(queue, COUNT_DEVICE_BYTES, size);
-    send_frame(queue, peers, queue->sent, (uint64_t)size, &offload);
+    send_frame(queue, turn->peers, &turn->held, frame, (uint64_t)size, &offload);
+    if (!turn->is_busy) /* a frame alone does not wait until it is known to be alone */
+        release(queue, &turn->held);
+    turn->is_busy = true;
     return DONE;
 }
 
-static enum outcome read_socket(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers)
+static enum outcome read_socket(struct turn *turn)
 {
+    struct vxlanpkt_queue *queue = turn->queue;
     union {
         uint8_t bytes[2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(1)];
         struct cmsghdr aligned;
@@ -79,7 +107,7 @@ static enum outcome read_socket(struct vxlanpkt_queue *queue, const struct vxlan
         return DONE;
     }
     struct origin from;
-    read_origin(&message, peers, &from);
+    read_origin(&message, turn->peers, &from);
     uint32_t each = read_control(&message, &from);
     take_received(queue, &from, (uint64_t)size, each);
     return DONE;
@@ -129,13 +157,13 @@ static uint32_t look(struct vxlanpkt_queue *queue, struct ready *ready, bool fai
     return HALT_STOPPED;
 }
 
-typedef enum outcome step(struct vxlanpkt_queue *, const struct vxlanpkt_peers *);
+typedef enum outcome step(struct turn *);
 
 /* Do what there is to do on one side, within the budget. */
-static enum outcome repeat(step *step, struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, bool *ready)
+static enum outcome repeat(step *step, struct turn *turn, bool *ready)
 {
     for (int times = 0; *ready && times < BUDGET; times++) {
-        enum outcome outcome = step(queue, peers);
+        enum outcome outcome = step(turn);
         *ready = outcome == DONE;
         if (outcome != DONE && outcome != NOTHING)
             return outcome;
@@ -146,16 +174,19 @@ static enum outcome repeat(step *step, struct vxlanpkt_queue *queue, const struc
 static uint32_t run(struct vxlanpkt_queue *queue)
 {
     struct ready ready = {true, true};
+    struct turn turn = {.queue = queue};
     while (!is_stopping(queue)) {
-        const struct vxlanpkt_peers *peers = take_peers(queue);
-        enum outcome device = repeat(read_device, queue, peers, &ready.device);
+        turn.peers = take_peers(queue);
+        enum outcome device = repeat(read_device, &turn, &ready.device);
+        release(queue, &turn.held);
         if (device == GONE)
             return HALT_DEVICE_GONE;
-        enum outcome receiver = repeat(read_socket, queue, peers, &ready.receiver);
+        enum outcome receiver = repeat(read_socket, &turn, &ready.receiver);
         if (receiver == GONE)
             return HALT_SOCKET_GONE;
         if (has_news(queue))
             return HALT_EVENTS;
+        turn.is_busy = ready.device;
         uint32_t halt = look(queue, &ready, device == FAILED || receiver == FAILED);
         if (halt != HALT_STOPPED)
             return halt;

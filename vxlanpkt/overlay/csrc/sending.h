@@ -111,39 +111,98 @@ static void count_failure(struct vxlanpkt_queue *queue, const struct outgoing *o
     }
 }
 
-static void send_whole(struct vxlanpkt_queue *queue, const struct outgoing *out)
-{
-    struct iovec parts[2] = {{(void *)(uintptr_t)out->header, VXLAN_HEADER}, {out->frame, out->size}};
-    int error = out->header ? send_parts(queue, out, parts, 2, 0) : send_parts(queue, out, parts + 1, 1, 0);
-    if (error)
-        count_failure(queue, out, error, 1);
-}
-
 /* Whether an error says that segmentation is what cannot be done: some routes and devices cannot, others can. */
 INLINE bool refuses_segmentation(int error)
 {
     return error == EIO || error == EINVAL || error == EOPNOTSUPP || error == ENOPROTOOPT || error == EMSGSIZE;
 }
 
-/* Send some parts of a cut frame: two pieces of memory each. */
+/* Send datagrams as one run, two pieces of memory each; false if they are to go one by one. */
+static bool send_together(struct vxlanpkt_queue *queue, const struct outgoing *out, struct iovec *parts, uint32_t count,
+                          uint32_t size, int *error)
+{
+    if (count == 1 || queue->segmentation_pause)
+        return false;
+    *error = send_parts(queue, out, parts, 2 * (size_t)count, size);
+    if (!refuses_segmentation(*error))
+        return true;
+    COUNT(queue, COUNT_SEGMENTATION_REFUSED, 1);
+    if (*error == EIO || *error == EOPNOTSUPP || *error == ENOPROTOOPT)
+        queue->segmentation_pause = PAUSE;
+    return false;
+}
+
+/* Send some parts of a cut frame. */
 static int send_run(struct vxlanpkt_queue *queue, const struct outgoing *out, struct iovec *parts, uint32_t count,
                     uint32_t size)
 {
-    if (count > 1 && !queue->segmentation_pause) {
-        int error = send_parts(queue, out, parts, 2 * (size_t)count, size);
-        if (!refuses_segmentation(error))
-            return error;
-        COUNT(queue, COUNT_SEGMENTATION_REFUSED, 1);
-        if (error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT)
-            queue->segmentation_pause = PAUSE;
-    }
+    int error = 0;
+    if (send_together(queue, out, parts, count, size, &error))
+        return error;
     for (uint32_t at = 0; at < count; at++) {
-        int error = send_parts(queue, out, parts + 2 * at, 2, 0);
+        error = send_parts(queue, out, parts + 2 * at, 2, 0);
         if (error)
             return error;
         queue->segmentation_pause -= queue->segmentation_pause != 0;
     }
     return 0;
+}
+
+/* Frames that need no cutting, of one size and with one way to go: they wait until the device has no more, or something
+ * else is to be sent, and leave as one run. Until then they stay where they were read to. */
+struct held {
+    struct outgoing first;
+    struct iovec parts[2 * MOST_IN_RUN];
+    uint32_t count, size, all; /* of bytes: of a datagram, and of all of them */
+    bool closed;               /* the last one is shorter, so it stays the last one */
+};
+
+static void release(struct vxlanpkt_queue *queue, struct held *held)
+{
+    struct outgoing out = held->first;
+    uint32_t count = held->count;
+    int error = 0;
+    held->count = 0;
+    if (!count)
+        return;
+    if (send_together(queue, &out, held->parts, count, held->size, &error)) {
+        if (error)
+            count_failure(queue, &out, error, count);
+        return;
+    }
+    for (struct iovec *part = held->parts; part < held->parts + 2 * count; part += 2) {
+        out.frame = part[1].iov_base;
+        out.size = part[1].iov_len;
+        error = send_parts(queue, &out, part, 2, 0);
+        if (error)
+            count_failure(queue, &out, error, 1);
+        queue->segmentation_pause -= count > 1 && queue->segmentation_pause;
+    }
+}
+
+static bool goes_with(const struct held *held, const struct outgoing *out, uint32_t size)
+{
+    const struct outgoing *first = &held->first;
+    return !held->closed && size <= held->size && held->count < MOST_IN_RUN && held->all + size <= LARGEST_RUN
+           && out->peer == first->peer && out->sender == first->sender && out->tos == first->tos
+           && out->ttl == first->ttl;
+}
+
+static void send_whole(struct vxlanpkt_queue *queue, struct held *held, const struct outgoing *out)
+{
+    uint32_t prefix = out->header ? VXLAN_HEADER : 0, size = prefix + (uint32_t)out->size;
+    if (!goes_with(held, out, size))
+        release(queue, held);
+    if (!held->count) {
+        held->first = *out;
+        held->size = size;
+        held->all = 0;
+    }
+    struct iovec *parts = held->parts + 2 * held->count++;
+    parts[0] = (struct iovec){(void *)(uintptr_t)out->header, prefix};
+    parts[1] = (struct iovec){out->frame, out->size};
+    held->all += size;
+    held->closed = size < held->size;
 }
 
 static void send_cut(struct vxlanpkt_queue *queue, const struct outgoing *out, const struct cut *cut)
@@ -192,37 +251,39 @@ static void outfit(struct vxlanpkt_queue *queue, struct outgoing *out, uint32_t 
     out->ttl = recipe->inherit_ttl ? (int)found.ttl : recipe->ttl;
 }
 
-static void send_to(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct outgoing *out,
-                    uint32_t peer, const struct cut *cut)
+static void send_to(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct held *held,
+                    struct outgoing *out, uint32_t peer, const struct cut *cut)
 {
     out->peer = peers->peers + peer;
     const struct vxlanpkt_recipe *recipe = out->peer->recipe;
     outfit(queue, out, hash_inner(out->frame, out->size, &out->inner, recipe && recipe->symmetric, queue->raw));
-    if (cut)
-        send_cut(queue, out, cut);
-    else
-        send_whole(queue, out);
+    if (!cut) {
+        send_whole(queue, held, out);
+        return;
+    }
+    release(queue, held);
+    send_cut(queue, out, cut);
 }
 
-static void flood(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct outgoing *out,
-                  const struct cut *cut)
+static void flood(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct held *held,
+                  struct outgoing *out, const struct cut *cut)
 {
     COUNT(queue, COUNT_FLOODED, 1);
     for (uint32_t at = 0; at < peers->flood_count; at++)
-        send_to(queue, peers, out, peers->flood[at], cut);
+        send_to(queue, peers, held, out, peers->flood[at], cut);
 }
 
-static void send_by_station(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct outgoing *out,
-                            const struct cut *cut)
+static void send_by_station(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct held *held,
+                            struct outgoing *out, const struct cut *cut)
 {
     uint8_t key[16] = {0};
     memcpy(key, out->frame, 6);
     bool is_group = key[0] & 1;
     uint32_t peer = is_group ? DATAPATH_NO_PEER : find_peer(peers, key, DATAPATH_STATION);
     if (peer != DATAPATH_NO_PEER) {
-        send_to(queue, peers, out, peer, cut);
+        send_to(queue, peers, held, out, peer, cut);
     } else if (peers->flood_count) {
-        flood(queue, peers, out, cut);
+        flood(queue, peers, held, out, cut);
     } else if (is_group) {
         COUNT(queue, COUNT_GROUP_DROPPED, 1);
     } else {
@@ -255,8 +316,8 @@ static void read_address(const uint8_t *ip, bool is_ipv4, uint8_t *address)
         memcpy(address, ip + 24, 16);
 }
 
-static void send_by_route(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct outgoing *out,
-                          const struct cut *cut)
+static void send_by_route(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct held *held,
+                          struct outgoing *out, const struct cut *cut)
 {
     bool is_ipv4 = out->inner.ethertype == TYPE_IPV4;
     uint8_t address[16];
@@ -275,13 +336,13 @@ static void send_by_route(struct vxlanpkt_queue *queue, const struct vxlanpkt_pe
         COUNT(queue, COUNT_TIME_EXCEEDED, 1);
         tell(queue, EVENT_TIME_EXCEEDED, peers->peers + peer, 0, false, out->frame, out->size);
     } else {
-        send_to(queue, peers, out, peer, cut);
+        send_to(queue, peers, held, out, peer, cut);
     }
 }
 
-/* Send a frame that the device handed out, with what the kernel says is still to be done to it. */
-static void send_frame(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, uint8_t *frame, uint64_t size,
-                       const struct vxlanpkt_offload *offload)
+/* Send a frame that the device handed out, with what the kernel says is still to be done to it, or hold it. */
+static void send_frame(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct held *held,
+                       uint8_t *frame, uint64_t size, const struct vxlanpkt_offload *offload)
 {
     struct outgoing out = {.frame = frame, .size = size};
     struct cut cut;
@@ -299,7 +360,7 @@ static void send_frame(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers
     if (!sound)
         COUNT(queue, COUNT_UNSOUND_FRAMES, 1);
     else if (queue->raw)
-        send_by_route(queue, peers, &out, is_long ? &cut : NULL);
+        send_by_route(queue, peers, held, &out, is_long ? &cut : NULL);
     else
-        send_by_station(queue, peers, &out, is_long ? &cut : NULL);
+        send_by_station(queue, peers, held, &out, is_long ? &cut : NULL);
 }
