@@ -14,7 +14,7 @@ author = "the vxlanpkt authors"
 copyright = author
 release = version = vxlanpkt.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "columns", "reasons"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "architecture", "columns", "reasons"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist"]

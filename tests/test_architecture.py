@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from house import BUILD, IMPORTS, MODULES, TREES, WINGS, is_type_checking
 
 import vxlanpkt
-
-ROOT = Path(vxlanpkt.__file__).parent
 
 # From the bottom to the top. Modules in one line stand side by side: they may not import each other.
 # `_fastlib` is the compiled extension.
@@ -58,13 +55,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("bulk.*", "grouping", "selection", "sightings"),
     ("filters",),
 )
-# Wings stand on the core; a later one may use an earlier one. Inside, a wing is its own business, but has no cycle.
-WINGS = ("capture", "analysis", "spark", "overlay", "cni", "strategies", "cli")
 # Inside the overlay, from the bottom to the top; what stands in one line does not import each other. Below all of it
 # are the types of `overlay.addresses`.
 OVERLAY = (("leases", "tables"), ("stores", "plans"), ("linux", "datapath"), ("agent",), ("service",))
-# Modules that are no part of the library as it runs: the build script of the C kernel.
-BUILD = frozenset(("_build",))
 # What wings may import although it is no public name: (core module, name).
 EXCEPTIONS = frozenset((
     # What makes columns of captures, and lets go of them: too much for Python to do row by row.
@@ -117,64 +110,6 @@ EXCEPTIONS = frozenset((
     *(("kernel.c", name) for name in ("address_of", "hold_recipe", "hold_rules")),
     ("kernel.contract", "CONTRACT"),
 ))  # fmt: skip
-
-
-class Import(NamedTuple):
-    """One imported name: from which module of the package, what, and on which line."""
-
-    module: str
-    name: str
-    line: int
-
-
-def _modules() -> dict[str, Path]:
-    """Every module of the package by its name inside it; the package itself is ''."""
-    found = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-MODULES = _modules()
-TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
-
-
-def _is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-
-
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below that is not only for type checkers."""
-    for child in ast.iter_child_nodes(node):
-        if _is_type_checking(child):
-            assert isinstance(child, ast.If)
-            for other in child.orelse:
-                yield other
-                yield from _running(other)
-            continue
-        yield child
-        yield from _running(child)
-
-
-def _imports(tree: ast.AST) -> Iterator[Import]:
-    """What a module imports from this package when it runs, in functions too."""
-    for node in _running(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.split(".")[0] == "vxlanpkt":
-                    yield Import(alias.name[len("vxlanpkt.") :], "", node.lineno)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"line {node.lineno}: imports are absolute"
-            if node.module is None or node.module.split(".")[0] != "vxlanpkt":
-                continue
-            module = node.module[len("vxlanpkt.") :]
-            for alias in node.names:
-                inside = f"{module}.{alias.name}".lstrip(".")
-                yield Import(inside, "", node.lineno) if inside in MODULES else Import(module, alias.name, node.lineno)
-
-
-IMPORTS = {name: tuple(_imports(tree)) for name, tree in TREES.items()}
 
 
 def _wing(module: str) -> str | None:
@@ -327,7 +262,7 @@ def _checked_imports(package: str) -> set[tuple[str, str]]:
     """(module, name) of every import under TYPE_CHECKING in a package's `__init__.py`."""
     found = set()
     prefix = f"vxlanpkt.{package}." if package else "vxlanpkt."
-    for block in filter(_is_type_checking, TREES[package].body):
+    for block in filter(is_type_checking, TREES[package].body):
         for node in ast.walk(block):
             if isinstance(node, ast.ImportFrom):
                 assert node.module is not None

@@ -35,16 +35,6 @@ def test_reference_has_every_public_name() -> None:
     assert {*vxlanpkt.__all__, "open"} - documented - {"__version__"} == set()
 
 
-def test_every_module_of_the_overlay_is_placed() -> None:
-    """The table of the overlay has each of its modules, once, and no other."""
-    wing = Path(vxlanpkt.__file__).parent / "overlay"
-    modules = {f"{path.parent.name}.{path.stem}" for path in wing.glob("*/*.py") if path.stem != "__init__"}
-    section = (DOCS / "design.md").read_text(encoding="utf-8").split("### Inside the overlay")[1].split("## ")[0]
-    cells = [row.split("|")[1] for row in section.splitlines() if row.startswith("|")]
-    placed = [name for cell in cells for name in re.findall(r"`(\w+\.\w+)`", cell)]
-    assert sorted(placed) == sorted(modules)
-
-
 @pytest.mark.parametrize(
     ("recipe", "page"), [(vxlanpkt.Tunnel, "tunnels.md"), (vxlanpkt.DecapPolicy, "decapsulation.md")]
 )
