@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,6 +56,21 @@ def test_one_behind_the_other(files: list[bytes]) -> None:
         assert series.to_arrow(columns=["record"])["record"].to_pylist() == list(range(1, len(together) + 1))
     for record in together:
         assert series.interfaces[record.interface].link_type == record.link_type
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """Whoever may put a named pipe into a directory does not make a pattern wait for it; one that is named is read."""
+    shutil.copy(CUT.with_name("flannel_v4.pcap"), tmp_path / "a.pcap")
+    os.mkfifo(tmp_path / "b.pcap")
+    (tmp_path / "c.pcap").mkdir()
+    (tmp_path / "d.pcap").symlink_to(tmp_path / "a.pcap")
+    (tmp_path / "e.pcap").symlink_to("/dev/zero")
+    (tmp_path / "f.pcap").symlink_to("nowhere")
+    with vxlanpkt.open(str(tmp_path / "*.pcap")) as capture:
+        assert sum(1 for _ in capture) == 2 * 91
+    with pytest.raises(FileNotFoundError, match="no file matches"):
+        vxlanpkt.open(str(tmp_path / "[b-c].pcap"))
 
 
 def test_patterns(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def open(source: Files, ports: Iterable[int] | None = None, policy: DecapPolicy 
     """Open pcap or pcapng captures, plain or compressed with gzip or zstd, all told by their first bytes.
 
     source  a path, a binary file object, or "-" for standard input; a list of these, or a path with *, ? and [...] (and
-            ** for any directories), in which case several files are one capture, one behind the other
+            ** for any directories) for regular files, in which case several are one capture, one behind the other
     ports   the UDP ports that carry VXLAN, instead of the policy's
     policy  what `decap` accepts; RFC 7348 with inner tags kept and cut packets accepted by default
 
@@ -51,7 +51,8 @@ def is_pattern(source: Files) -> bool:
 def _matching(source: File) -> tuple[File, ...]:
     if not isinstance(source, (str, os.PathLike)) or not is_pattern(source):
         return (source,)
-    found = sorted(glob(os.fspath(source), recursive=True))  # noqa: PTH207 - Path has none for absolute patterns
+    # Of those of other kinds, a pipe that somebody has put there would be waited for without end.
+    found = sorted(filter(os.path.isfile, glob(os.fspath(source), recursive=True)))  # noqa: PTH207 - paths as text
     if not found:
         raise FileNotFoundError(errno.ENOENT, "no file matches", os.fspath(source))
     return tuple(found)
