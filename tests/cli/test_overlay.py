@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import pty
 import re
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from vxlanpkt.cli.overlay.network_file import differences
+from vxlanpkt.cli.overlay.up import _logging as logged
 from vxlanpkt.overlay.agent.status import AgentStatus
 from vxlanpkt.overlay.leases.config import parse_config
 from vxlanpkt.overlay.leases.leases import LeaseAttributes
@@ -601,3 +603,11 @@ def test_help_loads_no_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+def test_what_is_logged_does_not_talk_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """What etcd answers is in some of it."""
+    with logged(verbose=False):
+        logging.getLogger("vxlanpkt.overlay").warning("etcd says: %s", "\x1b]0;own\x07no\nspace")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("etcd says: \ufffd]0;own\ufffdno") and second == "space"

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from vxlanpkt.cli.errors_said import in_words_of
+from vxlanpkt.cli.errors_said import in_words_of, printable
 from vxlanpkt.errors import CaptureError, FieldError, PacketError
 
 _VERBS = {
@@ -59,9 +59,9 @@ class _Said:
         if isinstance(error, ModuleNotFoundError):
             _say_what_is_missing(error)
         elif isinstance(error, PacketError):
-            sys.exit(f"vxlanpkt: {error}")
+            sys.exit(printable(f"vxlanpkt: {error}"))
         elif isinstance(error, OSError):
-            sys.exit(f"vxlanpkt: {_of_system(error)}")
+            sys.exit(printable(f"vxlanpkt: {_of_system(error)}"))
 
 
 def _say_what_is_missing(error: ModuleNotFoundError) -> None:

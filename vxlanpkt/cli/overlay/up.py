@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vxlanpkt.cli.errors_said import printable
 from vxlanpkt.cli.overlay.lifetime import RunningAgent, WrittenRecord
 from vxlanpkt.cli.overlay.network_file import NetworkFile
 from vxlanpkt.cli.overlay.options import agent_options, files_of, store_of, store_options
@@ -174,11 +175,19 @@ def _metrics(address: str, running: RunningAgent) -> Iterator[None]:
         server.close()
 
 
+class _Formatter(logging.Formatter):
+    """Lines for a terminal: what etcd and other nodes say is in some of them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The usual text, without control characters."""
+        return printable(super().format(record))
+
+
 @contextmanager
 def _logging(verbose: bool) -> Iterator[None]:
     """What the library logs goes to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     logger = logging.getLogger("vxlanpkt")
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
