@@ -21,7 +21,7 @@ from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.planning import OPENING, Sized, packs, sized
 from vxlanpkt.capture.reader import FILE_POLICY
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
-from vxlanpkt.strategies import captures, frames
+from vxlanpkt.strategies import captures, recordings
 
 from .builders import CAPTURES, NAMES, enhanced, interface, pcap_header, pcap_record, read_until_fault, section
 
@@ -52,31 +52,18 @@ def whole(data: bytes) -> Content:
     return content(records), None if fault is None else str(fault)
 
 
-@st.composite
-def usual_captures(draw: st.DrawFn) -> bytes:
-    """Files as programs write them: of packets of one time and at least a few bytes; some hold captures."""
-    packets = draw(st.lists(frames().map(lambda packet: packet.build()) | st.binary(min_size=1), max_size=12))
-    at, order = draw(st.integers(0, 999_999)), draw(st.sampled_from("<>"))
-    if draw(st.booleans()):
-        written = [enhanced(data, raw=NOW * 1_000_000 + at, order=order) for data in packets]
-        return section(order) + interface(order=order) + b"".join(written)
-    records = [pcap_record(data, order, seconds=NOW, fraction=at) for data in packets]
-    return pcap_header(order=order) + b"".join(records)
-
-
-@st.composite
-def nested_captures(draw: st.DrawFn) -> bytes:
-    """Files of which some packets hold such files, whole or in part."""
-    inside = draw(st.lists(usual_captures(), min_size=1, max_size=4))
-    data = [held[draw(st.integers(0, len(held))) :] for held in inside]
-    return pcap_header() + b"".join(pcap_record(held, seconds=NOW) for held in data)
+def nested_recordings() -> st.SearchStrategy[bytes]:
+    """Files whose packets hold such files, whole or without their beginning."""
+    inside = recordings(st.binary(min_size=1, max_size=100))
+    pieces = st.builds(lambda held, share: held[len(held) * share // 100 :], inside, st.integers(0, 99))
+    return recordings(pieces, max_size=4)
 
 
 def bounds(size: int) -> st.SearchStrategy[list[int]]:
     return st.lists(st.integers(0, size), max_size=8).map(sorted)
 
 
-@given(usual_captures() | captures() | nested_captures(), st.data())
+@given(recordings() | captures() | nested_recordings(), st.data())
 def test_exact_or_an_error(data: bytes, draw: st.DataObject) -> None:
     """Whatever the bounds: all records once and in order, with the fault of the file, or SplitError."""
     if draw.draw(st.booleans()):

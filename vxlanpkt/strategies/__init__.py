@@ -14,7 +14,7 @@ What is valid        `frames` and `vxlan_frames` give `Packet` values whose leng
                      None, to be derived, and `parse(packet.build()) == packet.resolve()`.
 What is not          `damaged`, `mutated` and `truncated` take strategies of packets or bytes and give bytes that were
                      damaged; `hostile_frames` gives bytes with the lies that break parsers.
-What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` gives files of records.
+What carries them    `tunnels`, `tunnel_tables`, `policies`, `batches`; `captures` and `recordings`, files of records.
 What chooses         `filter_expressions`, text for a `Filter`.
 What an overlay has  `networks` and `route_tables`, `forwarding_tables`, `neighbour_questions`, `agent_statuses`;
                      `overlays`, what `plan` makes a `Plan` of.
@@ -29,6 +29,7 @@ from vxlanpkt._names import loaded_on_use
 if TYPE_CHECKING:
     from vxlanpkt.strategies.batching import batches as batches
     from vxlanpkt.strategies.batching import captures as captures
+    from vxlanpkt.strategies.batching import recordings as recordings
     from vxlanpkt.strategies.containers import cni_containers as cni_containers
     from vxlanpkt.strategies.containers import cni_results as cni_results
     from vxlanpkt.strategies.damage import damaged as damaged
@@ -56,6 +57,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "batching": (
         "batches",
         "captures",
+        "recordings",
     ),
     "containers": (
         "cni_containers",

@@ -122,3 +122,28 @@ def captures(
     return _pcap_files(data, link_types) | st.lists(_pcapng_sections(data, link_types), min_size=1, max_size=3).map(
         b"".join
     )
+
+
+_YEAR_2024, _DAY = 1_704_067_200_000_000_000, 86_400_000_000_000  # nanoseconds
+
+
+@st.composite
+def recordings(draw: st.DrawFn, frames: st.SearchStrategy[bytes] | None = None, max_size: int = 8) -> bytes:
+    """Capture files as programs record them: of one interface, with whole packets of one moment, none empty.
+
+    frames    the packets; by default sound, damaged and hostile ones mixed
+    max_size  the most of them
+
+    Such a file can be read in parts, unless packets hold what looks like records: as those of recordings of recordings.
+    """
+    packets = draw(st.lists((_any_frames() if frames is None else frames).filter(len), max_size=max_size))
+    time, order, file = _YEAR_2024 + draw(st.integers(0, _DAY)), draw(_BYTEORDERS), io.BytesIO()
+    writer: PcapWriter | PcapngWriter
+    if draw(st.booleans()):
+        writer = PcapWriter(file, Interface(), byteorder=order)
+    else:
+        writer = PcapngWriter(file, [Interface()], byteorder=order)
+    with writer:
+        for data in packets:
+            writer.write(Record(time, data, len(data)))
+    return file.getvalue()
