@@ -14,6 +14,7 @@ import vxlanpkt
 from tests.capture.builders import pcap_header, pcap_record
 from tests.capture.test_parts import hostile
 from tests.docs.test_examples import blocks, run
+from tests.spark.test_counts import KEYS, Sums, of_one
 from vxlanpkt import Record
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter
 
@@ -68,7 +69,7 @@ def test_one_file_in_seven_parts(spark: Any, tmp_path: Path) -> None:
             for record in records() * 4:
                 writer.write(record)
         frame = load(spark, path, splitBytes=-(-path.stat().st_size // 7))
-        assert frame.select("part").distinct().count() == 7
+        assert frame.rdd.getNumPartitions() == 7
         assert in_microseconds(rows(frame)) == wanted([path])
 
 
@@ -114,6 +115,56 @@ def test_captures_inside(spark: Any, tmp_path: Path) -> None:
         with pytest.raises(Exception, match=r"hostile\.pcap: .*has to be read in one piece"):
             load(spark, path, splitBytes=len(hostile()) // 3 + 1, mode=mode).count()
     assert in_microseconds(rows(load(spark, path, splitBytes=0))) == wanted([path])
+
+
+def added_up(spark: Any, path: Any, table: str, **options: Any) -> Sums:
+    """A table of counts as the page says to sum it up, by Spark."""
+    key = KEYS[table]
+    sums = {"first_ns": "min", "last_ns": "max", "tcp_flags": "bit_or"}
+    frame = load(spark, path, table=table, **options)
+    frame = frame.where("fault is null") if "fault" in frame.columns else frame
+    frame.createOrReplaceTempView("counts")
+    counts = [name for name in frame.columns if name not in (*key, "first", "last", "file", "fault")]
+    asked = ", ".join(f"{sums.get(name, 'sum')}({name}) as {name.removesuffix('_ns')}" for name in counts)
+    found = spark.sql(f"select {', '.join(key)}, {asked} from counts group by {', '.join(key)}").toArrow().to_pylist()
+    return {tuple(row[name] for name in key): {name: row[name] for name in row if name not in key} for row in found}
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_counts(spark: Any, tmp_path: Path, table: str) -> None:
+    """Flows and endpoints summed up over tasks are those of one process: of parts, small files and broken ones."""
+    path = tmp_path / "big.pcap"
+    with PcapWriter(path, Interface()) as writer:
+        for record in records() * 4:
+            writer.write(record)
+    parts = {"splitBytes": -(-path.stat().st_size // 7)}
+    assert load(spark, path, table=table, **parts).rdd.getNumPartitions() == 7
+    assert added_up(spark, path, table, **parts) == of_one(table, path)
+    assert added_up(spark, path, table, numPartitions=2) == of_one(table, path)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    shutil.copy(DATA / "flannel_v4.pcap", broken)
+    shutil.copy(DATA / "basic_v4_4789.cut_mid_record.pcap", broken / "cut.pcap")
+    with pytest.raises(Exception, match=r"cut\.pcap: the record at byte 62492 is cut"):
+        load(spark, broken, table=table).count()
+    assert added_up(spark, broken, table, mode="PERMISSIVE", packBytes=1) == of_one(table, f"{broken}/*")
+    (fault,) = load(spark, broken, table=table, mode="PERMISSIVE").where("fault is not null").collect()
+    assert (Path(fault.file).name, fault.packets) == ("cut.pcap", None)
+    inside = tmp_path / "hostile.pcap"
+    inside.write_bytes(hostile())
+    with pytest.raises(Exception, match=r"hostile\.pcap: .*has to be read in one piece"):
+        load(spark, inside, table=table, splitBytes=len(hostile()) // 3 + 1, mode="PERMISSIVE").count()
+    assert added_up(spark, inside, table, splitBytes=0) == of_one(table, inside)
+
+
+def test_conditions_on_counts(spark: Any) -> None:
+    """They choose the same rows on either side."""
+    condition = "vni = 42 and src like '10.%' and dst_port is not null and protocol in (6, 17)"
+    pushed, kept = (
+        load(spark, DATA / "*_v4.pcap", table="flows", pushdown=of).where(condition) for of in (True, False)
+    )
+    assert pushed.count()
+    assert sorted(pushed.collect()) == sorted(kept.collect())
 
 
 def test_conditions(spark: Any) -> None:

@@ -12,9 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import vxlanpkt
+from tests.capture.builders import pcap_header
 from vxlanpkt import FieldError
+from vxlanpkt.capture.planning import Sized, packs
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -28,13 +32,17 @@ def source(**options: str) -> Any:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"port": "4789"}, "port: '4789' is not known: the options are path, paths, ports"),
+        ({"port": "4789"}, "port: '4789' is not known: the options are path, paths, table, ports"),
         ({"ports": "x"}, "ports: 'x' is not a list of numbers"),
         ({"mode": "DROPMALFORMED"}, "mode: 'DROPMALFORMED' is not one of FAILFAST, PERMISSIVE"),
         ({"policy": "mine"}, "policy: 'mine' is not one of"),
         ({"columns": "vni,fault"}, "columns: 'fault' is not a column: these are file, part, record"),
-        ({"splitBytes": "-1"}, "splitBytes: '-1' is not a number of bytes, at least 0"),
-        ({"packBytes": "0"}, "packBytes: '0' is not a number of bytes, at least 1"),
+        ({"splitBytes": "-1"}, "splitBytes: '-1' is not a number, at least 0"),
+        ({"packBytes": "0"}, "packBytes: '0' is not a number, at least 1"),
+        ({"numPartitions": "0"}, "numPartitions: '0' is not a number, at least 1"),
+        ({"addresses": "hex"}, "addresses: 'hex' is not one of text, binary"),
+        ({"table": "packets"}, "table: 'packets' is not one of records, flows, vteps"),
+        ({"table": "flows", "columns": "inner_src"}, "columns: 'inner_src' is not a column: these are vni, src, dst"),
         ({"filter": "nonsense"}, "nonsense"),
     ],
 )
@@ -101,9 +109,37 @@ def test_conditions() -> None:
         assert not is_understood(condition, rows.schema), condition
 
 
+@given(st.lists(st.integers(0, 1 << 26), min_size=1, max_size=40), st.integers(1, 30))
+def test_partitions(sizes: list[int], wanted: int) -> None:
+    """About as many as are asked for, none much larger than its share."""
+    from vxlanpkt.spark.files import sizes_for
+
+    files = [Sized(str(number), size, pcap_header()[:4]) for number, size in enumerate(sizes)]
+    pack_bytes, split_bytes = sizes_for(files, wanted)
+    plan = list(packs(files, pack_bytes, split_bytes))
+    assert len(plan) <= wanted + 1 + 2 * sum(size > split_bytes for size in sizes)
+    assert max(pack.size for pack in plan) <= 2 * split_bytes
+    equal = [Sized(str(number), 1 << 20, b"") for number in range(10 * wanted)]
+    assert len(list(packs(equal, *sizes_for(equal, wanted)))) == wanted
+    one = [Sized("one", wanted << 20, pcap_header()[:4])]
+    assert len(list(packs(one, *sizes_for(one, wanted)))) == wanted
+
+
+def test_number_of_partitions(tmp_path: Path) -> None:
+    """As many as the option says, whatever the others say, but that files are not to be split."""
+    path = tmp_path / "big.pcap"
+    path.write_bytes(pcap_header() + bytes(10 << 20))
+    for options, wanted in (
+        ({}, 1), ({"numPartitions": "3"}, 3), ({"numPartitions": "3", "splitBytes": "999", "packBytes": "999"}, 3),
+        ({"numPartitions": "3", "splitBytes": "0"}, 1), ({"splitBytes": str(5 << 20)}, 3),
+    ):  # fmt: skip
+        made = source(**{"path": str(path), **options})
+        assert len(list(made.reader(made.schema()).partitions())) == wanted
+
+
 def test_remote_files(tmp_path: Path) -> None:
     """A file of a store reads and seeks as any, and is pickled by its name; a directory has all but hidden files."""
-    from vxlanpkt.spark.files import RemoteFile, listed
+    from vxlanpkt.spark.files import RemoteFile, listed, with_magic
 
     data = bytes(range(256)) * 300
     path = tmp_path / "a.pcap"
@@ -117,11 +153,11 @@ def test_remote_files(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder").mkdir()
     for prefix in ("", "file:", "file://", "local://"):
-        (only,) = listed([f"{prefix}{tmp_path}"], 10)
+        (only,) = (with_magic(of, 10) for of in listed([f"{prefix}{tmp_path}"]))
         assert (only.size, only.magic) == (len(data), data[:4])
     for missing in (f"{tmp_path}/*.none", f"local://{tmp_path}/*.none", f"local://{tmp_path}/none"):
         with pytest.raises(FileNotFoundError):
-            list(listed([missing], 10))
+            list(listed([missing]))
 
 
 def test_without_spark(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,8 +150,9 @@ class FlowCounter(GroupCounter):
         """Count the rows of a batch, or those that are selected."""
         result, records = batch.result, batch.records
         self._groups.add(
-            len(result), _key_of(batch), lengths=result.inner_original_length, timestamps=records.timestamp_ns,
-            flags=result.inner_tcp_flags, selected=selected, status=result.status, number=records.first + 1,
+            len(result), [flow_column(batch, name) for name in _KEY], lengths=result.inner_original_length,
+            timestamps=records.timestamp_ns, flags=result.inner_tcp_flags, selected=selected, status=result.status,
+            number=records.first + 1,
         )  # fmt: skip
         self._cut.add(result, selected)
 
@@ -160,12 +161,13 @@ class FlowCounter(GroupCounter):
         return _table(self.found, stats, self.cut, bidirectional)
 
 
-def _key_of(batch: CaptureBatch) -> list[memoryview]:
+def flow_column(batch: CaptureBatch, name: str) -> memoryview:
+    """A column of the key of flows, by its name in `FlowCounter.KEY`."""
     result = batch.result
-    return [
-        result.inner_src.raw, result.inner_dst.raw, result.vni, result.inner_src_port, result.inner_dst_port,
-        _ethertypes(result.inner_ethertype), result.inner_family, result.inner_protocol,
-    ]  # fmt: skip
+    if name == "ethertype":
+        return _ethertypes(result.inner_ethertype)
+    column = result.vni if name == "vni" else getattr(result, f"inner_{name}")
+    return column.raw if isinstance(column, AddressColumn) else column
 
 
 def _ethertypes(column: memoryview) -> memoryview:

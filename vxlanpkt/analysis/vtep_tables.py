@@ -103,7 +103,7 @@ class VTEPCounter(GroupCounter):
         """Count the rows of a batch, or those that are selected."""
         result, records = batch.result, batch.records
         self._groups.add(
-            len(result), [result.outer_src.raw, result.outer_dst.raw, result.vni, result.outer_family],
+            len(result), [endpoint_column(batch, name) for name in _KEY],
             lengths=result.inner_original_length, other_lengths=records.frame_length,
             timestamps=records.timestamp_ns, selected=selected, status=result.status, number=records.first + 1,
         )  # fmt: skip
@@ -116,6 +116,13 @@ class VTEPCounter(GroupCounter):
     def table(self, stats: CaptureStats) -> VTEPTable:
         """What was counted so far."""
         return _table(self.found, stats, self.cut)
+
+
+def endpoint_column(batch: CaptureBatch, name: str) -> memoryview:
+    """A column of the key of endpoints, by its name in `VTEPCounter.KEY`."""
+    result = batch.result
+    column = result.vni if name == "vni" else getattr(result, f"outer_{name}")
+    return column.raw if isinstance(column, AddressColumn) else column
 
 
 class _Pair:

@@ -12,7 +12,7 @@ from vxlanpkt.capture.frames import as_arrow
 from vxlanpkt.capture.planning import Pack, packs
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
 from vxlanpkt.spark.conditions import fulfilled, is_understood
-from vxlanpkt.spark.files import listed
+from vxlanpkt.spark.files import listed, sizes_for, with_magic
 from vxlanpkt.spark.options import Options, read_options
 from vxlanpkt.spark.schemas import FAULT, arrow_schema, as_spark, ours, spark_schema
 
@@ -30,7 +30,8 @@ class VXLANDataSource(DataSource):
     def schema(self) -> Any:
         """The columns: all, or those of the option `columns`."""
         options = read_options(self.options)
-        return spark_schema(options.columns, options.table["addresses"] == "binary", options.mode == "PERMISSIVE")
+        binary, with_faults = options.addresses == "binary", options.mode == "PERMISSIVE"
+        return spark_schema(options.table, options.columns, binary, with_faults)
 
     def reader(self, schema: Any) -> DataSourceReader:
         """What reads the columns of a schema, ours or one that the user gave."""
@@ -43,14 +44,19 @@ class CaptureReader(DataSourceReader):
 
     def __init__(self, options: Options, schema: Any) -> None:
         self._options = options
-        self._schema = arrow_schema(schema)
+        self._schema = arrow_schema(options.table, schema)
         self._conditions: list[Any] = []
 
     def partitions(self) -> Sequence[InputPartition]:
         """Small files together, large ones in parts."""
         options = self._options
-        files = listed(options.paths, options.split_bytes)
-        return [InputPartition(pack) for pack in packs(files, options.pack_bytes, options.split_bytes)]
+        files = list(listed(options.paths))
+        pack_bytes, split_bytes = options.pack_bytes, options.split_bytes
+        if options.partitions is not None:
+            pack_bytes, each = sizes_for(files, options.partitions)
+            split_bytes = each if split_bytes else 0
+        begun = (with_magic(file, split_bytes) for file in files)
+        return [InputPartition(pack) for pack in packs(begun, pack_bytes, split_bytes)]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The rows of a task. Raises CaptureError for broken files, unless the mode is PERMISSIVE, and SplitError."""
@@ -60,12 +66,25 @@ class CaptureReader(DataSourceReader):
         options, start = self._options, pack.parts[0].start
         series = CaptureSeries(pack.parts, options.policy, numbered_through=False)
         try:
-            for piece in series.table(columns=ours(self._schema), **options.table).pieces(_BATCH_ROWS):
-                yield from self._wanted(as_spark(as_arrow(piece), self._schema, start))
+            for rows in self._rows(series):
+                yield from self._wanted(as_spark(rows, self._schema, start))
         except BrokenFilesError as error:
             if options.mode == "FAILFAST":
                 raise
             yield from self._wanted(self._faults(error, start))
+
+    def _rows(self, series: CaptureSeries) -> Iterator[pa.Table]:
+        """The rows of the table that is asked for."""
+        options, columns = self._options, ours(self._schema)
+        if options.table == "records":
+            table = series.table(
+                columns=columns or ["record"], vni=options.vni, filter=options.filter, addresses=options.addresses
+            )
+            return map(as_arrow, table.pieces(_BATCH_ROWS))
+        from vxlanpkt.spark.counts import Counts  # which records do without
+
+        counts = Counts(options.table, columns, options.addresses == "binary")
+        return counts.tables(series, options.vni, options.filter)
 
     def _wanted(self, rows: pa.Table) -> Iterator[pa.RecordBatch]:
         for condition in self._conditions:

@@ -10,20 +10,38 @@ from pathlib import Path
 from typing import Any
 
 from vxlanpkt.capture.opening import files_of
-from vxlanpkt.capture.planning import Sized, sized
+from vxlanpkt.capture.planning import OPENING, Sized, sized
 
+_LEAST = 1 << 20  # bytes of a partition
 _BLOCK = 1 << 23  # bytes that are asked for at a time: far stores answer slowly, whatever the length
 _HIDDEN = (".", "_")  # as in Spark's own sources: files with such names are about others, or are still written
 
 
-def listed(paths: Iterable[str], split_bytes: int) -> Iterator[Sized]:
-    """The files of all paths, in order: a pattern's and a directory's are sorted by name.
+def listed(paths: Iterable[str]) -> Iterator[Sized]:
+    """The files of all paths, in order: a pattern's and a directory's are sorted by name. None is opened.
 
     Raises FileNotFoundError for a path that stands for none.
     """
     for path in paths:
         local = _local(path)
-        yield from _of_a_store(path, split_bytes) if local is None else _of_this_machine(local, split_bytes)
+        yield from _of_a_store(path) if local is None else _of_this_machine(local)
+
+
+def with_magic(file: Sized, split_bytes: int) -> Sized:
+    """A file with the bytes that it begins with, if it is so long that they matter."""
+    if file.size <= split_bytes:
+        return file
+    if isinstance(file.file, RemoteFile):
+        return file._replace(magic=file.file.read(4))
+    return sized(str(file.file), split_bytes)
+
+
+def sizes_for(files: Iterable[Sized], partitions: int) -> tuple[int, int]:
+    """In packs of how many bytes, and in parts of how many, files make so many partitions of about the same size."""
+    costs = [file.size + OPENING for file in files]
+    each = max(-(-sum(costs) // partitions), _LEAST)
+    # A pack ends with the file that gives it its share: there is room for the largest one that is not in parts.
+    return each - 1 + max((cost for cost in costs if cost <= each), default=1), each
 
 
 def _local(path: str) -> str | None:
@@ -33,17 +51,17 @@ def _local(path: str) -> str | None:
     return None if "://" in path else str(Path(path).absolute())
 
 
-def _of_this_machine(path: str, split_bytes: int) -> Iterator[Sized]:
+def _of_this_machine(path: str) -> Iterator[Sized]:
     if Path(path).is_dir():
         names = sorted(entry.path for entry in os.scandir(path) if entry.is_file() and not _is_hidden(entry.name))
     else:
         found = files_of(path)
         names = [os.fspath(name) for name in found] if isinstance(found, tuple) else [path]  # type: ignore[arg-type]
     for name in names:
-        yield sized(name, split_bytes)
+        yield Sized(name, os.stat(name).st_size, b"")  # noqa: PTH116 - a path object takes longer to make
 
 
-def _of_a_store(url: str, split_bytes: int) -> Iterator[Sized]:
+def _of_a_store(url: str) -> Iterator[Sized]:
     import fsspec
 
     store, path = fsspec.core.url_to_fs(url)
@@ -58,7 +76,7 @@ def _of_a_store(url: str, split_bytes: int) -> Iterator[Sized]:
         raise FileNotFoundError(errno.ENOENT, "no file matches", url)
     for of in files:
         file: Any = RemoteFile(store.unstrip_protocol(of["name"]), int(of["size"]))
-        yield Sized(file, file.size, file.read(4) if file.size > split_bytes else b"")
+        yield Sized(file, file.size, b"")
 
 
 def _is_hidden(name: str) -> bool:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from vxlanpkt.capture.reader import FILE_POLICY
+from vxlanpkt.capture.tables import Addresses
 from vxlanpkt.errors import FieldError
-from vxlanpkt.filters import Filter
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter
+from vxlanpkt.spark.schemas import TABLES
 
-PARTITION_BYTES = 1 << 26
-"""Bytes of captures that a task reads, if nothing else is said."""
+PARTITION_BYTES = {"records": 1 << 26, "flows": 1 << 28, "vteps": 1 << 28}
+"""Bytes of captures that a task reads for a table, if nothing else is said: what is at it for less than a second."""
 
-_MODES = ("FAILFAST", "PERMISSIVE")
+_MODES, _ADDRESSES = ("FAILFAST", "PERMISSIVE"), ("text", "binary")
 _KNOWN = (
-    "path", "paths", "ports", "vni", "filter", "policy", "columns", "addresses", "mode", "splitBytes", "packBytes",
-    "pushdown",
+    "path", "paths", "table", "ports", "vni", "filter", "policy", "columns", "addresses", "mode", "numPartitions",
+    "splitBytes", "packBytes", "pushdown",
 )  # fmt: skip
 
 
@@ -27,20 +29,28 @@ class Options:
     """The options, as values.
 
     paths        files, patterns, directories
+    table        of what: one of `TABLES`
     policy       what is accepted
-    table        what `Capture.table` is told: vni, filter, addresses
+    vni          only packets of these, if it is not None
+    filter       only packets that it chooses
     columns      which ones are wanted; None: all
+    addresses    as text or in bytes
     mode         what becomes of a broken file
+    partitions   how many tasks there are to be, if that was said
     split_bytes  files longer than that are read in parts; 0: none
     pack_bytes   small files are read together up to that
     pushdown     whether Spark may hand conditions over
     """
 
     paths: tuple[str, ...]
+    table: str
     policy: DecapPolicy
-    table: Mapping[str, Any]
+    vni: tuple[int, ...] | None
+    filter: RowFilter | None
     columns: tuple[str, ...] | None
+    addresses: Addresses
     mode: Literal["FAILFAST", "PERMISSIVE"]
+    partitions: int | None
     split_bytes: int
     pack_bytes: int
     pushdown: bool
@@ -53,20 +63,33 @@ def read_options(given: Mapping[str, str]) -> Options:
     for name in options:
         if name not in known:
             raise _refused(name, options[name], f"known: the options are {', '.join(_KNOWN)}")
-    mode = options.get("mode", "FAILFAST").upper()
-    if mode not in _MODES:
-        raise _refused("mode", options["mode"], f"one of {', '.join(_MODES)}")
-    table: dict[str, Any] = {"addresses": options.get("addresses", "text")}
-    if "vni" in options:
-        table["vni"] = _numbers("vni", options["vni"])
-    if "filter" in options:
-        table["filter"] = Filter(options["filter"])
+    table = _one_of("table", options.get("table", "records").lower(), TABLES)
+    mode = _one_of("mode", options.get("mode", "FAILFAST").upper(), _MODES)
+    addresses = _one_of("addresses", options.get("addresses", "text").lower(), _ADDRESSES)
+    each = PARTITION_BYTES[table]
     return Options(
-        _paths(options), _policy(options), table, _words(options["columns"]) if "columns" in options else None,
-        "FAILFAST" if mode == "FAILFAST" else "PERMISSIVE",
-        _bytes("splitBytes", options.get("splitbytes"), 0), _bytes("packBytes", options.get("packbytes"), 1),
+        _paths(options), table, _policy(options), _numbers("vni", options["vni"]) if "vni" in options else None,
+        _filter(options.get("filter")), _words(options["columns"]) if "columns" in options else None,
+        "binary" if addresses == "binary" else "text", "FAILFAST" if mode == "FAILFAST" else "PERMISSIVE",
+        _number("numPartitions", options["numpartitions"], 1) if "numpartitions" in options else None,
+        _number("splitBytes", options.get("splitbytes", str(each)), 0),
+        _number("packBytes", options.get("packbytes", str(each)), 1),
         options.get("pushdown", "false").lower() == "true",
     )  # fmt: skip
+
+
+def _one_of(name: str, word: str, known: Sequence[str]) -> str:
+    if word not in known:
+        raise _refused(name, word, f"one of {', '.join(known)}")
+    return word
+
+
+def _filter(text: str | None) -> RowFilter | None:
+    if text is None:
+        return None
+    from vxlanpkt.filters import Filter  # which takes a while to load, in each process
+
+    return Filter(text)
 
 
 def _paths(options: Mapping[str, str]) -> tuple[str, ...]:
@@ -100,11 +123,9 @@ def _numbers(name: str, text: str) -> tuple[int, ...]:
         raise _refused(name, text, "a list of numbers with commas between them") from None
 
 
-def _bytes(name: str, text: str | None, least: int) -> int:
-    if text is None:
-        return PARTITION_BYTES
+def _number(name: str, text: str, least: int) -> int:
     if not text.strip().isdigit() or int(text) < least:
-        raise _refused(name, text, f"a number of bytes, at least {least}")
+        raise _refused(name, text, f"a number, at least {least}")
     return int(text)
 
 

@@ -1,52 +1,76 @@
-"""Columns of captures in Spark's types, which has no unsigned numbers, and counts microseconds."""
+"""The tables that captures are in Spark's types, which has no unsigned numbers, and counts microseconds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import types
 
 from vxlanpkt.capture.columns import COLUMNS, FILE
 from vxlanpkt.errors import FieldError
 
-PART, NANOSECONDS, FAULT = "part", "timestamp_ns", "fault"
+PART, FAULT = "part", "fault"
+_NANOSECONDS = "_ns"  # what the name of a time ends in that is a number of nanoseconds
+
+_SHORT, _INT, _LONG = types.ShortType(), types.IntegerType(), types.LongType()
+_TEXT, _TIME = types.StringType(), types.TimestampType()
 
 # By how the Arrow C interface writes them: the next larger signed type, so that no number becomes another.
-_TYPES: dict[str, Any] = {
-    "C": types.ShortType(), "S": types.IntegerType(), "I": types.LongType(), "L": types.LongType(),
-    "c": types.StringType(), "u": types.StringType(), "tsn:UTC": types.TimestampType(),
-}  # fmt: skip
-_IN_ARROW: dict[type, Any] = {
+_TYPES: Mapping[str, Any] = {"C": _SHORT, "S": _INT, "I": _LONG, "L": _LONG, "c": _TEXT, "u": _TEXT, "tsn:UTC": _TIME}
+_IN_ARROW: Mapping[type, Any] = {
     types.ShortType: pa.int16(), types.IntegerType: pa.int32(), types.LongType: pa.int64(),
     types.StringType: pa.string(), types.TimestampType: pa.timestamp("us", "UTC"), types.BinaryType: pa.binary(),
 }  # fmt: skip
-_ADDRESSES = ("outer_src", "outer_dst", "inner_src", "inner_dst", "inner_src_mac", "inner_dst_mac")
+_ADDRESSES = frozenset((
+    "outer_src", "outer_dst", "inner_src", "inner_dst", "inner_src_mac", "inner_dst_mac", "src", "dst",
+))  # fmt: skip
 
 
-def spark_schema(columns: Iterable[str] | None, binary: bool, with_faults: bool) -> Any:
-    """The columns that are wanted, or all. Raises FieldError for one that is not known."""
-    known = {FILE.name: types.StringType(), PART: types.LongType()}
-    for column in COLUMNS:
-        known[column.name] = _TYPES[column.format]
-        if column.name == "timestamp":
-            known[NANOSECONDS] = types.LongType()
+def _with_nanoseconds(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns, and behind each time the same as a number of nanoseconds."""
+    every: dict[str, Any] = {}
+    for name, of in columns.items():
+        every |= {name: of, name + _NANOSECONDS: _LONG} if of == _TIME else {name: of}
+    return every
+
+
+_TABLES: Mapping[str, Mapping[str, Any]] = {
+    "records": _with_nanoseconds({
+        FILE.name: _TEXT, PART: _LONG, **{column.name: _TYPES[column.format] for column in COLUMNS},
+    }),
+    "flows": _with_nanoseconds({
+        "vni": _LONG, "src": _TEXT, "dst": _TEXT, "src_port": _INT, "dst_port": _INT, "protocol": _SHORT,
+        "ethertype": _INT, "packets": _LONG, "bytes": _LONG, "first": _TIME, "last": _TIME, "tcp_flags": _INT,
+    }),
+    "vteps": _with_nanoseconds({
+        "src": _TEXT, "dst": _TEXT, "vni": _LONG, "packets": _LONG, "inner_bytes": _LONG, "outer_bytes": _LONG,
+        "first": _TIME, "last": _TIME,
+    }),
+}  # fmt: skip
+TABLES = tuple(_TABLES)
+
+
+def spark_schema(table: str, columns: Iterable[str] | None, binary: bool, with_faults: bool) -> Any:
+    """The columns of a table that are wanted, or all. Raises FieldError for one that is not known."""
+    known = dict(_TABLES[table])
     if binary:
-        known |= dict.fromkeys(_ADDRESSES, types.BinaryType())
+        known |= dict.fromkeys(known.keys() & _ADDRESSES, types.BinaryType())
     if with_faults:
-        known[FAULT] = types.StringType()
+        known |= {FILE.name: _TEXT, FAULT: _TEXT}
     chosen = tuple(known if columns is None else columns)
     for name in chosen:
-        if name not in known:
-            raise _refused(name, f"a column: these are {', '.join(known)}")
+        _require_known(name, known)
     return types.StructType([types.StructField(name, known[name]) for name in chosen])
 
 
-def arrow_schema(schema: Any) -> pa.Schema:
-    """What Spark expects of batches with a schema. Raises FieldError for a type that no column can have."""
+def arrow_schema(table: str, schema: Any) -> pa.Schema:
+    """What Spark expects of batches of a table with a schema. Raises FieldError for what no column can be."""
     fields = []
     for field in schema.fields:
+        _require_known(field.name, (*_TABLES[table], FILE.name, FAULT))
         found = _IN_ARROW.get(type(field.dataType))
         if found is None:
             raise _refused(field.name, f"to be had as {field.dataType.simpleString()}")
@@ -63,24 +87,28 @@ def as_spark(rows: pa.Table, schema: pa.Schema, part: int) -> pa.Table:
 def _column(rows: pa.Table, field: pa.Field, part: int) -> Any:
     if field.name == PART:
         return pa.chunked_array([pa.repeat(pa.scalar(part, pa.int64()), rows.num_rows)])
-    if field.name == FAULT:
-        return pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])
-    if field.name == NANOSECONDS:
-        return rows["timestamp"].cast(pa.int64())
-    return _micros(rows["timestamp"]) if field.name == "timestamp" else rows[field.name]
+    name = field.name.removesuffix(_NANOSECONDS)
+    if name not in rows.column_names:  # of faults
+        return pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+    if name != field.name:
+        return rows[name].cast(pa.int64())
+    return _micros(rows[name]) if pa.types.is_timestamp(rows[name].type) else rows[name]
 
 
 def _micros(times: Any) -> Any:
     """Times in whole microseconds, rounded down also before 1970, where a cast rounds up."""
-    import pyarrow.compute as pc
-
     return pc.floor_temporal(times, unit="microsecond")
 
 
 def ours(schema: pa.Schema) -> list[str]:
     """The columns of ours that those of a schema are made of."""
-    names = ["timestamp" if name == NANOSECONDS else name for name in schema.names if name not in (PART, FAULT)]
-    return list(dict.fromkeys(names)) or ["record"]
+    names = [name.removesuffix(_NANOSECONDS) for name in schema.names if name not in (PART, FAULT)]
+    return list(dict.fromkeys(names))
+
+
+def _require_known(name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise _refused(name, f"a column: these are {', '.join(known)}")
 
 
 def _refused(name: str, expected: str) -> FieldError:
