@@ -37,7 +37,7 @@ WORKERS = 2
 _SNAPLEN, _MADE = 128, 1_000_000
 _COLUMNS = ["vni", "inner_original_length"]
 _RECORD = struct.Struct("<IIII")
-_WARMING = 3
+_WARMING = 8
 
 # How Spark is asked: the options of the data source.
 _WAYS = {
@@ -57,10 +57,10 @@ def main() -> None:
     print(f"{cpu_name()}, {os.cpu_count()} processors, Python {sys.version.split()[0]}, backend {vxlanpkt.backend}.\n")
     options.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="vxlanpkt-scale-", dir=options.folder) as folder:
-        captures = list(_captures(Path(folder), options.packets, options.files))
+        captures = list(_captures(Path(folder), [0, *options.packets], options.files))
         asked: dict[str, Callable[[str], Answer]] = {"one process": _one_process}
         started = {"one process": _seconds(_start_python)[0]}
-        first = captures[0][1]
+        first = captures[1][1]  # the one before has no packets
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
             asked[f"{WORKERS} processes"] = partial(_pool, pool)
             started[f"{WORKERS} processes"] = _seconds(lambda: list(pool.map(time.sleep, [0.5] * WORKERS)))[0] - 0.5
@@ -69,7 +69,7 @@ def main() -> None:
                 seconds, spark = _seconds(partial(_cluster, first))
                 for way in _WAYS:
                     started[f"Spark, {way}"], asked[f"Spark, {way}"] = seconds, partial(_spark, spark, way)
-                _warm(asked, captures[-1][1])
+                _warm(asked, first)
             _race(asked, captures, started, options.rounds)
             if spark is not None:
                 spark.stop()
