@@ -14,7 +14,7 @@ import vxlanpkt
 from tests.capture.builders import pcap_header, pcap_record
 from tests.capture.test_parts import hostile
 from tests.docs.test_examples import blocks, run
-from tests.spark.test_counts import KEYS, Sums, of_one
+from tests.spark.test_counts import KEYS, Sums, as_value, of_one
 from vxlanpkt import Record
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter
 
@@ -127,7 +127,9 @@ def added_up(spark: Any, path: Any, table: str, **options: Any) -> Sums:
     counts = [name for name in frame.columns if name not in (*key, "first", "last", "file", "fault")]
     asked = ", ".join(f"{sums.get(name, 'sum')}({name}) as {name.removesuffix('_ns')}" for name in counts)
     found = spark.sql(f"select {', '.join(key)}, {asked} from counts group by {', '.join(key)}").toArrow().to_pylist()
-    return {tuple(row[name] for name in key): {name: row[name] for name in row if name not in key} for row in found}
+    sums_of = {tuple(as_value(name, row[name]) for name in key): row for row in found}
+    assert len(sums_of) == len(found)
+    return {group: {name: row[name] for name in row if name not in key} for group, row in sums_of.items()}
 
 
 @pytest.mark.parametrize("table", KEYS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +34,19 @@ def counted(table: str, columns: Iterable[str] | None = None, binary: bool = Fal
 
 
 def added_up(rows: Iterable[dict[str, Any]], key: Sequence[str]) -> Sums:
-    """What a `group by` makes of rows."""
+    """What a `group by` makes of rows, with addresses as values: Pythons differ in what text they write."""
     sums: Sums = {}
     for row in rows:
-        group = tuple(row[name] for name in key)
+        group = tuple(as_value(name, row[name]) for name in key)
         found = sums.setdefault(group, {})
         for name, value in row.items():
             if name not in key:
                 found[name] = joined(name, found[name], value) if name in found else value
     return sums
+
+
+def as_value(name: str, item: Any) -> Any:
+    return ip_address(item) if name in ("src", "dst") and isinstance(item, str) else item
 
 
 def joined(name: str, one: Any, other: Any) -> Any:
@@ -81,8 +86,6 @@ def of_one(table: str, source: Any) -> Sums:
                  "outer_bytes": row.outer_bytes, "first": row.first_ns, "last": row.last_ns}
                 for row in until_fault(vxlanpkt.vteps, source, vni=vni)
             ]  # fmt: skip
-    for row in rows:
-        row |= {name: None if row[name] is None else str(row[name]) for name in ("src", "dst")}
     return added_up(rows, KEYS[table])
 
 

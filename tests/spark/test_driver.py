@@ -62,6 +62,11 @@ def test_schema() -> None:
     assert names == [*ours[:4], "timestamp_ns", *ours[4:], "fault"]
     with pytest.raises(FieldError, match="'vni' is not to be had as double"):
         source().reader(StructType([StructField("vni", DoubleType())]))
+    with pytest.raises(FieldError, match="'vnis' is not a column: these are src, dst, vni, packets, inner_bytes"):
+        source(table="vteps").reader(StructType([StructField("vnis", DoubleType())]))
+    columns = ["packets", "bytes", "first", "first_ns", "last", "last_ns", "tcp_flags"]
+    assert source(table="flows").schema().names[-7:] == columns
+    assert source(table="flows", mode="permissive").schema().names[-2:] == ["file", "fault"]
 
 
 def test_rows_without_a_cluster() -> None:

@@ -51,6 +51,7 @@ _TABLES: Mapping[str, Mapping[str, Any]] = {
     }),
 }  # fmt: skip
 TABLES = tuple(_TABLES)
+_OF_FAULTS = {FILE.name: _TEXT, FAULT: _TEXT}
 
 
 def spark_schema(table: str, columns: Iterable[str] | None, binary: bool, with_faults: bool) -> Any:
@@ -59,7 +60,7 @@ def spark_schema(table: str, columns: Iterable[str] | None, binary: bool, with_f
     if binary:
         known |= dict.fromkeys(known.keys() & _ADDRESSES, types.BinaryType())
     if with_faults:
-        known |= {FILE.name: _TEXT, FAULT: _TEXT}
+        known |= _OF_FAULTS
     chosen = tuple(known if columns is None else columns)
     for name in chosen:
         _require_known(name, known)
@@ -70,7 +71,7 @@ def arrow_schema(table: str, schema: Any) -> pa.Schema:
     """What Spark expects of batches of a table with a schema. Raises FieldError for what no column can be."""
     fields = []
     for field in schema.fields:
-        _require_known(field.name, (*_TABLES[table], FILE.name, FAULT))
+        _require_known(field.name, {**_TABLES[table], **_OF_FAULTS})
         found = _IN_ARROW.get(type(field.dataType))
         if found is None:
             raise _refused(field.name, f"to be had as {field.dataType.simpleString()}")
