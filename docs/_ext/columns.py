@@ -8,7 +8,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from drawing import table_of
+from drawing import table_of, text_of
 from sphinx.application import Sphinx
 
 from vxlanpkt.capture import COLUMNS
@@ -27,12 +27,14 @@ class ColumnTable(Directive):
         """Build the table."""
         rows = (
             [
-                nodes.literal(text=column.name), nodes.Text(_TYPES[column.format]), nodes.Text(column.text),
+                nodes.literal(text=column.name), nodes.Text(_TYPES[column.format]), text_of(column.text),
                 *(nodes.literal(text=name) for name in (column.tshark, column.zeek, column.ecs)),
             ]
             for column in COLUMNS
         )  # fmt: skip
-        return [table_of(_TITLES, (18, 12, 40, 18, 16, 24), rows)]
+        table = table_of(_TITLES, (18, 12, 40, 18, 16, 24), rows)
+        table["classes"].append("columns")
+        return [table]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -25,6 +25,14 @@ def table_of(titles: Sequence[str], widths: Sequence[int], rows: Iterable[list[A
     return table
 
 
+def text_of(text: str) -> nodes.inline:
+    """Text in which names stand between backticks."""
+    parts = enumerate(text.split("`"))
+    return nodes.inline(
+        "", "", *(nodes.literal(text=part) if number % 2 else nodes.Text(part) for number, part in parts)
+    )
+
+
 def _row(cells: list[Any]) -> nodes.row:
     row = nodes.row()
     for cell in cells:
