@@ -41,9 +41,9 @@ static void put_control(struct msghdr *message, int level, int type, const void 
     struct cmsghdr *control = (struct cmsghdr *)((uint8_t *)message->msg_control + message->msg_controllen);
     control->cmsg_level = level;
     control->cmsg_type = type;
-    control->cmsg_len = CMSG_LEN(size);
+    control->cmsg_len = (socklen_t)CMSG_LEN(size); /* which it is with musl; a size_t with glibc */
     memcpy(CMSG_DATA(control), value, size);
-    message->msg_controllen += CMSG_SPACE(size);
+    message->msg_controllen += (socklen_t)CMSG_SPACE(size);
 }
 
 /* Wait a little for room in the socket's buffer; false if there is none in time, or the loop is to stop. */
@@ -54,7 +54,7 @@ static bool wait_for_room(struct vxlanpkt_queue *queue, int sender)
 }
 
 /* Send parts as one datagram, or, if `segment` is not 0, as datagrams of that size; returns 0 or the error. */
-static int send_parts(struct vxlanpkt_queue *queue, const struct outgoing *out, struct iovec *parts, size_t count,
+static int send_parts(struct vxlanpkt_queue *queue, const struct outgoing *out, struct iovec *parts, uint16_t count,
                       uint32_t segment)
 {
     union {
@@ -123,7 +123,7 @@ static bool send_together(struct vxlanpkt_queue *queue, const struct outgoing *o
 {
     if (count == 1 || queue->segmentation_pause)
         return false;
-    *error = send_parts(queue, out, parts, 2 * (size_t)count, size);
+    *error = send_parts(queue, out, parts, (uint16_t)(2 * count), size);
     if (!refuses_segmentation(*error))
         return true;
     COUNT(queue, COUNT_SEGMENTATION_REFUSED, 1);
