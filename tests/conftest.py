@@ -43,4 +43,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_finish() -> None:
     """Thousands of tests and all modules stay to the end: the garbage collector is not to look at them each time."""
     gc.collect()
-    gc.freeze()
+    if hasattr(gc, "freeze"):  # PyPy has another collector
+        gc.freeze()

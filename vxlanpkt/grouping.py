@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from math import gcd
@@ -169,13 +170,13 @@ def buckets(timestamps: memoryview, width: int) -> memoryview:
 def _take_apart(entries: memoryview, size: int, offset: int, column: memoryview, width: int) -> None:
     """Copy what lies at *offset* of each entry of *size* bytes into a column."""
     for source, target in _strides(entries, size, offset, column, width):
-        target[:] = source
+        target[:] = _copyable(source)
 
 
 def _put_together(entries: memoryview, size: int, offset: int, column: memoryview, width: int) -> None:
     """The same the other way round."""
     for target, source in _strides(entries, size, offset, column, width):
-        target[:] = source
+        target[:] = _copyable(source)
 
 
 def _strides(
@@ -186,6 +187,13 @@ def _strides(
     wide, narrow = entries.cast(_CODES[part]), column.cast(_CODES[part])  # type: ignore[call-overload]
     step, parts = size // part, width // part
     return [(wide[offset // part + at :: step], narrow[at::parts]) for at in range(parts)]
+
+
+def _copyable(source: memoryview) -> memoryview:
+    """What PyPy copies from too, which wants it to be contiguous."""
+    if source.c_contiguous or sys.implementation.name == "cpython":
+        return source
+    return memoryview(source.tobytes()).cast(source.format)  # type: ignore[call-overload,no-any-return]
 
 
 def _perhaps(name: str, values: Buffer | None, code: str, rows: int) -> memoryview | None:

@@ -18,15 +18,18 @@ from __future__ import annotations
 import atexit
 import ctypes
 import errno
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import count
 from struct import Struct, calcsize
-from sys import getrefcount
 from threading import Lock, local
 from typing import Any, NamedTuple, TypeVar
 
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel import ENDS_STREAMS, RELEASES, callback, take_released
+
+if not hasattr(ctypes, "pythonapi"):
+    raise ImportError(f"tables are handed out in capsules of CPython, and this is {sys.implementation.name}")
 
 _T = TypeVar("_T")
 
@@ -135,7 +138,7 @@ def _let_go() -> None:
 
 def _release_capsules() -> None:
     """Release the streams and schemas that nobody took out of their capsules before these were gone."""
-    for held in [held for held in _capsules if getrefcount(held.capsule) <= _ONLY_OURS]:
+    for held in [held for held in _capsules if sys.getrefcount(held.capsule) <= _ONLY_OURS]:
         _capsules.remove(held)
         _release(ctypes.addressof(held.memory), held.layout)
 

@@ -86,17 +86,17 @@ def take_released(releases: int) -> Iterator[int]:
 ENDS_STREAMS = True
 """Whether a stream is released by whoever makes its batches, at its end or a fault, before its consumer can do it."""
 
-_slots = [ctypes.c_void_p() for _ in range(3)]
-_TYPE, _VALUE, _TRACEBACK = (ctypes.c_void_p(ctypes.addressof(slot)) for slot in _slots)
-_fetch_error = ctypes.pythonapi.PyErr_Fetch  # without argument types, as nothing can be called to convert to those
-_fetch_error.restype = None
-
 
 def _callback_of(release: Callable[[int], None]) -> Any:
+    slots = [ctypes.c_void_p() for _ in range(3)]
+    of_error, of_value, of_traceback = (ctypes.c_void_p(ctypes.addressof(slot)) for slot in slots)
+    fetch_error = ctypes.pythonapi.PyErr_Fetch  # without argument types, as nothing can be called to convert to those
+    fetch_error.restype = None
+
     def call(address: int) -> None:
         # First of all: with an exception under way every other call would fail.
-        _fetch_error(_TYPE, _VALUE, _TRACEBACK)
-        pending = [slot.value for slot in _slots]
+        fetch_error(of_error, of_value, of_traceback)
+        pending = [slot.value for slot in slots]
         release(address)
         if pending[0]:
             # It is raised here, and so reported as one that cannot be handed on.
@@ -105,11 +105,19 @@ def _callback_of(release: Callable[[int], None]) -> Any:
     return _RELEASE(call)
 
 
-# Consumers may call these as long as the process lives.
-_callbacks = [_callback_of(function) for function in (release_array, release_schema, release_stream)]
-for _callback in _callbacks:
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_callback))
-RELEASES = tuple(ctypes.cast(callback, ctypes.c_void_p).value or 0 for callback in _callbacks)
+def _address(release: Callable[[int], None]) -> int:
+    """As a function in C that is there as long as the process is, for consumers may call it that long.
+
+    PyPy has no interface of CPython, so nobody is handed such a structure there: see capture/arrow.py.
+    """
+    if not hasattr(ctypes, "pythonapi"):
+        return 0
+    made = _callback_of(release)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
+    return ctypes.cast(made, ctypes.c_void_p).value or 0
+
+
+RELEASES = tuple(map(_address, (release_array, release_schema, release_stream)))
 """The addresses of the three, for arrays, schemas and streams, as functions in C."""
 
 _RESULTS = {"int": ctypes.c_int, "uintptr_t": ctypes.c_size_t}
