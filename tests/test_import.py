@@ -77,7 +77,9 @@ def test_one_process_does_without_what_several_need(name: str) -> None:
 def _loaded_here(statements: str) -> set[str]:
     """The modules that a fresh interpreter has after *statements*, those of installed libraries among them."""
     program = f"{statements}\nimport sys; print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    # Not in the root of the tree, where Python finds the sources before what is installed.
+    tests = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=tests)
     return set(done.stderr.split())
 
 
@@ -94,7 +96,7 @@ def test_a_verb_loads_no_other() -> None:
     """Neither the overlay nor tunnels come with a look at a capture."""
     loaded = _loaded_here(
         "from vxlanpkt.cli.app import app\n"
-        "app(['info', '-r', 'tests/data/flannel_v4.pcap'], standalone_mode=False)"
+        "app(['info', '-r', 'data/flannel_v4.pcap'], standalone_mode=False)"
     )  # fmt: skip
     assert "vxlanpkt.cli.info" in loaded
     assert not {"vxlanpkt.cli.show", "vxlanpkt.cli.overlay", "vxlanpkt.cli.containers", "vxlanpkt.tunnel"} & loaded
