@@ -138,8 +138,8 @@ class FrameBatch:
     def __getitem__(self, index: slice) -> FrameBatch: ...
     def __getitem__(self, index: int | slice) -> memoryview | FrameBatch:
         if isinstance(index, slice):
-            originals = None if self.original_lengths is None else array("I", self.original_lengths[index])
-            offsets, lengths = array("Q", self.offsets[index]), array("I", self.lengths[index])
+            originals = None if self.original_lengths is None else _chosen("I", self.original_lengths, index)
+            offsets, lengths = _chosen("Q", self.offsets, index), _chosen("I", self.lengths, index)
             return FrameBatch(self.data, offsets, lengths, originals, headroom=self.headroom)
         offset, length = self.offsets[index], self.lengths[index]
         if offset > len(self.data) or length > len(self.data) - offset:
@@ -488,6 +488,12 @@ def column(name: str, values: Sequence[int] | Buffer, code: str) -> Any:
     if view.itemsize * 8 != bits or not unsigned or view.ndim != 1 or not view.c_contiguous:
         raise _refused(name, view.format, f"one contiguous column of unsigned {bits}-bit numbers")
     return view.cast("B").cast(code) if view.nbytes and view.format != code else view  # type: ignore[call-overload]
+
+
+def _chosen(code: str, values: Sequence[int], index: slice) -> array[int]:
+    """Some items of a column. PyPy's arrays take no view that has a step."""
+    chosen = values[index]
+    return array(code, chosen.tolist() if isinstance(chosen, memoryview) and not chosen.c_contiguous else chosen)
 
 
 def _fits(value: Any, bits: int) -> bool:
