@@ -17,13 +17,14 @@ from typing import Any, Literal
 import pytest
 
 from tests.overlay.etcd import Etcd
+from tests.waiting import eventually
 from vxlanpkt.overlay import EtcdStore, FileStore, Lease, NetworkConfig, SubnetEnv, VXLANBackend, parse_config, plan
 from vxlanpkt.overlay.plans.kernel_state import OverlayLink, Plan, Underlay
 
 from .agents import Agent
 from .kernel_dumps import overlay_state
 from .namespaces import Namespace
-from .traffic import eventually, pings
+from .traffic import pings
 from .underlay import LINK, MTU, ROUTER, Segment
 
 NETWORK = {"Network": "10.5.0.0/16", "EnableIPv6": True, "IPv6Network": "fc00:5::/48"}

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.waiting import eventually
 from vxlanpkt.cni import ResultCache, install
 from vxlanpkt.overlay import SubnetEnv
 
@@ -17,7 +18,6 @@ from .container_host import Host, remove_cgroups
 from .container_runtimes import Containerd, Podman
 from .namespaces import Namespace
 from .overlay_rig import UNDERLAY
-from .traffic import eventually
 
 Backend = Literal["vxlan", "vxlan-user"]
 RuntimeName = Literal["containerd", "podman"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from vxlanpkt.overlay import Agent, FileStore, Lease, LeaseAttributes, StoreError, Subnets
 
 from .namespaces import Namespace
-from .traffic import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.overlay import etcd
+from tests.waiting import eventually
 
 from .cluster import Cluster, cluster
-from .traffic import eventually, pings, send_stream
+from .traffic import pings, send_stream
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

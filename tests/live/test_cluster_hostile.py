@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from vxlanpkt import UDP, VXLAN, DecapError, DecapPolicy, IPv4, LinkType, Packet, ParseError, Reason, decap
 
 from . import odd_inputs
 from .cluster import Cluster, Node, cluster
 from .handmade import VNI as LISTED_VNI
 from .namespaces import Namespace
-from .traffic import eventually, streaming
+from .traffic import streaming
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

@@ -9,8 +9,10 @@ from functools import partial
 
 import pytest
 
+from tests.waiting import eventually
+
 from .cluster import Cluster, Kind, Node, cluster
-from .traffic import End, eventually, send_stream
+from .traffic import End, send_stream
 from .underlay import MTU
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]

@@ -6,9 +6,10 @@ import shutil
 
 import pytest
 
+from tests.waiting import eventually
+
 from .agents import Agent
 from .cluster import Cluster, Kind
-from .traffic import eventually
 from .underlay import LINK
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]

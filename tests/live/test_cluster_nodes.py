@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.waiting import eventually
 from vxlanpkt.overlay import FileStore, Lease, LeaseAttributes
 
 from .cluster import Cluster, Kind, Node, cluster
-from .traffic import eventually, pings, send_stream, streaming
+from .traffic import pings, send_stream, streaming
 from .underlay import LINK
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.waiting import eventually
+
 from .cluster import Cluster, Kind, Node, cluster
 from .kernel_dumps import everything
-from .traffic import eventually, send_stream
+from .traffic import send_stream
 from .underlay import LINK
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]

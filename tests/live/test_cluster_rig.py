@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 from . import cluster, namespaces
-from .traffic import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

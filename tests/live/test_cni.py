@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.cni.calls import UPSTREAM, Answer, call, environment
+from tests.waiting import eventually
 from vxlanpkt.cni import Code, install
 
 from .namespaces import Namespace
-from .traffic import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
+
 from .container_host import cgroups, sweep_cgroups
 from .container_nodes import NETWORK, SUBNET_ENV, SYSCTL, Backend, Machine, RuntimeName, machines, network
 from .container_runtimes import Containerd, ContainerRuntime, Podman
 from .namespaces import killed_run, sweep
-from .traffic import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means", "container_means")]
 

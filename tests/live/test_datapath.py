@@ -12,12 +12,13 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from tests.waiting import eventually
 from vxlanpkt import VXLAN, DecapError, DecapPolicy, MACAddress, ParseError, Reason, Tunnel, decap
 from vxlanpkt.overlay import Device, Event, ICMPErrors, Peers
 from vxlanpkt.overlay.datapath.datapath import Ending, EventKind
 
 from .overlay_rig import OVERLAY, PORT, UNDERLAY, VNI, Backend, Pair, pair
-from .traffic import echo_datagram, eventually, send_stream
+from .traffic import echo_datagram, send_stream
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 

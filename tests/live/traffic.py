@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from .namespaces import Namespace
 
@@ -93,13 +92,3 @@ def echo_datagram(sender: End, receiver: End, version: int, data: bytes) -> byte
         got, origin = far.recvfrom(1 << 16)
         far.sendto(got, origin[:2])
         return near.recv(1 << 16)
-
-
-def eventually(question: Callable[[], Any], seconds: float = 3.0) -> Any:
-    """The first answer that is true, or the last one."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.01)

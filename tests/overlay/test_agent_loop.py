@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from vxlanpkt.overlay import (
     FileStore,
     KernelState,
@@ -144,13 +145,6 @@ class Rig:
             self.loop.wake()
             self._thread.join(SECONDS)
             assert not self._thread.is_alive()
-
-
-def eventually(question: Callable[[], bool]) -> bool:
-    end = time.monotonic() + SECONDS
-    while not (answer := question()) and time.monotonic() < end:
-        time.sleep(0.005)
-    return answer
 
 
 @pytest.fixture

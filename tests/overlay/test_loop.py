@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import eventually
 from vxlanpkt import VXLAN, DecapError, DecapPolicy, FieldError, ParseError, Reason, Tunnel, decap
 
 pytest.importorskip("vxlanpkt.overlay._datapathlib", exc_type=ImportError)
@@ -114,15 +115,6 @@ def tun() -> Iterator[Rig]:
     made = Rig("tun")
     yield made
     made.close()
-
-
-def eventually(question: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 3
-    while True:
-        answer = question()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.002)
 
 
 def test_out(rig: Rig) -> None:
