@@ -227,8 +227,9 @@ def test_constructors_refuse() -> None:
 
 def test_renewal_time() -> None:
     lease = Lease(Subnets(V4), LeaseAttributes(IPv4Address("192.0.2.1")), 100_000.0)
-    assert lease.renewal_time() == 96_400.0
-    assert lease.replace(expiry=None).renewal_time() is None
+    assert lease.renewal_time(100_000.0 - 86_400) == 96_400.0
+    assert lease.renewal_time(97_000.0) == 99_000.0, "a third of what is left"
+    assert lease.replace(expiry=None).renewal_time(0.0) is None
 
 
 def test_errors_are_of_one_tree() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.leases.lease_errors import LeaseError, LeaseLostError, StoreError
-from vxlanpkt.overlay.leases.leases import RENEWAL_MARGIN, Lease, LeaseAttributes, Subnets
+from vxlanpkt.overlay.leases.leases import Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.leases.stores import LeaseStore
 
 _logger = logging.getLogger(__name__)
@@ -77,10 +77,9 @@ class LeaseKeeper:
     def _settle(self) -> None:
         self.fault = ""
         self._pauses.reset()
-        self.due = _NEVER
-        if self.lease.expiry is not None:
-            left = self.lease.expiry - self._today()
-            self.due = self._clock() + left - min(RENEWAL_MARGIN, left / 3)
+        now = self._today()
+        renewal = self.lease.renewal_time(now)
+        self.due = _NEVER if renewal is None else self._clock() + renewal - now
 
     def _fail(self, error: LeaseError) -> None:
         self.fault = str(error)

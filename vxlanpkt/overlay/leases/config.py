@@ -9,7 +9,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Generic, Literal, NoReturn, TypeVar
 
 from vxlanpkt.overlay.leases.lease_errors import ConfigError
@@ -123,8 +123,8 @@ def parse_config(text: str | bytes) -> NetworkConfig:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"the network configuration is not JSON: {error}", field="", value=text) from error
     keys = _Keys(read, "")
-    ipv4 = _ipv4_range(keys) if keys.switch("EnableIPv4", True) else None
-    ipv6 = _ipv6_range(keys) if keys.switch("EnableIPv6", False) else None
+    ipv4 = _range(keys, "IPv4", IPv4Network, 24) if keys.switch("EnableIPv4", True) else None
+    ipv6 = _range(keys, "IPv6", IPv6Network, 64) if keys.switch("EnableIPv6", False) else None
     if ipv4 is None and ipv6 is None:
         _refuse("EnableIPv4", False, "neither IPv4 nor IPv6 is enabled")
     return NetworkConfig(ipv4, ipv6, _backend(keys))
@@ -172,30 +172,20 @@ class _Keys:
         return value
 
 
-def _ipv4_range(keys: _Keys) -> SubnetRange[IPv4Network]:
-    text = keys.text("Network")
+def _range(keys: _Keys, family: str, kind: type[_Network], usual: int) -> SubnetRange[_Network]:
+    """The subnets of one family; flannel's keys of IPv6 begin with its name, those of IPv4 with none."""
+    prefix = "IPv6" if kind is IPv6Network else ""
+    name = f"{prefix}Network"
+    text = keys.text(name)
     if not text:
-        _refuse("Network", text, "is missing, and IPv4 is enabled")
+        _refuse(name, text, f"is missing, and {family} is enabled")
     try:
-        network = IPv4Network(_cidr(text), strict=False)
+        network = kind(_cidr(text), strict=False)
     except ValueError as error:
-        _refuse("Network", text, f"{text!r} is no IPv4 network: {error}")
-    length = _subnet_length(keys, network, "", 24)
-    first, last = _limits(keys, network, length, "", IPv4Address)
-    return SubnetRange(network, length, IPv4Network((first, length)), IPv4Network((last, length)))
-
-
-def _ipv6_range(keys: _Keys) -> SubnetRange[IPv6Network]:
-    text = keys.text("IPv6Network")
-    if not text:
-        _refuse("IPv6Network", text, "is missing, and IPv6 is enabled")
-    try:
-        network = IPv6Network(_cidr(text), strict=False)
-    except ValueError as error:
-        _refuse("IPv6Network", text, f"{text!r} is no IPv6 network: {error}")
-    length = _subnet_length(keys, network, "IPv6", 64)
-    first, last = _limits(keys, network, length, "IPv6", IPv6Address)
-    return SubnetRange(network, length, IPv6Network((first, length)), IPv6Network((last, length)))
+        _refuse(name, text, f"{text!r} is no {family} network: {error}")
+    length = _subnet_length(keys, network, prefix, usual)
+    first, last = _limits(keys, network, length, prefix)
+    return SubnetRange(network, length, kind((first, length)), kind((last, length)))
 
 
 def _cidr(text: str) -> str:
@@ -221,27 +211,24 @@ def _subnet_length(keys: _Keys, network: IPv4Network | IPv6Network, family: str,
     return given
 
 
-def _limits(
-    keys: _Keys, network: IPv4Network | IPv6Network, length: int, family: str, kind: type[IPv4Address | IPv6Address]
-) -> tuple[int, int]:
+def _limits(keys: _Keys, network: IPv4Network | IPv6Network, length: int, family: str) -> tuple[int, int]:
     """The addresses of the first and of the last subnet; 0 stands for the default, as in flannel."""
+    kind = type(network.network_address)
     step = 1 << (network.max_prefixlen - length)
     start = int(network.network_address)
-    low = _limit(keys, network, step, f"{family}SubnetMin", kind) or start + step
-    high = _limit(keys, network, step, f"{family}SubnetMax", kind) or start + network.num_addresses - step
+    low = _limit(keys, network, step, f"{family}SubnetMin") or start + step
+    high = _limit(keys, network, step, f"{family}SubnetMax") or start + network.num_addresses - step
     if low > high:
         _refuse(f"{family}SubnetMin", str(kind(low)), f"is above {family}SubnetMax, {kind(high)}")
     return low, high
 
 
-def _limit(
-    keys: _Keys, network: IPv4Network | IPv6Network, step: int, name: str, kind: type[IPv4Address | IPv6Address]
-) -> int:
+def _limit(keys: _Keys, network: IPv4Network | IPv6Network, step: int, name: str) -> int:
     text = keys.text(name)
     if not text:
         return 0
     try:
-        address = kind(text)
+        address = type(network.network_address)(text)
     except ValueError as error:
         _refuse(name, text, str(error))
     if int(address) == 0:

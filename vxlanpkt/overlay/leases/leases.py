@@ -17,7 +17,7 @@ from vxlanpkt.errors import FieldError
 from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError
 
 LEASE_SECONDS = 24 * 3600.0
-RENEWAL_MARGIN = 3600.0  # how long before its end a lease is renewed
+_RENEWAL_MARGIN = 3600.0  # how long before its end a lease is renewed
 
 _KEY = re.compile(r"(\d+\.\d+\.\d+\.\d+)-(\d{1,2})(?:&([0-9a-f:]+)-(\d{1,3}))?", re.ASCII)
 _NO_IPV4 = "0.0.0.0-0"  # what flannel writes for a node without IPv4
@@ -230,9 +230,14 @@ class Lease:
         """The same with other fields; with other attributes, `renew` makes them known."""
         return dataclasses.replace(self, **changes)
 
-    def renewal_time(self, margin: float = RENEWAL_MARGIN) -> float | None:
-        """When to renew: *margin* seconds before the end, as flannel does; None if it does not end."""
-        return None if self.expiry is None else self.expiry - margin
+    def renewal_time(self, now: float) -> float | None:
+        """When to renew a lease that was taken or renewed *now*, in seconds since 1970; None if it does not end.
+
+        An hour before the end, as flannel does; a lease of less than three hours when a third of it is left.
+        """
+        if self.expiry is None:
+            return None
+        return self.expiry - min(_RENEWAL_MARGIN, (self.expiry - now) / 3)
 
 
 def _refuse(layer: str, field: str, value: object, why: str) -> NoReturn:
