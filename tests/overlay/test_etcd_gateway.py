@@ -17,8 +17,8 @@ from vxlanpkt import FieldError
 from vxlanpkt.overlay import Added, EtcdStore, LeaseAttributes, LeaseLostError, Snapshot, StoreError, Subnets
 from vxlanpkt.overlay.leases.leases import Lease
 from vxlanpkt.overlay.stores import etcd_watch
-from vxlanpkt.overlay.stores.etcd_answers import bytes64, text64
-from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal
+from vxlanpkt.overlay.stores.etcd_answers import EtcdRefusal, bytes64, text64
+from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 

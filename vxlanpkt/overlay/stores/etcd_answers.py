@@ -6,9 +6,29 @@ int64 are strings, bytes are base64, and what is false, zero or empty is left ou
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from vxlanpkt.overlay.leases.lease_errors import StoreError
+
 Message = dict[str, Any]
+
+MOST_BYTES = 1 << 28
+"""The longest answer that is read."""
+CHUNK = 1 << 16
+_NOT_FOUND = 5  # gRPC's code
+
+
+class EtcdRefusal(StoreError):
+    """etcd answered, and it said no: `.code` is gRPC's."""
+
+    code: int
+
+    @property
+    def not_found(self) -> bool:
+        """What was asked for is not there."""
+        return self.code == _NOT_FOUND
 
 
 class KeyValue(NamedTuple):
@@ -119,3 +139,25 @@ def _int64(message: Message, name: str) -> int:
     if isinstance(found, bool) or not isinstance(found, (str, int)):
         raise ValueError(f"{name} is no number: {found!r}")
     return int(found)
+
+
+def judged(path: str, status: int, content: bytes, store: str) -> Message:
+    """The answer as JSON. Raises `EtcdRefusal` where it is one, ValueError for what is no answer."""
+    try:
+        read = json.loads(content)
+    except RecursionError as deep:
+        raise ValueError(f"{path}: the answer is nested too deeply") from deep
+    if not isinstance(read, dict):
+        raise ValueError(f"{path}: the answer is no JSON object")
+    if status == 200 and "error" not in read:
+        return read
+    error = read.get("error")
+    said: Mapping[str, Any] = error if isinstance(error, dict) else read
+    message = said.get("message") or said.get("error") or f"HTTP status {status}"
+    code = said.get("code", said.get("grpc_code", 2))
+    raise EtcdRefusal(f"etcd at {store}: {path}: {message}", code=code if isinstance(code, int) else 2, store=store)
+
+
+def said(error: BaseException) -> str:
+    """What an error says, or else what it is."""
+    return str(error) or type(error).__name__

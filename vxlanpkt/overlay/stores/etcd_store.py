@@ -18,8 +18,8 @@ from vxlanpkt.overlay.leases.config import NetworkConfig, parse_config
 from vxlanpkt.overlay.leases.lease_errors import LeaseLostError, StoreError
 from vxlanpkt.overlay.leases.leases import LEASE_SECONDS, Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.leases.stores import OnUnreadable
-from vxlanpkt.overlay.stores.etcd_answers import granted, kept_alive, revision, succeeded, text64
-from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway, EtcdRefusal
+from vxlanpkt.overlay.stores.etcd_answers import EtcdRefusal, granted, kept_alive, revision, succeeded, text64
+from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway
 from vxlanpkt.overlay.stores.etcd_leases import EtcdLeases, HeldLease
 from vxlanpkt.overlay.stores.etcd_watch import EtcdWatch
 

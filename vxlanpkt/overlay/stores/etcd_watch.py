@@ -10,8 +10,9 @@ import time
 from vxlanpkt.overlay.leases.lease_errors import StoreError
 from vxlanpkt.overlay.leases.stores import Added, LeaseEvent, LeaseWatch, Removed, Snapshot
 from vxlanpkt.overlay.stores.etcd_answers import KeyValue, Message, watch_answer
-from vxlanpkt.overlay.stores.etcd_gateway import ATTEMPT_SECONDS, EtcdGateway, EtcdStream
+from vxlanpkt.overlay.stores.etcd_gateway import ATTEMPT_SECONDS, EtcdGateway
 from vxlanpkt.overlay.stores.etcd_leases import EtcdLeases
+from vxlanpkt.overlay.stores.etcd_stream import EtcdStream
 
 
 class EtcdWatch(LeaseWatch):
