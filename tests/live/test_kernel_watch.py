@@ -14,14 +14,13 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from vxlanpkt.overlay import Device, KernelChange, KernelWatch
-from vxlanpkt.overlay.linux import kernel_messages as messages
-from vxlanpkt.overlay.linux import rtnetlink
+from vxlanpkt.overlay.linux import entry_messages, link_messages, rtnetlink
 from vxlanpkt.overlay.linux.rtnetlink import Request, Rtnetlink
 
 from .kernel_node import LINKS, UNDERLAY, KernelNode, kernel_node
 from .namespaces import Namespace
-from .traffic import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
 
@@ -231,7 +230,7 @@ def test_another_underlay() -> None:
 def test_neighbours_without_mac_addresses() -> None:
     """On an underlay, as InfiniBand is one with addresses of 20 bytes, they are nobody's business."""
     with watched("4", "4") as (node, told), node.namespace.call(Rtnetlink) as stranger:
-        number = stranger.get(Request(rtnetlink.GETLINK, messages.named_link(UNDERLAY)))["index"]
+        number = stranger.get(Request(rtnetlink.GETLINK, link_messages.named_link(UNDERLAY)))["index"]
         body = pack("=BxxxiHBB", socket.AF_INET, number, 2, 0, 1)
         body += pack("=HH4s", 8, 1, IPv4Address("192.0.2.9").packed) + pack("=HH20s", 24, 2, bytes(range(20)))
         header = pack("=IHHII", 16 + len(body), rtnetlink.NEWNEIGH, 0, 0, 0)
@@ -247,7 +246,7 @@ def test_what_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         raise LookupError("strange")
 
     with watched("4", "4") as (node, told), monkeypatch.context() as patched:
-        patched.setattr(messages, "read_address", refuse)
+        patched.setattr(entry_messages, "read_address", refuse)
         node.namespace.ip("addr", "add", "198.51.100.9/32", "dev", UNDERLAY)
         assert eventually(lambda: KernelChange("overrun") in told.waiting())
         assert "strange" in told.watch.fault

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
 from vxlanpkt.overlay.leases.backoff import Backoff
-from vxlanpkt.overlay.linux import kernel_messages as messages
-from vxlanpkt.overlay.linux import rtnetlink
+from vxlanpkt.overlay.linux import entry_messages, link_messages, rtnetlink
 from vxlanpkt.overlay.linux.rtnetlink import Answer, Message, Request, Rtnetlink
 from vxlanpkt.overlay.plans.kernel_state import Entry, KernelChange, LinkAddress, Route
 
@@ -84,7 +83,7 @@ class KernelWatch:
         with Rtnetlink() as kernel:
             for name in self._links:
                 try:
-                    found = kernel.get(Request(rtnetlink.GETLINK, messages.named_link(name)))
+                    found = kernel.get(Request(rtnetlink.GETLINK, link_messages.named_link(name)))
                 except OSError as error:
                     if error.errno != errno.ENODEV:
                         raise
@@ -159,26 +158,26 @@ class KernelWatch:
 
     def _read_link(self, answer: Answer) -> KernelChange | None:
         message = answer.message
-        if message["family"] == messages.AF_BRIDGE:  # it joined a bridge, or left it
+        if message["family"] == entry_messages.AF_BRIDGE:  # it joined a bridge, or left it
             return None
         number, name = message["index"], message.get_attr("IFLA_IFNAME")
         if answer.kind == rtnetlink.NEWLINK and name in self._links:
             self._names[number] = name
-            found = messages.read_link(message, self._names)
-            return KernelChange("link changed", name, found, message.get_attr("IFLA_MTU"), messages.is_up(message))
+            found = link_messages.read_link(message, self._names)
+            return KernelChange("link changed", name, found, message.get_attr("IFLA_MTU"), link_messages.is_up(message))
         old = self._names.pop(number, None)
         return None if old is None else KernelChange("link gone", old)
 
     def _read_entry(self, is_gone: bool, kind: int, message: Message) -> KernelChange | None:
         entry: Entry | None
         if kind == rtnetlink.NEWADDR:
-            entry = messages.read_address(message, self._names)
+            entry = entry_messages.read_address(message, self._names)
         elif kind == rtnetlink.NEWROUTE:
-            entry = messages.read_route(message, self._names)
+            entry = entry_messages.read_route(message, self._names)
         else:
-            entry = messages.read_neighbour(message, self._names)
+            entry = entry_messages.read_neighbour(message, self._names)
             if entry is None:
-                entry, is_gone = messages.read_lost_neighbour(message, self._names), True
+                entry, is_gone = entry_messages.read_lost_neighbour(message, self._names), True
         if entry is None or (entry.link == self._underlay and not _counts(entry, message)):
             return None
         return KernelChange("entry gone" if is_gone else "entry new", entry.link, entry)
@@ -208,4 +207,4 @@ class KernelWatch:
 
 def _counts(entry: Entry, message: Message) -> bool:
     """Whether an entry of the underlay concerns an overlay."""
-    return isinstance(entry, LinkAddress) or (isinstance(entry, Route) and messages.is_ours(message))
+    return isinstance(entry, LinkAddress) or (isinstance(entry, Route) and entry_messages.is_ours(message))

@@ -9,8 +9,7 @@ from itertools import groupby
 from types import TracebackType
 
 from vxlanpkt.overlay.addresses import Network
-from vxlanpkt.overlay.linux import kernel_messages as messages
-from vxlanpkt.overlay.linux import rtnetlink
+from vxlanpkt.overlay.linux import entry_messages, link_messages, rtnetlink
 from vxlanpkt.overlay.linux.rtnetlink import Message, Request, Rtnetlink
 from vxlanpkt.overlay.plans.kernel_state import (
     Entry,
@@ -66,7 +65,7 @@ class Netlink:
         found: list[OverlayLink] = []
         for name in links:
             message = self._find(name)
-            link = None if message is None else messages.read_link(message, self._names_near(message))
+            link = None if message is None else link_messages.read_link(message, self._names_near(message))
             if message is not None and link is not None:
                 found.append(link)
                 self._numbers[name] = message["index"]
@@ -84,12 +83,12 @@ class Netlink:
     def find_link(self, name: str) -> OverlayLink | None:
         """A device as it is now; None where there is none, or one of a kind that no overlay has."""
         message = self._find(name)
-        return None if message is None else messages.read_link(message, self._names_near(message))
+        return None if message is None else link_messages.read_link(message, self._names_near(message))
 
     def _find(self, name: str) -> Message | None:
         """The device of a name, None where there is none."""
         try:
-            return self._socket.get(Request(rtnetlink.GETLINK, messages.named_link(name)))
+            return self._socket.get(Request(rtnetlink.GETLINK, link_messages.named_link(name)))
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise
@@ -97,13 +96,13 @@ class Netlink:
 
     def _names_near(self, message: Message) -> dict[int, str]:
         """The name of the device that a vxlan device sends by."""
-        number = messages.vxlan_underlay(message)
+        number = link_messages.vxlan_underlay(message)
         return {} if not number else {number: self._name(number)}
 
     def _name(self, number: int) -> str:
         """The name of a device by its number; "" if it has gone."""
         try:
-            found = self._socket.get(Request(rtnetlink.GETLINK, messages.numbered_link(number)))
+            found = self._socket.get(Request(rtnetlink.GETLINK, link_messages.numbered_link(number)))
         except OSError as error:
             if error.errno != errno.ENODEV:
                 raise
@@ -115,28 +114,30 @@ class Netlink:
         """All on one link that is not the kernel's own doing. The kernel may tell of other links too."""
         names = {number: name}
         for family in (socket.AF_INET, socket.AF_INET6):
-            for message in self._dump(rtnetlink.GETADDR, messages.addresses_on(family, number)):
-                if address := messages.read_address(message, names):
+            for message in self._dump(rtnetlink.GETADDR, entry_messages.addresses_on(family, number)):
+                if address := entry_messages.read_address(message, names):
                     yield address
-            for message in self._dump(rtnetlink.GETROUTE, messages.routes_by(family, number)):
-                if route := messages.read_route(message, names):
+            for message in self._dump(rtnetlink.GETROUTE, entry_messages.routes_by(family, number)):
+                if route := entry_messages.read_route(message, names):
                     yield route
-        for table in (socket.AF_INET, socket.AF_INET6, messages.AF_BRIDGE):
-            for message in self._dump(rtnetlink.GETNEIGH, messages.neighbours_on(table, number)):
-                if neighbour := messages.read_neighbour(message, names):
+        for table in (socket.AF_INET, socket.AF_INET6, entry_messages.AF_BRIDGE):
+            for message in self._dump(rtnetlink.GETNEIGH, entry_messages.neighbours_on(table, number)):
+                if neighbour := entry_messages.read_neighbour(message, names):
                     yield neighbour
 
     def _direct_routes(self, networks: Sequence[Network]) -> Iterator[Route]:
         """Those of our protocol into *networks*, by links that are not the overlay's."""
         for version in sorted({network.version for network in networks}):
-            for message in self._dump(rtnetlink.GETROUTE, messages.routes_of_protocol(messages.FAMILIES[version])):
+            for message in self._dump(
+                rtnetlink.GETROUTE, entry_messages.routes_of_protocol(entry_messages.FAMILIES[version])
+            ):
                 number = message.get_attr("RTA_OIF") or 0
                 if number in self._numbers.values():
                     continue
-                route = messages.read_route(message, {number: self._name(number)} if number else {})
+                route = entry_messages.read_route(message, {number: self._name(number)} if number else {})
                 if (
                     route
-                    and messages.is_ours(message)
+                    and entry_messages.is_ours(message)
                     and any(covers(network, route.destination) for network in networks)
                 ):
                     yield route
@@ -177,10 +178,10 @@ class Netlink:
         entry = step.item
         assert not isinstance(entry, OverlayLink)
         new, delete = _KINDS[type(entry)]
-        message = messages.entry_message(entry, self._number(entry.link))
+        message = entry_messages.entry_message(entry, self._number(entry.link))
         if step.action == "remove":
             is_common = isinstance(entry, Route) and entry.link in self._ours
-            return Request(delete, messages.unspecific(message) if is_common else message)
+            return Request(delete, entry_messages.unspecific(message) if is_common else message)
         # Another's route of the same destination is not overwritten unless it was met, and judged stale.
         is_new = isinstance(entry, Route) and step.action == "make"
         return Request(new, message, rtnetlink.CREATE | (rtnetlink.EXCLUSIVE if is_new else rtnetlink.REPLACE))
@@ -206,7 +207,7 @@ class Netlink:
         return None
 
     def _make_link(self, link: OverlayLink) -> None:
-        message = messages.new_vxlan(link, self._number(link.underlay))
+        message = link_messages.new_vxlan(link, self._number(link.underlay))
         self._numbers.pop(link.name, None)
         try:
             self._ask(Request(rtnetlink.NEWLINK, message, rtnetlink.CREATE | rtnetlink.EXCLUSIVE))
@@ -225,30 +226,30 @@ class Netlink:
             raise OSError(errno.ENODEV, "the device has gone", link.name)
         self._numbers[link.name] = found["index"]
         try:
-            self._ask(Request(rtnetlink.NEWLINK, messages.quiet_link(found["index"])))
+            self._ask(Request(rtnetlink.NEWLINK, link_messages.quiet_link(found["index"])))
         except OSError as error:
             if error.errno != errno.EAFNOSUPPORT:  # no IPv6 there, so nothing to be spared
                 raise
         try:
-            self._ask(Request(rtnetlink.NEWLINK, messages.changed_link(link, found)))
+            self._ask(Request(rtnetlink.NEWLINK, link_messages.changed_link(link, found)))
         except OSError as error:
             what = f"{error.strerror}: an MTU of {link.mtu}, the address {link.mac}"
             raise OSError(error.errno, what, link.name) from error
-        self._ask(Request(rtnetlink.NEWLINK, messages.raised_link(found["index"])))
+        self._ask(Request(rtnetlink.NEWLINK, link_messages.raised_link(found["index"])))
 
     def _in_the_way(self, link: OverlayLink) -> str:
         """Why the kernel says that a device is there already."""
         found = self._find(link.name)
         if found is None:
             return f"another vxlan device has VNI {link.vni} and port {link.port}"
-        kind = messages.device_kind(found) or "no virtual one"
+        kind = link_messages.device_kind(found) or "no virtual one"
         return f"a device of this name is there, which is none of an overlay ({kind}): rename it, or remove it"
 
     def _remove_link(self, link: OverlayLink) -> None:
         number = self._numbers.pop(link.name, 0)
         self._ours.discard(link.name)
         if number:
-            self._ask(Request(rtnetlink.DELLINK, messages.numbered_link(number)))
+            self._ask(Request(rtnetlink.DELLINK, link_messages.numbered_link(number)))
 
     def _ask(self, request: Request) -> None:
         (error,) = self._socket.ask([request])

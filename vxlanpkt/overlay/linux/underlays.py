@@ -9,8 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import TypeVar
 
 from vxlanpkt.overlay.addresses import Address, Interface
-from vxlanpkt.overlay.linux import kernel_messages as messages
-from vxlanpkt.overlay.linux import rtnetlink
+from vxlanpkt.overlay.linux import entry_messages, link_messages, rtnetlink
 from vxlanpkt.overlay.linux.rtnetlink import Message, Request, Rtnetlink
 from vxlanpkt.overlay.plans.kernel_state import Underlay
 
@@ -39,7 +38,7 @@ def find_underlay(
         found = _addresses(kernel)
         link = _link(kernel, interface, found)
     name: str = link.get_attr("IFLA_IFNAME")
-    if not messages.is_up(link):
+    if not link_messages.is_up(link):
         raise OSError(errno.ENETDOWN, "the interface is down: bring it up, or name another", name)
     own = [address for number, address in found if number == link["index"]]
     # An address that is named is the one of its family.
@@ -70,10 +69,10 @@ def _addresses(kernel: Rtnetlink) -> list[tuple[int, Interface]]:
     """The global addresses of all links that may be sent from, each with its link's number, in the kernel's order."""
     found = []
     for family in _FAMILIES:
-        for message in kernel.dump(Request(rtnetlink.GETADDR, messages.addresses_on(family))):
+        for message in kernel.dump(Request(rtnetlink.GETADDR, entry_messages.addresses_on(family))):
             text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
             flags = message.get_attr("IFA_FLAGS") or message["flags"]
-            if message["scope"] < messages.SCOPE_LINK and not flags & _UNSUITED:
+            if message["scope"] < entry_messages.SCOPE_LINK and not flags & _UNSUITED:
                 found.append((message["index"], ip_interface(f"{text}/{message['prefixlen']}")))
     return found
 
@@ -81,15 +80,15 @@ def _addresses(kernel: Rtnetlink) -> list[tuple[int, Interface]]:
 def _link(kernel: Rtnetlink, interface: str | None, addresses: Sequence[tuple[int, Interface]]) -> Message:
     """The link itself."""
     if interface is None:
-        return kernel.get(Request(rtnetlink.GETLINK, messages.numbered_link(_default_link(kernel))))
+        return kernel.get(Request(rtnetlink.GETLINK, link_messages.numbered_link(_default_link(kernel))))
     address = _as_address(interface)
     if address is not None:
         numbers = [number for number, own in addresses if own.ip == address]
         if not numbers:
             raise OSError(errno.EADDRNOTAVAIL, "no interface has this address", interface)
-        return kernel.get(Request(rtnetlink.GETLINK, messages.numbered_link(numbers[0])))
+        return kernel.get(Request(rtnetlink.GETLINK, link_messages.numbered_link(numbers[0])))
     try:
-        return kernel.get(Request(rtnetlink.GETLINK, messages.named_link(interface)))
+        return kernel.get(Request(rtnetlink.GETLINK, link_messages.named_link(interface)))
     except OSError as error:
         if error.errno not in (errno.ENODEV, errno.ERANGE, errno.EINVAL):
             raise
@@ -108,18 +107,18 @@ def _default_link(kernel: Rtnetlink) -> int:
 def _looked_up(kernel: Rtnetlink, family: int) -> int:
     """The same, asked of the kernel in one look-up: a node may have ten thousand other routes. 0 where that says no."""
     try:
-        route = kernel.get(Request(rtnetlink.GETROUTE, messages.route_to(_NOWHERE[family])))
+        route = kernel.get(Request(rtnetlink.GETROUTE, entry_messages.route_to(_NOWHERE[family])))
     except OSError:
         return 0
-    return messages.first_hop(route) if messages.is_default(route) else 0
+    return entry_messages.first_hop(route) if entry_messages.is_default(route) else 0
 
 
 def _searched(kernel: Rtnetlink, family: int) -> int:
     """The same among all routes: another one may lead to nowhere, or a rule to another table. 0 for none."""
     routes = [
         (message.get_attr("RTA_PRIORITY") or 0, hop)
-        for message in kernel.dump(Request(rtnetlink.GETROUTE, messages.routes_of_protocol(family, 0)))
-        if messages.is_default(message) and (hop := messages.first_hop(message))
+        for message in kernel.dump(Request(rtnetlink.GETROUTE, entry_messages.routes_of_protocol(family, 0)))
+        if entry_messages.is_default(message) and (hop := entry_messages.first_hop(message))
     ]
     return min(routes)[1] if routes else 0
 
