@@ -177,7 +177,7 @@ class ForwardingMachine(RuleBasedStateMachine):
     def nothing_is_left_behind(self) -> None:
         """Tunnels that nothing leads into are forgotten, with the peers behind them."""
         assert {one for one in self.table._tunnels.values if one is not None} == set(self.model.tunnels())
-        assert {peer for peer in self.table._peers.values if peer is not None} == {
+        assert {peer for peer in self.table._tunnels._peers.values if peer is not None} == {
             one.dst for one in self.model.tunnels()
         }
 

@@ -6,21 +6,20 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
 from vxlanpkt import MACAddress
 from vxlanpkt.batch import FrameBatch
 from vxlanpkt.kernel import look_up_macs, new_buffer, refresh_macs, view
-from vxlanpkt.kernel.contract import NO_VALUE, STATIC, Asked, AskedMACs, Senders
+from vxlanpkt.kernel.contract import STATIC, AskedMACs
 from vxlanpkt.kernel.tables import KEY_BITS, MAC_KEY
 from vxlanpkt.overlay.addresses import Address
-from vxlanpkt.overlay.tables.numbering import GrowingMap, Numbers, as_tunnels, refused, stamp_of
+from vxlanpkt.overlay.tables.numbering import GrowingMap, refused, stamp_of
+from vxlanpkt.overlay.tables.peer_tunnels import PeerTunnels, mapped, unmapped
 from vxlanpkt.tunnel import Tunnel, TunnelTable
 
 TunnelTo = Callable[[int, Address], Tunnel | None]
 
-_MAPPED = bytes(10) + b"\xff\xff"
 _SWEEPS = 16  # at the most so many in the time that it takes an entry to age
 
 
@@ -90,16 +89,11 @@ class ForwardingTable:
         self.counts = LearningCounts()
         self._aging = None if aging_seconds is None else stamp_of(aging_seconds)
         self._map = GrowingMap([KEY_BITS])
-        self._tunnels: Numbers[Tunnel] = Numbers()
+        self._tunnels = PeerTunnels()
         self._flood: dict[int, tuple[Tunnel, ...]] = {}
         self._learnt: Counter[int] = Counter()  # entries by the numbers of their tunnels
         self._learnt_in_all = 0
         self._next_sweep: int | None = None
-        self._peers: Numbers[Address] = Numbers()
-        self._peer_map = GrowingMap([KEY_BITS])
-        self._owners = array("I")  # the peer of each tunnel, by their numbers
-        self._by_peer: dict[tuple[int, Address], dict[Tunnel, None]] = {}
-        self._table: tuple[int, TunnelTable] | None = None
 
     def __len__(self) -> int:
         """How many entries there are, aged ones that nobody dropped yet among them."""
@@ -117,7 +111,7 @@ class ForwardingTable:
         key = _key(vni, _station(mac))
         self._check(vni, tunnel)
         self._forget(key)
-        self._map.put(key, KEY_BITS, array("I", [self._take(tunnel)]))
+        self._map.put(key, KEY_BITS, array("I", [self._tunnels.take(tunnel)]))
 
     def learn(self, vni: int, mac: MACAddress | str | bytes | int, tunnel: Tunnel, now: float) -> bool:
         """Learn that an address is behind a tunnel; returns whether the table says so now, and `counts` why not."""
@@ -143,7 +137,7 @@ class ForwardingTable:
         moved = self._forget(key)
         self.counts.moved += moved
         self.counts.learnt += not moved
-        taken = self._take(tunnel)
+        taken = self._tunnels.take(tunnel)
         self._map.put(key, KEY_BITS, array("I", [taken]), stamp)
         self._learnt[taken] += 1
         self._learnt_in_all += 1
@@ -198,7 +192,7 @@ class ForwardingTable:
         removed = self._drop_all(self._map.listed(value=number))
         for vni in [vni for vni, tunnels in self._flood.items() if tunnel in tunnels]:
             self.remove_flood(vni, tunnel)
-        self._release(number)
+        self._tunnels.release(number)
         return removed
 
     def expire(self, now: float) -> int:
@@ -225,7 +219,7 @@ class ForwardingTable:
         self._learnt.subtract(learnt)
         self._learnt_in_all -= learnt.total()
         for number, uses in (static + learnt).items():
-            self._release(number, uses)
+            self._tunnels.release(number, uses)
         return len(keys) // 16
 
     def _forget(self, key: bytes) -> bool:
@@ -236,7 +230,7 @@ class ForwardingTable:
         if found.stamp != STATIC:
             self._learnt[found.value] -= 1
             self._learnt_in_all -= 1
-        self._release(found.value)
+        self._tunnels.release(found.value)
         return True
 
     def entries(self, now: float | None = None) -> list[ForwardingEntry]:
@@ -263,7 +257,7 @@ class ForwardingTable:
         have = self._flood.get(vni, ())
         new = tuple(tunnel for tunnel in dict.fromkeys(tunnels) if tunnel not in have)
         for tunnel in new:
-            self._take(tunnel)
+            self._tunnels.take(tunnel)
         self._flood[vni] = have + new
 
     def remove_flood(self, vni: int, *tunnels: Tunnel) -> None:
@@ -275,7 +269,7 @@ class ForwardingTable:
         for tunnel in gone:
             number = self._tunnels.number(tunnel)
             assert number is not None
-            self._release(number)
+            self._tunnels.release(number)
 
     def flood(self, vni: int) -> tuple[Tunnel, ...]:
         """The tunnels that frames of a VNI take whose destination is a group, or not known."""
@@ -288,40 +282,14 @@ class ForwardingTable:
         if not isinstance(tunnel, Tunnel) or tunnel.vni != vni:
             raise _refused("tunnel", tunnel, f"a tunnel of VNI {vni}")
 
-    def _take(self, tunnel: Tunnel) -> int:
-        is_new = self._tunnels.number(tunnel) is None
-        number = self._tunnels.take(tunnel)
-        if is_new:
-            peer = self._peers.take(tunnel.dst)
-            self._peer_map.put(_mapped(tunnel.dst), KEY_BITS, array("I", [peer]))
-            if number == len(self._owners):
-                self._owners.append(peer)
-            self._owners[number] = peer
-            self._by_peer.setdefault((tunnel.vni, tunnel.dst), {})[tunnel] = None
-        return number
-
-    def _release(self, number: int, uses: int = 1) -> None:
-        tunnel = self._tunnels.release(number, uses)
-        if tunnel is None:
-            return
-        if self._peers.release(self._owners[number]) is not None:
-            self._peer_map.drop(_mapped(tunnel.dst), KEY_BITS)
-        self._owners[number] = NO_VALUE
-        same = self._by_peer[tunnel.vni, tunnel.dst]
-        del same[tunnel]
-        if not same:
-            del self._by_peer[tunnel.vni, tunnel.dst]
-
     def tunnel_to(self, vni: int, peer: Address) -> Tunnel | None:
         """The tunnel of a VNI that leads to a peer, of those in the table and its floods."""
-        return next(iter(self._by_peer.get((vni, peer), ())), None)
+        return self._tunnels.first_to(vni, peer)
 
     @property
     def tunnels(self) -> TunnelTable:
         """The tunnels as `look_up_batch` numbers them, for `encap_batch`; what changes the table may change these."""
-        if self._table is None or self._table[0] != self._tunnels.version:
-            self._table = self._tunnels.version, as_tunnels(self._tunnels.values)
-        return self._table[1]
+        return self._tunnels.as_table()
 
     def number_of(self, tunnel: Tunnel) -> int:
         """The number of a tunnel in `tunnels`."""
@@ -383,18 +351,16 @@ class ForwardingTable:
 
     def _refresh(self, asked: AskedMACs, sources: memoryview, stamp: int) -> bytes:
         """Refresh the entries that are where they were; returns 1 for each row of another one, or nothing."""
-        rows = sources.nbytes // 16
-        senders, marks = new_buffer(4 * rows), new_buffer(rows)
-        self._peer_map.look_up(Asked(rows, sources, 16, 0, 16), senders)
-        who = Senders(view(senders).cast("I"), memoryview(self._owners), stamp)
+        marks = new_buffer(sources.nbytes // 16)
+        who = self._tunnels.senders(sources, stamp)
         return bytes(view(marks)) if refresh_macs(self._map.held, asked, who, marks) else b""
 
     def learn_from(self, vni: int, mac: bytes, peer: Address, now: float, tunnel_to: TunnelTo | None = None) -> bool:
         """Learn the source of a frame that came from a peer; see `learn_batch`."""
-        return self.learning and self._learn_from(vni, mac, _mapped(peer), stamp_of(now), tunnel_to)
+        return self.learning and self._learn_from(vni, mac, mapped(peer), stamp_of(now), tunnel_to)
 
-    def _learn_from(self, vni: int, mac: bytes, mapped: bytes, stamp: int, tunnel_to: TunnelTo | None) -> bool:
-        peer: Address = IPv4Address(mapped[12:]) if mapped.startswith(_MAPPED) else IPv6Address(mapped)
+    def _learn_from(self, vni: int, mac: bytes, sender: bytes, stamp: int, tunnel_to: TunnelTo | None) -> bool:
+        peer = unmapped(sender)
         tunnel = self.tunnel_to(vni, peer)
         if tunnel is None and tunnel_to is not None:
             tunnel = tunnel_to(vni, peer)
@@ -418,10 +384,6 @@ def _asked(vni: int | memoryview, frames: FrameBatch, status: memoryview | None,
     if vni.format != "I" or len(vni) != len(frames):
         raise _refused("vni", vni, f"a uint32 column of {len(frames)} rows")
     return AskedMACs(frames.held, 0, vni, status, oldest)
-
-
-def _mapped(address: Address) -> bytes:
-    return _MAPPED + address.packed if address.version == 4 else address.packed
 
 
 def _vni(vni: int) -> int:
