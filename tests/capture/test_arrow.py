@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import duckdb
@@ -21,8 +22,9 @@ import pytest
 
 import vxlanpkt
 from vxlanpkt import CaptureError, kernel
-from vxlanpkt.capture import arrow
-from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
+from vxlanpkt.capture import arrow, arrow_exports, arrow_structures
+from vxlanpkt.capture.arrow import ArrowTable
+from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowColumn, ArrowField
 from vxlanpkt.capture.frames import as_arrow, as_polars
 from vxlanpkt.kernel import address_of
 
@@ -101,18 +103,18 @@ def release(structure: Any) -> None:
 def settle() -> None:
     """Let everything that was released go."""
     gc.collect()
-    arrow._sweep()
+    arrow_exports.sweep()
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_kept() -> Iterator[None]:
     """Each test lets go of all that it took: nothing is kept for it then, but the errors of streams that ended."""
     settle()
-    before = len(arrow._kept) - len(arrow._ended)
+    before = len(arrow_exports._kept) - len(arrow_exports._ended)
     yield
     settle()
-    assert len(arrow._kept) - len(arrow._ended) == before
-    assert not arrow._capsules
+    assert len(arrow_exports._kept) - len(arrow_exports._ended) == before
+    assert not arrow_exports._capsules
 
 
 def numbers(*values: int) -> ArrowBatch:
@@ -274,11 +276,11 @@ def test_capsules_that_nobody_takes_from() -> None:
     """They have opened nothing, and are let go of."""
     capture = vxlanpkt.open(CAPTURE)
     capsules = [capture.__arrow_c_stream__() for _ in range(3)] + [capture.__arrow_c_schema__()]
-    assert len(arrow._capsules) == 4
+    assert len(arrow_exports._capsules) == 4
     assert capture.container is None
     del capsules[1]
     settle()
-    assert len(arrow._capsules) == 3
+    assert len(arrow_exports._capsules) == 3
     del capsules
 
 
@@ -312,7 +314,7 @@ def test_tables_live_on() -> None:
 
 def test_released_in_other_threads() -> None:
     """Several at once, and none of them the thread that made it."""
-    before = len(arrow._kept) - len(arrow._ended)
+    before = len(arrow_exports._kept) - len(arrow_exports._ended)
     for _ in range(20):
         tables = [vxlanpkt.open(CAPTURE).to_arrow() for _ in range(4)]
         threads = [threading.Thread(target=tables.pop) for _ in range(4)]
@@ -322,7 +324,7 @@ def test_released_in_other_threads() -> None:
             thread.join()
         assert not tables
         settle()
-        assert len(arrow._kept) - len(arrow._ended) == before
+        assert len(arrow_exports._kept) - len(arrow_exports._ended) == before
 
 
 def test_released_while_it_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,18 +332,18 @@ def test_released_while_it_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     array = next_of(stream := taken(ArrowTable(NUMBERS, [numbers(1)])))
     release(stream)
     settle()
-    kept, take = len(arrow._kept), kernel.take_released
+    kept, take = len(arrow_exports._kept), kernel.take_released
 
     def taken_and_more(releases: int) -> Iterator[int]:
         found = list(take(releases))
         if not found and array.release:
             release(array)
-            arrow._sweep()
+            arrow_exports.sweep()
         return iter(found)
 
-    monkeypatch.setattr(arrow, "take_released", taken_and_more)
-    arrow._sweep()
-    assert len(arrow._kept) == kept - 1
+    monkeypatch.setattr(arrow_exports, "take_released", taken_and_more)
+    arrow_exports.sweep()
+    assert len(arrow_exports._kept) == kept - 1
 
 
 def test_duckdb_on_its_threads() -> None:
@@ -443,19 +445,23 @@ def interrupted(whole: Callable[..., Any], error: BaseException) -> Callable[...
 
 
 # Each is called on the way of a call, before its work, in the middle, and when it is done but for the answer.
-@pytest.mark.parametrize("step", ["_sweep", "_stream_at", "_put_array", "_write"])
-def test_interrupted_anywhere(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(arrow, "sweep"), (arrow, "_stream_at"), (arrow, "put_array"), (arrow_structures, "write")],
+    ids=["sweep", "stream_at", "put_array", "write"],
+)
+def test_interrupted_anywhere(module: ModuleType, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception between any two steps of a call: an error number, and nothing where the batch was to be."""
     stream = taken(ArrowTable(NUMBERS, [numbers(1), numbers(2)]))
     array = Array(length=77, release=Array._fields_[8][1](lambda _: None))
     with monkeypatch.context() as patched:
-        patched.setattr(arrow, step, interrupted(getattr(arrow, step), Interrupted()))
+        patched.setattr(module, step, interrupted(getattr(module, step), Interrupted()))
         assert stream.get_next(ctypes.addressof(stream), ctypes.addressof(array)) == errno.EINVAL
     assert not array.release
     release(stream)
 
 
-@pytest.mark.parametrize("step", ["_stream_at", "_put_schema"])
+@pytest.mark.parametrize("step", ["_stream_at", "put_schema"])
 def test_interrupted_while_a_schema_is_made(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same of a schema."""
     stream = taken(ArrowTable(WORDS, [words()]))
@@ -467,7 +473,7 @@ def test_interrupted_while_a_schema_is_made(step: str, monkeypatch: pytest.Monke
     release(stream)
 
 
-@pytest.mark.parametrize("step", ["_answer", "_stream_at", "_put_array"])
+@pytest.mark.parametrize("step", ["_answer", "_stream_at", "put_array"])
 @pytest.mark.parametrize("convert", [as_arrow, as_polars])
 def test_interrupted_while_it_is_converted(
     convert: Callable[[ArrowTable], Any], step: str, monkeypatch: pytest.MonkeyPatch
@@ -479,7 +485,7 @@ def test_interrupted_while_it_is_converted(
         with pytest.raises(type(error)) as caught:
             convert(ArrowTable(NUMBERS, [numbers(1)]))
         assert caught.value is error
-    assert arrow._watch.errors is None
+    assert arrow_exports.watch.errors is None
 
 
 def test_other_errors_of_consumers() -> None:
@@ -517,9 +523,9 @@ def test_memory_of_a_stream_is_bounded() -> None:
     def batches() -> Iterator[ArrowBatch]:
         for _ in range(50):
             yield numbers(*range(100))
-            assert len(arrow._kept) - before <= 3
+            assert len(arrow_exports._kept) - before <= 3
 
-    before = len(arrow._kept)
+    before = len(arrow_exports._kept)
     stream = taken(ArrowTable(NUMBERS, batches))
     while (array := next_of(stream)).release:
         release(array)

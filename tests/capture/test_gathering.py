@@ -18,7 +18,7 @@ import vxlanpkt
 from vxlanpkt import CaptureError, DecapPolicy, Tunnel, kernel
 from vxlanpkt.batch import DecapBatch
 from vxlanpkt.capture import COLUMNS, CaptureTable, filling, gathering, tables
-from vxlanpkt.capture.arrow import ArrowBatch, ArrowField
+from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowField
 from vxlanpkt.strategies import captures
 
 from .builders import enhanced, interface, option, section

@@ -8,7 +8,8 @@ from itertools import accumulate
 from typing import Any
 
 from vxlanpkt.batch import AddressColumn
-from vxlanpkt.capture.arrow import ArrowBatch, ArrowColumn, ArrowField, ArrowTable
+from vxlanpkt.capture.arrow import ArrowTable
+from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowColumn, ArrowField
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.kernel import address_of, address_room, address_text, new_buffer, view
 from vxlanpkt.kernel.contract import DECAP_LAYOUT, Address

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.bulk.checks import written
-from vxlanpkt.capture.arrow import ArrowColumn
+from vxlanpkt.capture.arrow_structures import ArrowColumn
 from vxlanpkt.capture.columns import CaptureColumn
 from vxlanpkt.capture.gathering import Rows
 from vxlanpkt.errors import Reason

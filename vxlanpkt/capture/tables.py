@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from vxlanpkt.batch import DecapBatch
-from vxlanpkt.capture.arrow import ArrowBatch, ArrowField, ArrowTable
+from vxlanpkt.capture.arrow import ArrowTable
+from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowField
 from vxlanpkt.capture.columns import CaptureColumn, Names, chosen_columns, name_in, require_one_of
 from vxlanpkt.capture.filling import Filler, InterfaceNames
 from vxlanpkt.capture.frames import as_pandas, joined_arrow, joined_polars
