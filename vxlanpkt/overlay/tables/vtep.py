@@ -26,6 +26,7 @@ from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.forwarding import ForwardingTable, TunnelTo
 from vxlanpkt.overlay.tables.neighbours import NeighbourTable
 from vxlanpkt.overlay.tables.numbering import refused
+from vxlanpkt.overlay.tables.peer_tunnels import mapped
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel, TunnelTable
 
@@ -33,7 +34,6 @@ Start = LinkType | type[Layer]
 
 _DEFAULT_POLICY = DecapPolicy()
 _ETHERNET_SIZE = 14
-_MAPPED = bytes(10) + b"\xff\xff"
 _ARP, _IPV6 = EtherType.ARP.to_bytes(2, "big"), EtherType.IPV6.to_bytes(2, "big")
 _SOLICITATION = bytes((135,))
 
@@ -278,8 +278,8 @@ def _peer(got: Decapsulated, start: Start, source: Address | str | None) -> Addr
     """The peer that a frame came from."""
     if start in (VXLAN, VXLANGPE):
         address = None if source is None else ip_address(source)
-        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-        return address if mapped is None else mapped
+        as_ipv4 = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return address if as_ipv4 is None else as_ipv4
     raw, family = got.record.outer_src, got.record.outer_family
     return IPv4Address(raw[12:]) if family == 4 else IPv6Address(raw)
 
@@ -294,9 +294,7 @@ def _peers(result: DecapBatch, start: Start, sources: memoryview | Address | str
         if sources.nbytes != 16 * len(result):
             raise refused("Vtep", "sources", sources.nbytes, f"{len(result)} addresses of 16 bytes")
         return sources
-    address = ip_address(sources)
-    packed = _MAPPED + address.packed if address.version == 4 else address.packed
-    return memoryview(packed * len(result))
+    return memoryview(mapped(ip_address(sources)) * len(result))
 
 
 def _ethernet_rows(result: DecapBatch) -> memoryview:
