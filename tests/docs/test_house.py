@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from house import BUILD, HOUSE, MODULES, modules_of, packages_below, reduced, storeys_below
+from house import BUILD, HOUSE, MODULES, ROOT, modules_of, packages_below, reduced, storeys_below
 from storeys import drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -85,3 +86,11 @@ def test_nothing_is_outside_of_the_drawing(below_of: Callable[[], Below]) -> Non
     for rect in svg.iter(f"{SVG}rect"):
         x, y, wide, high = (float(rect.attrib[name]) for name in ("x", "y", "width", "height"))
         assert left <= x and x + wide <= left + width and y >= 0 and y + high <= height
+
+
+def test_files_that_the_design_names_are_there() -> None:
+    design = Path(__file__).parents[2] / "docs" / "design.md"
+    files = {f"/{path.relative_to(ROOT).as_posix()}" for path in ROOT.rglob("*.*")}
+    named = set(re.findall(r"`([\w/]+\.(?:py|h|c))`", design.read_text(encoding="utf-8"))) - {"Python.h"}
+    assert len(named) > 9
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
