@@ -203,7 +203,10 @@ class Packet:
     # -- change
 
     def replace(self, layer: type[Layer], **changes: Any) -> Packet:
-        """A copy in which the first layer of this type has *changes*, sent as they are."""
+        """A copy in which the first layer of this type has *changes*, sent as they are.
+
+        Raises `LayerNotFound` if there is none, `FieldError` for a value that its field cannot carry.
+        """
         self[layer]
         layers = list(self.layers)
         index = next(index for index, candidate in enumerate(layers) if type(candidate) is layer)

@@ -270,7 +270,10 @@ class Tunnel:
         raise BuildError(f"{info.layer}.length: {info.text}: {len(inner)} bytes", layer=info.layer, field="length")
 
     def encap_payload(self, inner: Frame, *, start: Start = LinkType.ETHERNET) -> Datagram:
-        """What to send from a UDP socket: the kernel below writes the headers outside of VXLAN."""
+        """What to send from a UDP socket: the kernel below writes the headers outside of VXLAN.
+
+        Raises `BuildError` for an inner frame that does not fit one datagram.
+        """
         frame = self.encap(inner, identification=0, start=start)
         ip = self._recipe.ip_offset
         udp = ip + (20 if self.src.version == 4 else 40)

@@ -28,9 +28,9 @@ def decap_file(
     source: File,
     target: File,
     *,
-    vni: int | Iterable[int] | None = None,
     ports: Iterable[int] | None = None,
     policy: DecapPolicy | None = None,
+    vni: int | Iterable[int] | None = None,
     filter: RowFilter | None = None,
     depth: int | Literal["all"] = 1,
     split_by: Literal["vni"] | None = None,
@@ -43,9 +43,9 @@ def decap_file(
     source      a path, a binary file object, or "-": as `open` takes it
     target      the same for output; a file appears under its name when it is complete, compressed if it ends in
                 .gz or .zst, and may be the source itself
-    vni         only this VNI, or these, of the outermost tunnel
     ports       the UDP ports that carry VXLAN, instead of the policy's
     policy      what is accepted; RFC 7348 with inner tags kept and cut packets accepted by default
+    vni         only this VNI, or these, of the outermost tunnel
     filter      only frames that it matches, as they are in the outermost tunnel
     depth       how many tunnels to take off, one in the other; "all" as long as there are any. The outermost one
                 decides whether a record is written at all; a frame with fewer tunnels is written as it is found

@@ -91,11 +91,11 @@ class Header:
     DRAFT: ClassVar[Any]
     SETTERS: ClassVar[tuple[Any, ...]]
     GETTER: ClassVar[Any]
-    MISFIT: ClassVar[Any]
+    _misfit: ClassVar[Any]
 
     def __post_init__(self) -> None:
         # Refuse integer fields that their width on the wire cannot carry.
-        name = self.MISFIT(self)
+        name = self._misfit(self)
         if name:
             raise field_error(self.NAME, name, getattr(self, name), self.BITS[name])
 
@@ -162,7 +162,7 @@ def drafted(cls: type[_H]) -> type[_H]:
         setattr(cls, f"_{name}", slot)
         setattr(cls, name, _address(slot, made))
     cls.GETTER = _getter(f"_{name}" if name in cls.ADDRESSES else name for name in cls.__slots__)
-    cls.MISFIT = _misfit(cls)
+    cls._misfit = _misfit_finder(cls)
     return cls
 
 
@@ -176,10 +176,10 @@ def _address(slot: Any, made: type[Address]) -> property:
             slot.__set__(header, held)
         return held
 
-    return property(get, slot.__set__)
+    return property(get, slot.__set__, doc=f"The field as `{made.__name__}`, made of its bytes when it is first read.")
 
 
-def _misfit(cls: type[Header]) -> staticmethod[[Header], str | None]:
+def _misfit_finder(cls: type[Header]) -> staticmethod[[Header], str | None]:
     """A function from a value to the name of the first integer field that does not fit its bits.
 
     Compiled from one expression, as dataclasses do it: that costs a third of a loop over the fields.
