@@ -17,7 +17,7 @@ from vxlanpkt.analysis.timelines import TimelineCounter
 from vxlanpkt.analysis.vtep_tables import VTEPCounter
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.batches import NO_TIMESTAMP
-from vxlanpkt.capture.reader import CaptureBatch
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups

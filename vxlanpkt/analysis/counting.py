@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vxlanpkt.capture.reader import CaptureBatch
+from vxlanpkt.capture.decapsulated import CaptureBatch
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

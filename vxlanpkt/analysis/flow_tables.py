@@ -17,8 +17,9 @@ from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, time_or_none
 from vxlanpkt.analysis.words import IEEE_802_3, ethertype_name, initials, ip_protocol_name
 from vxlanpkt.batch import AddressColumn
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files
-from vxlanpkt.capture.reader import Capture, CaptureBatch
+from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import NO_GROUP, Groups
 from vxlanpkt.kernel.contract import ADDRESS
@@ -133,7 +134,8 @@ def flows(
     jobs           how many processes read, of files that are named; the result is the same
 
     What is not IP is counted by its VNI and EtherType, and frames of IEEE 802.3, which have none, by their VNI alone.
-    Raises PartialTableError if the source breaks off.
+    Raises PartialTableError, which has the table so far, if the source breaks off; CaptureError if it is no capture;
+    OSError if it cannot be opened.
     """
     made = Pass(source, ports, policy, vni, filter, progress, jobs)
     counter = FlowCounter()

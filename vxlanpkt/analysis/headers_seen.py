@@ -9,7 +9,7 @@ from vxlanpkt.analysis.findings import Address, Congestion, Numbers, Sizes, TooB
 from vxlanpkt.analysis.masks import Tally, both, mask, numbered, rows_of, table_of
 from vxlanpkt.analysis.repetitions import Sums, pair_counts
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.capture.reader import CaptureBatch
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups

@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vxlanpkt.analysis.counting import Counter
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files, opened
-from vxlanpkt.capture.reader import Capture, CaptureBatch, policy_for, with_vnis
+from vxlanpkt.capture.reader import Capture, policy_for, with_vnis
 from vxlanpkt.capture.results import PartialResultError
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError

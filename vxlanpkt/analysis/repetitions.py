@@ -17,7 +17,7 @@ from typing import Any
 from vxlanpkt.analysis.findings import PairCount, Repetition, Repetitions
 from vxlanpkt.analysis.masks import both, mask, rows_of, table_of, zeros
 from vxlanpkt.batch import AddressColumn
-from vxlanpkt.capture.reader import CaptureBatch
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract import ADDRESS, Trait
 from vxlanpkt.sightings import DIGEST_SEED_SIZE, Digests, Sightings, Traits

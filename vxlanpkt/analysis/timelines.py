@@ -7,7 +7,7 @@ from collections import Counter
 
 from vxlanpkt.analysis.findings import Series, Timeline
 from vxlanpkt.capture.batches import NO_TIMESTAMP
-from vxlanpkt.capture.reader import CaptureBatch
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.grouping import SEED_SIZE, Groups, buckets
 
 MOST_BUCKETS = 120

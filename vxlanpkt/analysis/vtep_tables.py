@@ -15,8 +15,9 @@ from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files
-from vxlanpkt.capture.reader import Capture, CaptureBatch
+from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import Groups
 from vxlanpkt.kernel.contract import ADDRESS

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.batches import RecordBatch as RecordBatch
     from vxlanpkt.capture.columns import COLUMNS as COLUMNS
     from vxlanpkt.capture.columns import CaptureColumn as CaptureColumn
+    from vxlanpkt.capture.decapsulated import CaptureBatch as CaptureBatch
+    from vxlanpkt.capture.decapsulated import DecapsulatedRecord as DecapsulatedRecord
     from vxlanpkt.capture.exports import export_file as export_file
     from vxlanpkt.capture.jobs import decap_file as decap_file
     from vxlanpkt.capture.jobs import encap_file as encap_file
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
     from vxlanpkt.capture.pcapng_writer import PcapngWriter as PcapngWriter
     from vxlanpkt.capture.reader import Capture as Capture
-    from vxlanpkt.capture.reader import CaptureBatch as CaptureBatch
-    from vxlanpkt.capture.reader import DecapsulatedRecord as DecapsulatedRecord
     from vxlanpkt.capture.records import Interface as Interface
     from vxlanpkt.capture.records import Record as Record
     from vxlanpkt.capture.results import JobResult as JobResult
@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 _MODULES: dict[str, tuple[str, ...]] = {
     "batches": ("RecordBatch",),
     "columns": ("COLUMNS", "CaptureColumn"),
+    "decapsulated": ("CaptureBatch", "DecapsulatedRecord"),
     "exports": ("export_file",),
     "jobs": ("decap_file", "encap_file"),
     "lazy": ("scan",),
     "opening": ("open",),
     "pcap": ("PcapWriter",),
     "pcapng_writer": ("PcapngWriter",),
-    "reader": ("Capture", "CaptureBatch", "DecapsulatedRecord"),
+    "reader": ("Capture",),
     "records": ("Interface", "Record"),
     "results": ("JobResult", "PartialResultError"),
     "series": ("BrokenFilesError",),

@@ -15,7 +15,7 @@ from vxlanpkt.kernel import new_buffer, numbers, pick, view
 from vxlanpkt.kernel.contract import DECAP_COLUMNS, DECAP_LAYOUT, WIDTHS
 
 if TYPE_CHECKING:
-    from vxlanpkt.capture.reader import CaptureBatch
+    from vxlanpkt.capture.decapsulated import CaptureBatch
     from vxlanpkt.capture.records import Interface
 
 _RECORD_CODES: Mapping[str, Literal["Q", "q", "I", "H"]] = {

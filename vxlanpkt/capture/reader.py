@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import DecapBatch
 from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.containers import Reader, reader_for
+from vxlanpkt.capture.decapsulated import CaptureBatch, DecapsulatedRecord
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.origins import File, Origin, Part
 from vxlanpkt.capture.parts import read_part
@@ -19,10 +17,9 @@ from vxlanpkt.capture.records import Interface, Record
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
 from vxlanpkt.capture.stretches import Before
-from vxlanpkt.errors import CaptureError, Reason
-from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
+from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
-from vxlanpkt.selection import RowFilter, selected
+from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
     import pandas
@@ -31,80 +28,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from vxlanpkt.capture.tables import CaptureTable, TableOptions
-    from vxlanpkt.packet import Packet
 
 FILE_POLICY = DecapPolicy(lengths="snapped")
 """What captures are judged by if nothing else is said: RFC 7348, inner tags kept, cut packets accepted."""
-
-
-class DecapsulatedRecord:
-    """A record whose tunnel was taken off.
-
-    record                 what the capture holds
-    vni                    the VXLAN network identifier
-    inner                  the inner frame, as much of it as was captured
-    inner_original_length  its length on the wire
-    link_type              what it begins with: Ethernet, RAW for bare IP, None for others
-    notes                  what is worth knowing beside: `Note` bits, such as CUT
-    """
-
-    __slots__ = ("_policy", "_start", "inner", "inner_original_length", "link_type", "notes", "record", "vni")
-
-    def __init__(self, batch: CaptureBatch, row: int) -> None:
-        result = batch.result
-        self.record = batch.records[row]
-        self.vni = result.vni[row]
-        self.inner = bytes(result.inner[row])
-        originals = result.inner.original_lengths
-        self.inner_original_length: int = len(self.inner) if originals is None else originals[row]
-        number = result.inner_link_type[row]
-        self.link_type = None if number == NO_LINK_TYPE else LinkType(number)
-        self.notes = Note(result.notes[row])
-        self._policy, self._start = result.policy, batch.start
-
-    @property
-    def timestamp_ns(self) -> int | None:
-        """Nanoseconds since 1970-01-01 UTC, or None: the record's."""
-        return self.record.timestamp_ns
-
-    @property
-    def reason(self) -> Reason:
-        """OK: others are not handed out."""
-        return Reason.OK
-
-    @property
-    def outer(self) -> Packet:
-        """The outer headers, down to the tunnel header, read when asked for."""
-        from vxlanpkt.decapsulation import decap  # which takes all layers, and not everybody asks for them
-
-        record = self.record
-        assert self._start is not None  # or else it would not have been accepted
-        return decap(
-            record.frame, policy=self._policy, start=self._start, original_length=record.frame_length
-        ).outer  # fmt: skip
-
-    def __repr__(self) -> str:
-        return f"<DecapsulatedRecord VNI {self.vni}, inner frame of {len(self.inner)} bytes>"
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureBatch:
-    """Records of one link type that follow each other, and what decapsulation says of each: row i is record i.
-
-    `start`: what they begin with; None where nothing is known of their link type, and all of them are NOT_VXLAN.
-    """
-
-    records: RecordBatch
-    result: DecapBatch
-    start: LinkType | None
-
-    def accepted(self, filter: RowFilter | None = None) -> list[int]:
-        """The rows that were accepted, and that *filter* matches if there is one."""
-        rows = self.result.accepted
-        if filter is None or not rows:
-            return rows
-        chosen = selected(filter, self.result)
-        return [row for row in rows if chosen[row]]
 
 
 class Capture:

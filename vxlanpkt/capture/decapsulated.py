@@ -1,0 +1,86 @@
+"""Records of a capture with what decapsulation says of them: whole batches, and those that were accepted one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vxlanpkt.assigned import LinkType
+from vxlanpkt.batch import DecapBatch
+from vxlanpkt.capture.batches import RecordBatch
+from vxlanpkt.errors import Reason
+from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
+from vxlanpkt.selection import RowFilter, selected
+
+if TYPE_CHECKING:
+    from vxlanpkt.packet import Packet
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureBatch:
+    """Records of one link type that follow each other, and what decapsulation says of each: row i is record i.
+
+    `start`: what they begin with; None where nothing is known of their link type, and all of them are NOT_VXLAN.
+    """
+
+    records: RecordBatch
+    result: DecapBatch
+    start: LinkType | None
+
+    def accepted(self, filter: RowFilter | None = None) -> list[int]:
+        """The rows that were accepted, and that *filter* matches if there is one."""
+        rows = self.result.accepted
+        if filter is None or not rows:
+            return rows
+        chosen = selected(filter, self.result)
+        return [row for row in rows if chosen[row]]
+
+
+class DecapsulatedRecord:
+    """A record whose tunnel was taken off.
+
+    record                 what the capture holds
+    vni                    the VXLAN network identifier
+    inner                  the inner frame, as much of it as was captured
+    inner_original_length  its length on the wire
+    link_type              what it begins with: Ethernet, RAW for bare IP, None for others
+    notes                  what is worth knowing beside: `Note` bits, such as CUT
+    """
+
+    __slots__ = ("_policy", "_start", "inner", "inner_original_length", "link_type", "notes", "record", "vni")
+
+    def __init__(self, batch: CaptureBatch, row: int) -> None:
+        result = batch.result
+        self.record = batch.records[row]
+        self.vni = result.vni[row]
+        self.inner = bytes(result.inner[row])
+        originals = result.inner.original_lengths
+        self.inner_original_length: int = len(self.inner) if originals is None else originals[row]
+        number = result.inner_link_type[row]
+        self.link_type = None if number == NO_LINK_TYPE else LinkType(number)
+        self.notes = Note(result.notes[row])
+        self._policy, self._start = result.policy, batch.start
+
+    @property
+    def timestamp_ns(self) -> int | None:
+        """Nanoseconds since 1970-01-01 UTC, or None: the record's."""
+        return self.record.timestamp_ns
+
+    @property
+    def reason(self) -> Reason:
+        """OK: others are not handed out."""
+        return Reason.OK
+
+    @property
+    def outer(self) -> Packet:
+        """The outer headers, down to the tunnel header, read when asked for."""
+        from vxlanpkt.decapsulation import decap  # which takes all layers, and not everybody asks for them
+
+        record = self.record
+        assert self._start is not None  # or else it would not have been accepted
+        return decap(
+            record.frame, policy=self._policy, start=self._start, original_length=record.frame_length
+        ).outer  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<DecapsulatedRecord VNI {self.vni}, inner frame of {len(self.inner)} bytes>"
