@@ -35,6 +35,13 @@ def test_reference_has_every_public_name() -> None:
     assert {*vxlanpkt.__all__, "open"} - documented - {"__version__"} == set()
 
 
+@pytest.mark.parametrize("wing", ["capture", "analysis", "overlay", "cni"])
+def test_reference_has_the_names_of_wings(wing: str) -> None:
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    documented = set(re.findall(rf"^\.\. auto\w+:: vxlanpkt\.(?:{wing}\.)?(\w+)$", text, re.M))
+    assert set(import_module(f"vxlanpkt.{wing}").__all__) - documented == set()
+
+
 @pytest.mark.parametrize(
     ("recipe", "page"), [(vxlanpkt.Tunnel, "tunnels.md"), (vxlanpkt.DecapPolicy, "decapsulation.md")]
 )

@@ -125,10 +125,12 @@ def fits_pcap_time(record: Record) -> bool:
 
 
 class PcapWriter(ContainerWriter):
-    """Writes a pcap file; a context manager that commits, or discards on an exception (see `Sink`).
+    """Writes a pcap file; a context manager that finishes it, or leaves none behind on an exception.
 
-    `interface`: gives link type, snapshot length (0 is written as 262144) and FCS length. `nanoseconds`: whether
-    timestamps are written in nanoseconds or in microseconds, rounded down. `byteorder`: of all numbers.
+    `target`: a path, where the file appears when it is complete, compressed if it ends in .gz or .zst; a binary file
+    object; or "-" for standard output. `interface`: gives link type, snapshot length (0 is written as 262144) and FCS
+    length. `nanoseconds`: whether timestamps are written in nanoseconds or in microseconds, rounded down. `byteorder`:
+    of all numbers.
     Raises FieldError for an FCS length that pcap cannot say: odd, or more than 30 bytes.
     """
 

@@ -22,9 +22,10 @@ from vxlanpkt.errors import CaptureError
 
 
 class PcapngWriter(ContainerWriter):
-    """Writes a pcapng file of one section; a context manager that commits, or discards on an exception (see `Sink`).
+    """Writes a pcapng file of one section; a context manager that finishes it, or leaves none behind on an exception.
 
-    `interfaces`: those declared at once; `add_interface` declares more. `byteorder`: of all numbers.
+    `target`: as of a `PcapWriter`. `interfaces`: those declared at once; `add_interface` declares more. `byteorder`: of
+    all numbers.
     """
 
     container: Literal["pcapng"] = "pcapng"
