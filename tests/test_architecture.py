@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from house import BUILD, IMPORTS, MODULES, TREES, WINGS, is_type_checking
+from house import BUILD, IMPORTS, MODULES, STOREY, TREES, WINGS, is_type_checking
+from house import CORE as STOREYS
 
 import vxlanpkt
 
@@ -142,6 +143,16 @@ IN_WINGS = [name for name in MODULES if _wing(name) is not None]
 def test_every_module_has_its_place() -> None:
     """A new module of the core has to be given a floor here."""
     assert [name for name in CORE if _floor(name) is None] == []
+
+
+def test_floors_are_those_of_the_page() -> None:
+    """What docs/design.md draws as one storey are floors that follow each other here."""
+    order = [storey.name for storey in STOREYS]
+    highest = 0
+    for floor in FLOORS:
+        storeys = [order.index(STOREY[name.partition(".")[0]]) for name in floor if name != "_fastlib"]
+        assert min(storeys) >= highest, floor
+        highest = max(storeys)
 
 
 @pytest.mark.parametrize("module", CORE)

@@ -133,7 +133,7 @@ class Rig:
 
     def settles(self) -> bool:
         """Whether the kernel comes to hold what the leases ask for."""
-        return eventually(lambda: bool(self.ready) and self.kernel.state == self.wanted.kernel)
+        return bool(eventually(lambda: bool(self.ready) and self.kernel.state == self.wanted.kernel))
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -17,8 +17,8 @@ from vxlanpkt.analysis.arrow_tables import arrow_table
 from vxlanpkt.analysis.flow_tables import FlowCounter, flow_column
 from vxlanpkt.analysis.vtep_tables import VTEPCounter, endpoint_column
 from vxlanpkt.batch import AddressColumn
+from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.frames import as_arrow
-from vxlanpkt.capture.reader import CaptureBatch
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
 from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract import ADDRESS
