@@ -269,13 +269,12 @@ def _truncated(
 
 
 def _capture_cut(found: Dissection, packet: Packet) -> TruncatedError:
-    """The error for a frame whose outermost length reaches beyond what was captured."""
-    name, start, available, missing = "frame", 0, len(found.data), found.missing
-    for layer, span in found.spans:
-        if span.missing and layer.NAME in ("IPv4", "IPv6"):
-            name, start, available, missing = layer.NAME, span.start, span.end - span.start, span.missing
-            break
-    return _truncated(Reason.CAPTURE_CUT, name, start, packet, available + missing, available, "capture")
+    """The error for a frame whose outermost IP packet reaches beyond what was captured: a policy may refuse that."""
+    layer, span = next(place for place in found.spans if place[1].missing and place[0].NAME in ("IPv4", "IPv6"))
+    available = span.end - span.start
+    return _truncated(
+        Reason.CAPTURE_CUT, layer.NAME, span.start, packet, available + span.missing, available, "capture"
+    )
 
 
 _UDP_REASONS = (Reason.UDP_LENGTH, Reason.UDP_TRUNCATED)

@@ -237,10 +237,8 @@ def find_headers(
     return _continue(data, None, rows, bindings, max_tunnels, bounds, start, reading)
 
 
-def missing_bytes(length: int, original_length: int | None) -> int:
+def missing_bytes(length: int, original_length: int) -> int:
     """How many bytes of a frame the capture cut off; `FieldError` for a length that is no 32-bit number."""
-    if original_length is None:
-        return 0
     if not isinstance(original_length, int) or original_length >> 32:
         raise _refused("original_length", original_length, "a number of 32 bits", 32)
     return max(original_length - length, 0)

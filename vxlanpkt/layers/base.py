@@ -192,11 +192,8 @@ def _misfit_finder(cls: type[Header]) -> staticmethod[[Header], str | None]:
 
 
 def _getter(names: Iterable[str]) -> staticmethod[[object], tuple[Any, ...]]:
-    """A function from a value to the tuple of its attributes *names*."""
-    chosen = tuple(names)
-    if len(chosen) == 1:
-        return staticmethod(lambda value: (getattr(value, chosen[0]),))
-    return staticmethod(attrgetter(*chosen))
+    """A function from a value to the tuple of its attributes *names*, of which there are two or more."""
+    return staticmethod(attrgetter(*names))
 
 
 def thawed(header: Header) -> Any:
