@@ -14,6 +14,8 @@ settings.register_profile("sanitizers", max_examples=50, deadline=None)
 settings.register_profile("developer", max_examples=100, deadline=None)
 # The same examples each time, so that a change fails for what it changed; new ones are for the night.
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
+# For .ci/branches: few, as what they reach is to be reached by tests that say so.
+settings.register_profile("branches", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("nightly", max_examples=100_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "developer"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from itertools import permutations
 from typing import Any
@@ -25,11 +26,14 @@ from vxlanpkt import (
     IPv6,
     Packet,
     PacketError,
+    ParseError,
     TruncatedError,
     Tunnel,
+    TunnelTable,
     decap,
     decap_batch,
     encap_batch,
+    kernel,
 )
 from vxlanpkt.errors import Reason
 
@@ -521,3 +525,103 @@ def test_allowed_sources_of_bare_payloads() -> None:
 def test_unknown_mode() -> None:
     """A mode that does not exist is the caller's mistake, and named as such."""
     refused(lambda: encap_batch(FrameBatch.from_frames([INNER4]), TUNNEL4, mode="move"), "mode")  # type: ignore[arg-type]
+
+
+def test_what_is_no_batch() -> None:
+    """A list of frames is what callers have in their hands: the error says what makes a batch of it."""
+    frames: Any = [FRAMES["ipv4"]]
+    for call in (lambda: decap_batch(frames), lambda: encap_batch(frames, TUNNEL4)):
+        assert "FrameBatch.from_frames" in str(refused(call, "batch"))
+
+
+def test_what_is_no_table() -> None:
+    """Tunnels come as an iterable of tunnels, whatever else may be in it is named."""
+    wrong: Any
+    for wrong in (5, [TUNNEL4, "192.0.2.1"]):
+        refused(partial(TunnelTable, wrong), "tunnels")
+
+
+def test_tables_are_values() -> None:
+    """Equal ones are one key, and one prints how many tunnels it has."""
+    table = TunnelTable([TUNNEL4, TUNNEL6])
+    assert {table: 1}[TunnelTable((TUNNEL4, TUNNEL6))] == 1
+    assert repr(table) == "<TunnelTable of 2 tunnels>"
+
+
+def test_a_table_for_bare_ip() -> None:
+    """GPE carries IP without Ethernet: a table is held once more for that, as many batches as there are."""
+    tunnel = TUNNEL4.replace(gpe=True)
+    table, packet = TunnelTable([tunnel]), INNER4[14:]
+    batch = FrameBatch.from_frames([packet])
+    for _ in range(2):
+        sent = encap_batch(batch, table, index=array("I", [0]), start=IPv4, identification=0)
+        assert bytes(sent[0]) == tunnel.encap(packet, start=IPv4, identification=0)
+    sent = encap_batch(FrameBatch.from_frames([INNER4]), table, index=array("I", [0]), start=Ethernet)
+    assert bytes(sent[0]) == tunnel.encap(INNER4)
+
+
+def test_brief_columns() -> None:
+    """Others are not there, and the error says how to have them; nor are they enough to alter inner frames."""
+    batch = FrameBatch.from_frames([FRAMES["ipv4"], FRAMES["no vxlan"]])
+    brief = decap_batch(batch, columns="brief")
+    assert brief.vni[0] == 5000
+    with pytest.raises(AttributeError, match="columns='all'"):
+        _ = brief.outer_src
+    refused(lambda: decap_batch(batch, columns="brief", policy=DecapPolicy(inner_vlan="strip")), "columns")
+    other: Any = "some"
+    refused(lambda: decap_batch(batch, columns=other), "columns")
+
+
+def test_how_batches_print() -> None:
+    """In a line: rows and bytes, or rows and what became of them."""
+    batch = FrameBatch.from_frames([FRAMES["ipv4"], FRAMES["no vxlan"], FRAMES["nothing"]])
+    assert repr(batch) == f"<FrameBatch of 3 rows in {len(batch.data)} bytes>"
+    found = decap_batch(batch)
+    reasons = ", ".join(f"{reason.name} {count}" for reason, count in found.counts().items())
+    assert repr(found) == f"<DecapBatch of 3 rows: {reasons}>"
+    assert "OK 1" in reasons
+    assert repr(decap_batch(FrameBatch.from_frames([]))) == "<DecapBatch of 0 rows: none>"
+
+
+def test_a_row_that_was_mended_after_the_call() -> None:
+    """The verdict is of what was there then: what is there now has no such error."""
+    lengths = array("I", [len(INNER4) + 1])
+    found = decap_batch(FrameBatch(INNER4, [0], lengths))
+    assert found.counts() == {Reason.ROW_OUT_OF_RANGE: 1}
+    lengths[0] = len(INNER4)
+    with pytest.raises(PacketError, match="row 0 is inside the buffer now"):
+        found.error(0)
+
+
+def test_lengths_that_grow_during_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread writes into the column between the sum of its lengths and their use: nothing is written."""
+    lengths = array("I", [10])
+    batch = FrameBatch(bytes(1000), [0], lengths)
+    new_buffer = kernel.new_buffer
+
+    def meanwhile(size: int) -> Any:
+        lengths[0] = 1000
+        return new_buffer(size)
+
+    monkeypatch.setattr(kernel, "new_buffer", meanwhile)
+    refused(lambda: encap_batch(batch, TUNNEL4), "lengths")
+
+
+def test_frames_of_no_known_link_type() -> None:
+    """Every row is refused, and its error says what is not known; nothing is raised where nothing was refused."""
+    frames = FrameBatch.from_frames([FRAMES["ipv4"]])
+    found = decap_batch(frames, start=None)
+    assert found.counts() == {Reason.NOT_VXLAN: 1}
+    with pytest.raises(ParseError, match="nothing is known of what the frame begins with") as caught:
+        found.raise_for_status()
+    error: Any = caught.value
+    assert (error.reason, error.row) == (Reason.NOT_VXLAN, 0)
+    decap_batch(frames).raise_for_status()
+    encap_batch(frames, TUNNEL4).raise_for_status()
+
+
+def test_part_of_a_table() -> None:
+    """A slice of a table of tunnels is one."""
+    table = TunnelTable([TUNNEL4, TUNNEL6])
+    assert table[1:] == TunnelTable([TUNNEL6])
+    assert table[-1] == TUNNEL6

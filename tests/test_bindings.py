@@ -336,3 +336,33 @@ def test_unknown_link_types() -> None:
         with pytest.raises(FieldError) as caught:
             dissect(b"", start=start)
         assert caught.value.field == "start"
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A layer that says in one byte how many are its content: what is behind them is a trailer."""
+
+    NAME: ClassVar[str] = "Framed"
+    DERIVED: ClassVar[tuple[str, ...]] = ()
+    TUNNEL: ClassVar[bool] = False
+
+    length: int
+
+    @classmethod
+    def scan(cls, buf: bytes | bytearray | memoryview, start: int, end: int) -> Span | Fault:
+        return Span(start, start + 1, min(start + 1 + buf[start], end), 1)
+
+    @classmethod
+    def decode(cls, buf: bytes | bytearray | memoryview, span: Span) -> Framed:
+        return cls(buf[span.start])
+
+    def encode(self, around: Around) -> tuple[Framed, bytes]:
+        return self, bytes((self.length,))
+
+
+def test_a_limit_of_a_layer_of_ones_own() -> None:
+    """The library does not know the field that set it: the error says where it is, and blames no field."""
+    found = dissect(b"\5" + bytes(20), start=Framed, bindings=DEFAULT.bind(Framed, 1, UDP))
+    assert isinstance(found.error, TruncatedError)
+    assert (found.error.layer, found.error.needed, found.error.available) == ("UDP", 8, 5)
+    assert found.error.limited_by == "capture"

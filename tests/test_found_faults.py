@@ -117,9 +117,13 @@ def test_offload_lengths_throughout() -> None:
     assert (wrong.layer, wrong.found) == ("UDP", 0x1234)
 
 
-def test_checksum_behind_a_routing_header() -> None:
-    """The pseudo-header has the final destination (RFC 8200 section 8.1), for decap as for parse."""
-    route = Routing(0, 1, bytes(4) + bytes(range(16)))
+@pytest.mark.parametrize("routing_type", [0, 2, 4, 200])
+def test_checksum_behind_a_routing_header(routing_type: int) -> None:
+    """The pseudo-header has the final destination (RFC 8200 section 8.1), for decap as for parse.
+
+    Where the type of the header is not known nobody knows where that is, and it is the one in the IPv6 header.
+    """
+    route = Routing(routing_type, 1, bytes(4) + bytes(range(16)))
     wire = Packet(
         Ethernet(*MACS), IPv6("2001:db8::1", "2001:db8::2", extension_headers=(route,)),
         UDP(1, 4789), VXLAN(5), payload=INNER,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vxlanpkt import FieldError
+from vxlanpkt import FieldError, kernel
 from vxlanpkt.grouping import Groups, buckets
-from vxlanpkt.kernel.contract import ADDRESS, NO_GROUP, NO_TIMESTAMP
+from vxlanpkt.kernel.contract import ADDRESS, NO_GROUP, NO_SPACE, NO_TIMESTAMP
 
 SEED = b"nobody knows"
 KEY = {"vni": "I", "address": ADDRESS, "protocol": "B", "port": "H", "bucket": "q"}
@@ -138,3 +138,28 @@ def test_first_number() -> None:
     groups.add(2, [array("I", [6, 7])], number=200)
     assert groups.columns()["first_number"].tolist() == [100, 101, 201]
     assert groups.left_out == 0
+
+
+def test_keys_of_another_spelling() -> None:
+    """Items of the right width are taken for what the column is, whatever their format says."""
+    groups = Groups({"number": "I"}, seed=SEED)
+    groups.add(2, [array("i", [5, -1])])
+    groups.add(0, [array("i")])
+    assert groups.columns()["number"].tolist() == [5, 0xFFFFFFFF]
+
+
+def test_keys_in_the_memory_of_the_table() -> None:
+    """They would change while they are counted."""
+    groups = Groups({"number": "I"}, seed=SEED)
+    groups.add(1, [array("I", [7])])
+    entries = kernel.entries(groups._table)
+    refused(lambda: groups.add(1, [entries.cast("B")[:4].cast("I")]), "key")
+    assert groups.columns()["packets"].tolist() == [1]
+
+
+def test_a_table_that_a_kernel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that somebody wrote over is told of, and no row is taken for counted."""
+    groups = Groups({"number": "I"}, seed=SEED)
+    monkeypatch.setattr(kernel, "group", lambda *_: NO_SPACE)
+    with pytest.raises(MemoryError, match="no table of"):
+        groups.add(1, [array("I", [7])])

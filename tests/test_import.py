@@ -100,3 +100,8 @@ def test_a_verb_loads_no_other() -> None:
     )  # fmt: skip
     assert "vxlanpkt.cli.info" in loaded
     assert not {"vxlanpkt.cli.show", "vxlanpkt.cli.overlay", "vxlanpkt.cli.containers", "vxlanpkt.tunnel"} & loaded
+
+
+def test_dir() -> None:
+    """What is offered to whoever looks around is what is public."""
+    assert dir(vxlanpkt) == sorted(vxlanpkt.__all__)

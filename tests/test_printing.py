@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 from vxlanpkt import ICMP, UDP, VXLAN, Echo, Ethernet, HopByHop, IPv4, IPv6, Packet, Tunnel, dissect
 
 MACS = ("02:00:00:00:00:02", "02:00:00:00:00:01")
@@ -34,3 +36,35 @@ def test_broken_packet() -> None:
     )
     lines = str(dissect(wire)).splitlines()
     assert lines[-1].startswith("  ! UDP at byte 84: the header is cut")
+
+
+def test_a_value_that_is_still_to_be_computed() -> None:
+    """It is a dash: 0 would say something."""
+    lines = str(Packet(UDP(1, 2, checksum=0))).splitlines()
+    assert lines == ["UDP       src_port 1, dst_port 2, length -, checksum 0x0000"]
+
+
+def test_html() -> None:
+    """For notebooks the same as tables: what is behind a tunnel header is one inside; what is printed is escaped."""
+    tunnel = Tunnel(7, "192.0.2.1", "192.0.2.2", udp_checksum="zero")
+    inner = Packet(Ethernet(*MACS), IPv4("10.0.0.1", "10.0.0.2"), UDP(1, 2), payload=b"<b>", trailers=(b"\0\0",))
+    packet = dissect(tunnel.encap(inner.build()))
+    table = ET.fromstring(packet._repr_html_())
+    heads = [row.findtext("th") for row in table.findall("tbody/tr")]
+    assert heads == ["Ethernet", "IPv4", "UDP", "VXLAN", None]
+    (nested,) = table.findall("tbody/tr/td/table")
+    rows = {row.findtext("th"): "".join(row.itertext()) for row in nested.findall("tbody/tr")}
+    assert list(rows) == ["Ethernet", "IPv4", "trailer", "UDP", "payload"]
+    assert rows["payload"] == f"payload{str(packet).splitlines()[-1].split('payload', 1)[1].strip()}"
+    assert rows["trailer"].startswith("trailer2 bytes")
+
+
+def test_html_of_a_broken_packet() -> None:
+    """The fault stands where the packet ends; a packet of no layers is its payload."""
+    table = ET.fromstring(dissect(Tunnel(7, "192.0.2.1", "192.0.2.2").encap(bytes(20))[:40])._repr_html_())
+    assert table.findall("tbody/tr")[-1].findtext("th") == "fault"
+    assert "IPv4 at byte 14: the total length is beyond the bytes there" in "".join(table.itertext())
+    table = ET.fromstring(Packet(UDP(1, 2))._repr_html_())
+    assert [row.findtext("th") for row in table.findall("tbody/tr")] == ["UDP"]
+    table = ET.fromstring(Packet(payload=b"ab")._repr_html_())
+    assert [row.findtext("th") for row in table.findall("tbody/tr")] == ["payload"]

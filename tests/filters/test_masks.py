@@ -83,3 +83,9 @@ def test_a_kernel_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(FieldError, match="changed while they were read"):
             use()
+
+
+def test_rows_outside_the_buffer() -> None:
+    """Of what is not there nothing holds, whichever bytes are asked for."""
+    rows = FrameBatch(WIRE, [0, 1 << 40, 10], [len(WIRE)] * 3)
+    assert selected(Filter("outer ether dst 00:00:00:00:00:00"), decap_batch(rows)).tolist() == [1, 0, 0]

@@ -48,3 +48,16 @@ def test_a_result_over_its_own_input_is_refused() -> None:
     columns = [memoryview(array(code, [0])) for code in "QIBHHB"]
     held = c.hold_frames(c.view(buffer), columns[0], columns[1], None)
     assert c.alter(held, Alterations(*columns[2:]), buffer) < 0
+
+
+def test_outputs_and_columns_that_are_too_small() -> None:
+    """No room for the columns of the result, in either kernel; in C no item of a column for each row."""
+    columns = [memoryview(array(code, [0, 0])) for code in "QIBHHB"]
+    for kernel in (python, c):
+        held = kernel.hold_frames(memoryview(bytes(4)), columns[0], columns[1], None)
+        out = kernel.new_buffer(2 * ALTERED_LAYOUT.row_size - 1)
+        assert kernel.alter(held, Alterations(*columns[2:]), out) == NO_SPACE
+    held = c.hold_frames(memoryview(bytes(4)), columns[0], columns[1], None)
+    for at in range(2, 6):
+        short = [column[:1] if number == at else column for number, column in enumerate(columns)]
+        assert c.alter(held, Alterations(*short[2:]), c.new_buffer(100)) == WRONG_COLUMNS

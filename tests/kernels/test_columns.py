@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vxlanpkt import DecapPolicy, FrameBatch, MACAddress
-from vxlanpkt.kernel import python
+from vxlanpkt import DecapPolicy, FrameBatch, MACAddress, Tunnel
+from vxlanpkt.kernel import columns, python
 from vxlanpkt.kernel.contract import (
     DECAP_COLUMNS,
     DECAP_LAYOUT,
@@ -307,3 +307,26 @@ def test_families_that_are_none(kernel: Any) -> None:
 def test_mac_text_is_that_of_the_library() -> None:
     """As `MACAddress` writes it."""
     assert str(MACAddress(bytes.fromhex("0200abcdef01"))) == bytes.fromhex("0200abcdef01").hex(":")
+
+
+def test_numbers_of_no_rows() -> None:
+    """Nothing is written, and nothing is wrong with that."""
+    for kernel in ANY_OF_BOTH:
+        assert kernel.numbers(7, 0, kernel.new_buffer(0)) == 0
+        assert kernel.numbers(7, 1, kernel.new_buffer(7)) == NO_SPACE
+
+
+def test_text_that_grew_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread makes an IPv4 address one of IPv6 after the room was reckoned: nothing is written beyond it."""
+    batch = FrameBatch.from_frames([Tunnel(7, "192.0.2.1", "192.0.2.2").encap(bytes(14))])
+    result = Result(python, batch, DecapPolicy(), Kind.ETHERNET)
+    room = python.address_room(result.columns, 1, Address.OUTER_SRC)
+
+    def meanwhile(*of: Any) -> int:
+        DECAP_LAYOUT.column("outer_family", 1, memoryview(result.columns))[0] = 6
+        return room
+
+    monkeypatch.setattr(columns, "address_room", meanwhile)
+    source = DECAP_LAYOUT.column("outer_src", 1, memoryview(result.columns))
+    source[:] = bytes.fromhex("20010db8000000010002000300040005")
+    assert result.made(room, "address_text", result.columns, 1, Address.OUTER_SRC) == (NO_SPACE, b"\xaa" * room)

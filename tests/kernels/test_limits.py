@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 from array import array
 from typing import Any
 
 import pytest
 
-from vxlanpkt import DecapPolicy, FrameBatch, Reason, Tunnel
+from vxlanpkt import DecapPolicy, FrameBatch, IPv4, Packet, Reason, Tunnel
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import DECAP_LAYOUT, ENCAP_LAYOUT, OVERLAP, EncapMode
+from vxlanpkt.kernel.contract import DECAP_LAYOUT, ENCAP_LAYOUT, OVERLAP, TRAIT_LAYOUT, EncapMode
 from vxlanpkt.kernel.spans import Kind
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -199,3 +200,56 @@ def test_rows_too_long_for_any_datagram() -> None:
     assert totals == [65_519] * 2
     double = FrameBatch(bytes(70_000), [0, 0, 0], [65_519, 65_520, 65_519])
     assert encapsulated(c, double, 1, None) == encapsulated(python, double, 1, None)
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=["python", "c"])
+def test_where_a_buffer_lies(kernel: Any) -> None:
+    """The address of what a kernel made, of bytes, and of what others write into."""
+    out, data, shared = kernel.new_buffer(16), bytes(16), bytearray(16)
+    place = ctypes.addressof(ctypes.c_char.from_buffer(shared))
+    assert kernel.address_of(shared) == kernel.address_of(memoryview(shared)) == place
+    assert kernel.address_of(data) == ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+    kernel.view(out)[:] = b"a" * 16
+    assert ctypes.string_at(kernel.address_of(out), 16) == b"a" * 16
+
+
+class Long(bytes):
+    """A frame of 4 GiB, without its bytes: it is refused before one is read."""
+
+    def __len__(self) -> int:
+        return 1 << 32
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=["python", "c"])
+def test_a_frame_that_is_too_long(kernel: Any) -> None:
+    """Lengths have 32 bits."""
+    rules = kernel.hold_rules(DecapPolicy().rules)
+    found = kernel.as_record(kernel.decap_one(Long(PACKETS[0]), 0, Kind.ETHERNET, rules))
+    assert found.status == Reason.ROW_OUT_OF_RANGE
+
+
+def test_more_tunnels_than_a_number_holds() -> None:
+    """As many as one likes are as many as there are."""
+    frame = TUNNELS[0].encap(TUNNELS[1].encap(INNER))
+    walks = [
+        kernel.walk(frame, 0, Kind.ETHERNET, kernel.hold_ports({4789: Kind.VXLAN}), count)
+        for kernel in BOTH
+        for count in (9, 1 << 40)
+    ]
+    assert len({tuple(kinds) for kinds, *_ in walks}) == 1
+    assert list(walks[0][0]).count(Kind.VXLAN) == 2
+
+
+def test_the_shortest_segment() -> None:
+    """A TCP header that says it is shorter than one can be, or longer than its packet, takes none of the sequence."""
+    segment = bytearray(20)
+    segment[13] = 0x02
+    for offset, taken in ((4, 0), (5, 1), (6, 0)):
+        segment[12] = offset << 4
+        packet = Packet(IPv4("10.0.0.1", "10.0.0.2", protocol=6), payload=bytes(segment)).build()
+        batch = FrameBatch.from_frames([packet])
+        for kernel in BOTH:
+            out = kernel.new_buffer(TRAIT_LAYOUT.row_size)
+            held = kernel.hold_frames(batch.data, batch.offsets, batch.lengths, None)
+            kernel.traits(held, Kind.IPV4, None, out)
+            assert list(TRAIT_LAYOUT.column("segment", 1, kernel.view(out))) == [taken]

@@ -156,3 +156,68 @@ def test_options_that_are_too_many(kernel: Any, count: int, rows: int) -> None:
     found, _ = read(kernel, data, 0, section, 2)
     assert found.rows == rows
     assert rows or found.stop == Stop.LOOK
+
+
+def a_block(kind: int, *words: int, size: int | None = None) -> bytes:
+    """A block of these words, little-endian."""
+    size = 12 + 4 * len(words) if size is None else size
+    return b"".join(word.to_bytes(4, "little") for word in (kind, size, *words, size))
+
+
+ETHERNET, RAW_CUT = SectionInterface(1, 0, 0, 10**6, 0), SectionInterface(101, 8, 0, 10**6, 0)
+SIMPLE, OBSOLETE, ENHANCED = 3, 2, 6
+
+
+@pytest.mark.parametrize(
+    ("data", "interfaces", "expected"),
+    [
+        (a_block(SIMPLE, 8, 1, 2), [ETHERNET], (12, 8, 8)),
+        (a_block(SIMPLE, 12, 1, 2), [RAW_CUT], (12, 8, 12)),
+        (a_block(SIMPLE, 12, 1, 2), [ETHERNET], None),
+        (a_block(SIMPLE, 8, 1, 2), [], None),
+        (a_block(OBSOLETE, 0xFFFF << 16, 0, 7, 4, 60, 1), [ETHERNET], (28, 4, 60)),
+        (a_block(OBSOLETE, 1, 0, 7, 4, 60, 1), [ETHERNET], None),
+        (a_block(ENHANCED, 0, 0, 7, 5, 5, 1, 2), [ETHERNET], (28, 5, 5)),
+        (a_block(ENHANCED, 0, 0, 7, 5, 5, 1), [ETHERNET], None),
+        (a_block(ENHANCED, 0, 0, 7, 4, 4, 1, 0x0004_0002, 0x20 << 5), [ETHERNET], (28, 4, 4)),
+        (a_block(ENHANCED, 0, 0, 7, 4, 4, 1, 0x0009_0001, 0), [ETHERNET], None),
+    ],
+    ids=["simple", "simple and cut", "simple and too short", "simple of no interface", "obsolete",
+         "obsolete of no interface", "enhanced", "enhanced and too short", "flags", "an option too long"],
+)  # fmt: skip
+def test_blocks(data: bytes, interfaces: list[SectionInterface], expected: tuple[int, int, int] | None) -> None:
+    """Where the bytes are, how many, and how many there were; or a block that Python is to look at, and tell of."""
+    section = Section(True, False, interfaces)
+    for kernel in (python, c):
+        found, columns = read(kernel, data, 0, section, 1)
+        if expected is None:
+            assert (found.rows, found.position, found.stop) == (0, 0, Stop.LOOK)
+            continue
+        assert (found.rows, found.position, found.stop) == (1, len(data), Stop.FULL)
+        names = ("offset", "captured_length", "original_length")
+        assert tuple(columns[name][0] for name in names) == expected
+
+
+def test_many_interfaces() -> None:
+    """A section that was held with one interface takes as many more as a file brings."""
+    more = [SectionInterface(link, 0, 0, 10**6, 0) for link in range(100, 120)]
+    data = a_block(ENHANCED, 20, 0, 7, 4, 4, 1)
+    for kernel in (python, c):
+        any_kernel: Any = kernel
+        section = any_kernel.hold_section(Section(True, False, [ETHERNET]))
+        for interface in more:
+            any_kernel.add_interface(section, interface)
+        buffer, out = any_kernel.new_buffer(len(data)), any_kernel.new_buffer(RECORD_LAYOUT.row_size)
+        any_kernel.view(buffer)[:] = data
+        assert any_kernel.read_records(buffer, 0, len(data), section, out).link_type == 119
+
+
+def test_blocks_of_other_kinds() -> None:
+    """They are passed over, with whatever is in them; a packet of another link type waits for the next call."""
+    names, other = a_block(4, 0xDEAD, 0xBEEF), a_block(ENHANCED, 1, 0, 7, 4, 4, 1)
+    data = names + a_block(SIMPLE, 8, 1, 2) + names + other
+    section = Section(True, False, [ETHERNET, RAW_CUT])
+    for kernel in (python, c):
+        found, columns = read(kernel, data, 0, section, 2)
+        assert (found.rows, found.position, found.link_type) == (1, len(data) - len(other), 1)
+        assert columns["offset"] == [len(names) + 12]

@@ -32,6 +32,7 @@ from vxlanpkt.kernel import c
 
 law = settings(suppress_health_check=list(HealthCheck))
 BOTH = (python, c)
+ANY_OF_BOTH: tuple[Any, ...] = BOTH
 SEED = bytes(range(MAP_SEED_SIZE))
 
 # Few different bits, so that prefixes lie in each other.
@@ -385,6 +386,19 @@ def test_listing(kernel: Any) -> None:
 
 
 @pytest.mark.parametrize("kernel", BOTH)
+def test_which_senders_are_marked(kernel: Any) -> None:
+    """Those that are new; not those that somebody put there for good, nor a frame that is too short to have one."""
+    known, new = bytes((2, 0, 0, 0, 0, 1)), bytes((2, 0, 0, 0, 0, 2))
+    data = memoryview(b"".join(bytes(6) + mac + bytes(2) for mac in (known, new, new)))
+    frames = kernel.hold_frames(data, memoryview(array("Q", [0, 14, 28])), numbers([14, 14, 13]), None)
+    macs, out = kernel.new_map([KEY_BITS], 4, SEED), kernel.new_buffer(3)
+    kernel.put_prefixes(macs, memoryview(MAC_KEY.pack(1, known)), KEY_BITS, numbers([5]), STATIC)
+    senders = Senders(numbers([0, 0, 0]), numbers([]), 0)
+    assert kernel.refresh_macs(macs, AskedMACs(frames, 1, None, None, 0), senders, out) == 1
+    assert bytes(kernel.view(out)) == b"\0\1\0"
+
+
+@pytest.mark.parametrize("kernel", BOTH)
 def test_what_does_not_fit(kernel: Any) -> None:
     """Lengths that a map was not made for, keys that reach out of their rows, outputs that are too small."""
     made = kernel.new_map([24], 4, SEED)
@@ -452,6 +466,8 @@ def test_a_map_that_lies_about_its_size() -> None:
         assert c.find_prefix(made, bytes(16), 8) is None
         setattr(made.pointer, field, before)
     made.pointer.lengths = [24, 8] + [0] * 126
+    with pytest.raises(MemoryError, match="somebody wrote over"):
+        list(c.list_prefixes(made, STATIC, NO_VALUE))
     assert c.look_up(made, asked([bytes(16)]), c.new_buffer(4)) == NO_SPACE
 
 
@@ -470,3 +486,12 @@ def test_numbers_of_the_contract() -> None:
     assert lib.VXLANPKT_NO_VALUE == NO_VALUE
     assert lib.VXLANPKT_STATIC == STATIC
     assert len(ffi.buffer(c.new_map([8], 1, SEED).pointer.secrets)) == MAP_SEED_SIZE
+
+
+def test_a_large_map() -> None:
+    """One that asks for large pages finds what one of a few slots finds."""
+    some = [at.to_bytes(16, "big") for at in range(0, 1000, 7)]
+    for kernel in ANY_OF_BOTH:
+        made = kernel.new_map([KEY_BITS], 1 << 17, SEED)
+        assert kernel.put_prefixes(made, memoryview(b"".join(some)), KEY_BITS, numbers(range(len(some))), STATIC)
+        assert look_up(kernel, made, [*some, bytes(15) + b"\1"]) == [*range(len(some)), NO_VALUE]

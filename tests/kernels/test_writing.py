@@ -133,3 +133,53 @@ def test_options_are_copied_as_far_as_they_hold(options: bytes, expected: bytes,
         assert done == (1, size, Stop.CUT)
         block = pack("<IIIIIII", 6, size, interface, 0, 0, 1, 9) + b"x\0\0\0" + expected + pack("<I", size)
         assert bytes(kernel.view(out)[:size]) == block
+
+
+def simple(rows: int, **columns: Any) -> Packets:
+    """So many packets of one byte."""
+    words = {code: memoryview(array(code, [0] * rows)) for code in "QI"}
+    packets = Packets(
+        data=memoryview(b"x" * rows), offsets=memoryview(array("Q", range(rows))),
+        lengths=memoryview(array("I", [1] * rows)), original_lengths=memoryview(array("I", [1] * rows)),
+        link_types=None, vnis=None, timestamps=words["Q"], interfaces=words["I"], timed=None, options_lengths=None,
+        source=None, record_offsets=words["Q"], captured_lengths=words["I"],
+    )  # fmt: skip
+    return packets._replace(**columns)
+
+
+@pytest.mark.parametrize(
+    ("packets", "rows", "link_type", "done"),
+    [
+        (simple(3, vnis=memoryview(array("I", [7, 7, 8]))), [0, 1, 2], 1, (2, 34, Stop.FULL)),
+        (simple(3), [0, 3], 1, (1, 17, Stop.LOOK)),
+        (simple(2, offsets=memoryview(array("Q", [0, 3]))), [0, 1], 1, (1, 17, Stop.LOOK)),
+        (simple(2, lengths=memoryview(array("I", [1, 2]))), [0, 1], 1, (1, 17, Stop.LOOK)),
+        (simple(2, timestamps=memoryview(array("Q", [0, 10**6 << 32]))), [0, 1], 1, (1, 17, Stop.LOOK)),
+        (simple(2), [0, 1], 101, (0, 0, Stop.LOOK)),
+    ],
+    ids=["another VNI", "a row too many", "an offset outside", "a length outside", "after 2106", "another link type"],
+)
+def test_where_writing_stops(packets: Packets, rows: list[int], link_type: int, done: tuple[int, int, Stop]) -> None:
+    """Before the first packet that is not for this file, or that a record cannot hold."""
+    target = Target(False, 10**6, link_type, array("I"), array("I"))
+    for kernel in (python, c):
+        chosen, out = kernel.new_buffer(4 * len(rows)), kernel.new_buffer(1 << 20)
+        kernel.view(chosen)[:] = array("I", rows).tobytes()
+        held, into = kernel.hold_packets(packets), kernel.hold_target(target)
+        assert kernel.put_records(held, into, chosen, 0, len(rows), out) == done
+
+
+@pytest.mark.parametrize("without", ["timed", "source", "interfaces"])
+def test_what_pcapng_cannot_say(without: str) -> None:
+    """A packet without a time, or of an interface that the file has not, and options that nobody has read."""
+    word = memoryview(array("I", [4]))
+    packets = simple(1, options_lengths=word, source=memoryview(b"x\0\0\0" + bytes(4)))
+    packets = packets._replace(captured_lengths=memoryview(array("I", [1])))
+    target = Target(True, ethernet=array("I", [5]), raw=array("I", [6]))
+    wrong: dict[str, Any] = {"timed": memoryview(b"\0"), "source": None, "interfaces": word}
+    for one, stop in ((packets, Stop.CUT), (packets._replace(**{without: wrong[without]}), Stop.LOOK)):
+        for kernel in (python, c):
+            rows, out = kernel.new_buffer(4), kernel.new_buffer(1 << 18)
+            kernel.view(rows)[:] = bytes(4)
+            done = kernel.put_records(kernel.hold_packets(one), kernel.hold_target(target), rows, 0, 1, out)
+            assert done.stop == stop

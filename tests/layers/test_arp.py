@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vxlanpkt import ARP, Ethernet, MACAddress, Packet, parse
+from vxlanpkt import ARP, BuildError, Ethernet, MACAddress, Packet, parse
 from vxlanpkt.errors import Reason
 
 from .laws import LayerLaws, decoded, encoded, field_error, refused
@@ -60,6 +60,10 @@ def test_recompute_of_raw_addresses() -> None:
     message = ARP(1, 0, 0, 0, 0, 6, 0x86DD, 8, 16, bytes(48))
     packet = parse(Packet(Ethernet(1, 2), message).build())
     assert packet.recompute(Ethernet, ARP).build() == packet.build()
+    for field, hardware, protocol in (("hardware_length", None, 16), ("protocol_length", 8, None)):
+        with pytest.raises(BuildError, match=f"ARP.{field} cannot be derived") as caught:
+            encoded(ARP(1, 0, 0, 0, 0, 6, 0x86DD, hardware, protocol, bytes(48)))
+        assert (caught.value.layer, caught.value.field) == ("ARP", field)
 
 
 def test_padding_is_a_trailer() -> None:

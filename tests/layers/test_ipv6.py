@@ -16,6 +16,7 @@ from vxlanpkt import (
     Fragment,
     HopByHop,
     IPv6,
+    IPv6Option,
     OpaqueExtension,
     Packet,
     Routing,
@@ -188,7 +189,7 @@ def test_pseudo_header_of_a_route(routing_type: int, used: bool) -> None:
 def test_parsed_options(kind: Any) -> None:
     """A view of the options, padding included; broken lengths are refused by it alone."""
     header = kind(b"\5\2\0\0\0\xc2\4\0\1\0\0")
-    assert len(header.parsed_options()) == 3
+    assert header.parsed_options() == (IPv6Option(5, b"\0\0"), IPv6Option(0), IPv6Option(0xC2, b"\0\1\0\0"))
     assert kind(b"").parsed_options() == ()
     for options in (b"\5", b"\5\1", b"\5\xff\0\0\0\0", b"\0\0\5\3\0\0"):
         error = malformed(kind(options).parsed_options, "IPv6", Reason.IPV6_OPTION_LENGTH)
@@ -201,3 +202,18 @@ def test_address_types() -> None:
     """Addresses may be given as text, number, bytes or value, and are stored as values."""
     for value in ("2001:db8::1", 0x20010DB8 << 96 | 1, IPv6Address("2001:db8::1").packed, IPv6Address("2001:db8::1")):
         assert IPv6(value, 0).src == IPv6Address("2001:db8::1")
+
+
+def test_lengths_of_extension_headers() -> None:
+    """Derived from what is there, in words of 8 bytes, of 4 for authentication; as told, where they are told."""
+    for extension, wire in (
+        (HopByHop(bytes(14), 17), "1101" + "00" * 14), (HopByHop(bytes(14), 17, 9), "1109" + "00" * 14),
+        (HopByHop(bytes(7), 17), "1101" + "00" * 14), (OpaqueExtension(135, b"abcdef", 17, 3), "1103616263646566"),
+        (Routing(4, 0, bytes(4), 17, 7), "1107040000000000"),
+        (Authentication(1, 2, b"abcde", 0, 17), "11030000" "00000001" "00000002" "6162636465000000"),
+        (Authentication(1, 2, b"abcd", 0, 17, 9), "11090000" "00000001" "00000002" "61626364"),
+    ):  # fmt: skip
+        assert extension.encode().hex() == wire
+    assert HopByHop(bytes(2046), 17).encode()[1] == 255
+    assert Authentication(1, 2, bytes(1016), 0, 17).encode()[1] == 255
+    assert HopByHop().encode()[0] == 0

@@ -41,3 +41,9 @@ def test_wrong_addresses(wrong: Any) -> None:
     with pytest.raises(FieldError) as caught:
         LinuxSLL(address=wrong)
     assert (caught.value.layer, caught.value.field) == ("LinuxSLL", "address")
+
+
+def test_defaults() -> None:
+    """To us, on Ethernet, with no address."""
+    header = LinuxSLL()
+    assert (header.packet_type, header.arphrd_type) == (0, 1)

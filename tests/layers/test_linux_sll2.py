@@ -38,3 +38,10 @@ def test_wrong_addresses(wrong: Any) -> None:
     with pytest.raises(FieldError) as caught:
         LinuxSLL2(address=wrong)
     assert (caught.value.layer, caught.value.field) == ("LinuxSLL2", "address")
+
+
+def test_defaults() -> None:
+    """To us, on Ethernet, with no address and no interface."""
+    header = LinuxSLL2()
+    assert (header.interface_index, header.arphrd_type, header.packet_type, header.reserved) == (0, 1, 0, 0)
+    assert header.address == bytes(8)

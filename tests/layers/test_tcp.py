@@ -211,3 +211,21 @@ def test_option_as_value() -> None:
             assert mss == 1460
         case _:
             pytest.fail("no match")
+
+
+def test_the_end_of_options() -> None:
+    """One byte, as each option says its own."""
+    assert EndOfOptions().encode() == b"\0"
+
+
+def test_what_the_checksum_covers() -> None:
+    """Each field of the header, by a sum that is made here word by word."""
+    header = TCP(0x1234, 0x5678, 0x9ABCDEF0, 0x13579BDF, 0x18, 0x2468, 0xACE0, b"\1\1\1\0", 5)
+    below = IPv6("2001:db8::1", "2001:db8::2")
+    value, wire = header.encode(Around((below,), b"odd"))
+    blank = wire[:16] + b"\0\0" + wire[18:] + b"odd\0"
+    total = below.pseudo_header_sum(6, len(wire) + 3)
+    total += sum(int.from_bytes(blank[at : at + 2], "big") for at in range(0, len(blank), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    assert value.checksum == 0xFFFF - total

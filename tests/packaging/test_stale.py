@@ -16,6 +16,7 @@ from vxlanpkt.kernel import contract
 
 HEADER = Path(vxlanpkt.__file__).parent / "csrc" / "contract.h"
 DEFINITION = re.compile(r"#define VXLANPKT_CONTRACT (\w+)")
+NONE = "None"
 OLDER = {"none": "object()", "another": "types.SimpleNamespace(VXLANPKT_CONTRACT=1)"}
 
 
@@ -26,12 +27,12 @@ def number_of(text: str) -> int:
 
 
 def ask_backend(lib: str, wanted: str) -> subprocess.CompletedProcess[str]:
-    """Import the kernel beside an extension whose `lib` is this expression."""
+    """Import the kernel beside an extension whose `lib` is this expression; beside none, if it is NONE."""
     program = (
         "import sys, types\n"
         "fake = types.ModuleType('vxlanpkt._fastlib')\n"
         f"fake.__file__, fake.lib = '_fastlib.so', {lib}\n"
-        "sys.modules['vxlanpkt._fastlib'] = fake\n"
+        "sys.modules['vxlanpkt._fastlib'] = fake if fake.lib else None\n"
         "import vxlanpkt; print(vxlanpkt.backend)\n"
     )
     environment = {**os.environ, "VXLANPKT_BACKEND": wanted}
@@ -69,3 +70,18 @@ def test_stale_extension_is_refused(lib: str, wanted: str) -> None:
 def test_python_kernel_runs_beside_a_stale_extension() -> None:
     """The way out that the error names."""
     assert ask_backend(OLDER["another"], "python").stdout == "python\n"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"), [("c", "this build has only the kernel 'python'"), ("fast", "it is one of auto, c, python")]
+)
+def test_a_kernel_that_cannot_be_had(wanted: str, said: str) -> None:
+    """Whoever asks for one by name gets that or an error, which says what there is."""
+    done = ask_backend(NONE, wanted)
+    assert done.returncode != 0
+    assert f"ImportError: VXLANPKT_BACKEND={wanted}: {said}" in done.stderr
+
+
+def test_without_an_extension() -> None:
+    """Whoever does not ask for one gets the kernel that there is."""
+    assert ask_backend(NONE, "auto").stdout == "python\n"
