@@ -12,10 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from timeit import Timer
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.bulk import grid
 from benchmarks.bulk.inputs import SIZES
@@ -24,7 +25,7 @@ from vxlanpkt import decap, dissect
 
 _ENCAP, _DECAP = "vxlanpkt_encap", "vxlanpkt_decap"  # over batches
 _ENCAP_ONE, _DECAP_ONE, _WALK = "vxlanpkt_encap_header", "vxlanpkt_decap_one", "vxlanpkt_walk"
-_TUNNEL_ENCAP, _ONE_DECAP, _DISSECT = "Tunnel.encap of one", "decap of one", "dissect of one"
+TUNNEL_ENCAP, ONE_DECAP, DISSECT = "Tunnel.encap of one", "decap of one", "dissect of one"
 _ENTRIES = {
     grid.COPY: "copy_rows",
     grid.SUM: "copy_and_sum_rows",
@@ -37,11 +38,11 @@ _ENTRIES = {
     grid.DECAP: _DECAP,
     grid.DECAP_CHECKED: _DECAP,
     grid.DECAP6: _DECAP,
-    _TUNNEL_ENCAP: _ENCAP_ONE,
-    _ONE_DECAP: _DECAP_ONE,
-    _DISSECT: _WALK,
+    TUNNEL_ENCAP: _ENCAP_ONE,
+    ONE_DECAP: _DECAP_ONE,
+    DISSECT: _WALK,
 }
-_OF_ONE = {_TUNNEL_ENCAP: "tunnel.encap(frame)", _ONE_DECAP: "decap(wire)", _DISSECT: "dissect(wire)"}
+_OF_ONE = {TUNNEL_ENCAP: "tunnel.encap(frame)", ONE_DECAP: "decap(wire)", DISSECT: "dissect(wire)"}
 _EXPRESSIONS = {**{job.name: job.expression for job in grid.JOBS}, **_OF_ONE}
 _SIZES = ("64", "1400")  # if none is asked for
 _ROWS = 256
@@ -67,13 +68,13 @@ def perform(task: Task, times: int) -> None:
     Timer(_EXPRESSIONS[task.job], globals=names).timeit(times)
 
 
-def count(task: Task) -> float | None:
-    """Instructions a frame, or None if the function is not there to be called."""
-    found = _collected(task, _MORE) - _collected(task, _FEWER)
+def count(task: Task, **where: Any) -> float | None:
+    """Instructions a frame, or None if the function is not there to be called; `cwd` and `env` are the child's."""
+    found = _collected(task, _MORE, where) - _collected(task, _FEWER, where)
     return found / ((_MORE - _FEWER) * task.rows) if found else None
 
 
-def _collected(task: Task, times: int) -> int:
+def _collected(task: Task, times: int, where: Mapping[str, Any]) -> int:
     """All instructions of the job's function in one child, cffi's conversion of its arguments included."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "callgrind")
@@ -86,7 +87,7 @@ def _collected(task: Task, times: int) -> int:
             *(sys.executable, "-m", "benchmarks.instructions"),
             *("--child", str(times), "--job", task.job, "--frames", task.size),
         ]
-        subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+        subprocess.run(command, check=True, **{"env": {**os.environ, "PYTHONHASHSEED": "0"}, **where})
         totals = [line for line in out.read_text().splitlines() if line.startswith("totals:")]
         return sum(int(line.split()[1]) for line in totals)
 
