@@ -221,3 +221,9 @@ def test_widths(make: Any, arguments: tuple[Any, ...], field: str) -> None:
     with pytest.raises(FieldError) as caught:
         make(*arguments)
     assert (caught.value.layer, caught.value.field) == (make.__name__, field)
+
+
+def test_a_body_given_as_bytes() -> None:
+    """It becomes the message that its type names, as parsing would have it."""
+    assert ICMPv6(128, body=b"\0\1\0\2data").body == Echo(1, 2, b"data")
+    assert ICMPv6(200, body=b"\0\1\0\2data").body == b"\0\1\0\2data"

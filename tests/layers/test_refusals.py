@@ -58,6 +58,7 @@ WRONG: Any = "text"
         (lambda: Authentication(1, 2, WRONG), "Authentication", "icv", WRONG, None, "bytes"),
         (lambda: Authentication(1, 2, next_header=256), "Authentication", "next_header", 256, 8, "an int of 8 bits"),
         (lambda: UDP(1, 2).require("length"), "UDP", "length", None, 16, None),
+        (lambda: IPv4(1, 2).require("options"), "IPv4", "options", b"", None, None),
     ],
 )  # fmt: skip
 def test_fields(
@@ -68,7 +69,7 @@ def test_fields(
         call()
     error = caught.value
     assert (error.layer, error.field, error.value, error.bits) == (layer, field, value, bits)
-    said = f": {value!r} is not {expected}" if expected else " is None: resolve the packet first"
+    said = f": {value!r} is not {expected}" if expected else f" is {value!r}: resolve the packet first"
     assert str(error) == f"{layer}.{field}{said}"
 
 
@@ -145,7 +146,8 @@ def test_a_header_made_here() -> None:
             return ({"length": len(content)} if self.length is None else {}), b""
 
     label: Any = Label(15, bytes((192, 0, 2, 1)))
-    assert label._owner == bytes((192, 0, 2, 1))
+    assert label._resolved({"length": 3}).length == 3
+    assert label._owner == bytes((192, 0, 2, 1))  # copies make no address
     assert label.owner == IPv4Address("192.0.2.1")
     assert label._owner is label.owner
     assert label.length is None
