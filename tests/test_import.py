@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ ALLOWED = frozenset(("vxlanpkt", "vxlanpkt._names"))
 FORBIDDEN = ("ipaddress", "dataclasses", "struct", "array", "inspect", "ast", "cffi", "hypothesis", "vxlanpkt.layers")
 
 
-def _loaded(statement: str) -> set[str]:
+@cache
+def _loaded(statement: str) -> frozenset[str]:
     """The modules that *statement* adds in a fresh interpreter, beside the standard ones that it may use."""
     program = (
         "import __future__, importlib, sys, typing\n"  # what vxlanpkt/__init__.py imports
@@ -29,7 +31,7 @@ def _loaded(statement: str) -> set[str]:
         [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(_home())!r})\n{program}"],
         check=True, capture_output=True, text=True, env={**os.environ, "VXLANPKT_BACKEND": "auto"},
     )  # fmt: skip
-    return set(done.stdout.split())
+    return frozenset(done.stdout.split())
 
 
 def _home() -> Path:
