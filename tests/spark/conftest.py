@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -25,8 +26,37 @@ def pyspark() -> None:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A session that knows the data source, and lets it take conditions."""
+def bucket() -> Iterator[Any]:
+    """Puts files into a bucket of an object store on this machine that speaks S3; None without moto and s3fs."""
+    if not REQUIRED and not (find_spec("moto") and find_spec("s3fs")):
+        yield None
+        return
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any",
+        }.items():  # fmt: skip
+            patched.setenv(name, value)
+        store = s3fs.S3FileSystem()
+        store.mkdir("captures")
+
+        def put(name: str, data: bytes) -> str:
+            store.pipe_file(f"captures/{name}", data)
+            return f"s3://captures/{name}"
+
+        yield put
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory, bucket: Any) -> Iterator[Any]:
+    """A session that knows the data source, and lets it take conditions; its workers reach the object store."""
     if not REQUIRED and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         pytest.skip("Spark needs Java")
     from pyspark.sql import SparkSession
