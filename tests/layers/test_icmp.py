@@ -94,3 +94,9 @@ def test_message_widths(make: Any, arguments: tuple[Any, ...], field: str) -> No
     with pytest.raises(FieldError) as caught:
         make(*arguments)
     assert (caught.value.layer, caught.value.field) == (make.__name__, field)
+
+
+def test_a_body_given_as_bytes() -> None:
+    """It becomes the message that its type names, as parsing would have it."""
+    assert ICMP(8, body=b"\0\1\0\2data").body == Echo(1, 2, b"data")
+    assert ICMP(200, body=b"\0\1\0\2data").body == b"\0\1\0\2data"

@@ -134,3 +134,26 @@ def test_match() -> None:
             assert dst == IPv4Address("192.0.2.2")
         case _:
             pytest.fail("no match")
+
+
+def test_defaults() -> None:
+    """A packet as a host sends it, without DF."""
+    assert (BARE.dscp, BARE.ecn, BARE.identification, BARE.flags, BARE.fragment_offset, BARE.ttl) == (0, 0, 0, 0, 0, 64)
+
+
+def test_what_the_checksum_covers() -> None:
+    """Each field of the header, by a sum that is made here word by word."""
+    header = BARE.replace(dscp=46, ecn=1, identification=0xABCD, flags=2, fragment_offset=5, options=b"\x94\4\0\5")
+    value, wire = encoded(header, b"abc")
+    total = sum(int.from_bytes(wire[at : at + 2], "big") for at in range(0, len(wire), 2) if at != 10)
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    assert value.header_checksum == 0xFFFF - total
+
+
+def test_packed_addresses() -> None:
+    """They stay packed until somebody reads them: most are never looked at."""
+    header = IPv4(b"\xc0\0\2\1", bytes(4))
+    assert header._src == b"\xc0\0\2\1"
+    assert header.src == IPv4Address("192.0.2.1")
+    assert header._src == IPv4Address("192.0.2.1")

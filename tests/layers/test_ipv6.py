@@ -217,3 +217,17 @@ def test_lengths_of_extension_headers() -> None:
     assert HopByHop(bytes(2046), 17).encode()[1] == 255
     assert Authentication(1, 2, bytes(1016), 0, 17).encode()[1] == 255
     assert HopByHop().encode()[0] == 0
+
+
+def test_defaults() -> None:
+    """A packet as a host sends it."""
+    assert (BARE.dscp, BARE.ecn, BARE.flow_label, BARE.hop_limit, BARE.extension_headers) == (0, 0, 0, 64, ())
+
+
+def test_packed_addresses() -> None:
+    """They stay packed until somebody reads them: most are never looked at."""
+    source = IPv6Address("2001:db8::1")
+    header = IPv6(source.packed, bytes(16))
+    assert header._src == source.packed
+    assert header.src == source
+    assert header._src == source
