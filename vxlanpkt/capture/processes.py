@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.origins import File, Part
@@ -32,13 +32,6 @@ _LEAST, _LEAST_PART, _PACKS_EACH = 1 << 20, 1 << 24, 4
 _AHEAD = 2  # packs that are under way or done, for each process, before the first of them is asked for
 
 
-class Done(NamedTuple, Generic[_T]):
-    """What was made of a pack."""
-
-    pack: Pack
-    result: _T
-
-
 def files_to_share(source: Files) -> list[Sized]:
     """The files of a source, which have to be regular ones, that each process opens by itself."""
     found = files_of(source)
@@ -56,7 +49,7 @@ def _path_of(file: File) -> str:
     )  # fmt: skip
 
 
-def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[Done[_T]]:
+def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[tuple[Pack, _T]]:
     """What *work* makes of the files, a pack at a time, in order; *jobs* processes are at it.
 
     *work* and its results are pickled. It raises SplitError of a part that does not end where the next one begins: from
@@ -67,7 +60,7 @@ def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[Do
     each = sum(file.size for file in files) // (jobs * _PACKS_EACH)
     planned = deque(packs(files, max(_LEAST, min(each, SPLIT)), min(max(each, _LEAST_PART), SPLIT)))
     if len(planned) == 1:
-        yield Done(planned[0], work(planned[0].parts))
+        yield planned[0], work(planned[0].parts)
         return
     waiting: deque[tuple[Pack, Future[_T]]] = deque()
     with _pool(jobs) as pool:
@@ -81,7 +74,7 @@ def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[Do
                 except SplitError:
                     pack = _rest(pack, waiting, planned)
                     result = _answer(pool.submit(work, pack.parts))
-                yield Done(pack, result)
+                yield pack, result
         finally:
             for _, future in waiting:
                 future.cancel()
