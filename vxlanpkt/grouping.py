@@ -191,9 +191,9 @@ def _strides(
 
 def _copyable(source: memoryview) -> memoryview:
     """What PyPy copies from too, which wants it to be contiguous."""
-    if source.c_contiguous or sys.implementation.name == "cpython":
-        return source
-    return memoryview(source.tobytes()).cast(source.format)  # type: ignore[call-overload,no-any-return]
+    if sys.implementation.name != "cpython" and not source.c_contiguous:  # pragma: no cover - PyPy
+        return memoryview(source.tobytes()).cast(source.format)  # type: ignore[call-overload,no-any-return]
+    return source
 
 
 def _perhaps(name: str, values: Buffer | None, code: str, rows: int) -> memoryview | None:

@@ -110,7 +110,7 @@ def _address(release: Callable[[int], None]) -> int:
 
     PyPy has no interface of CPython, so nobody is handed such a structure there: see capture/arrow.py.
     """
-    if not hasattr(ctypes, "pythonapi"):
+    if not hasattr(ctypes, "pythonapi"):  # pragma: no cover - PyPy
         return 0
     made = _callback_of(release)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(made))
