@@ -66,6 +66,37 @@ def test_recompute_of_raw_addresses() -> None:
         assert (caught.value.layer, caught.value.field) == ("ARP", field)
 
 
+@pytest.mark.parametrize(("hardware", "protocol"), [(6, 16), (8, 4)])
+def test_one_other_length_is_enough(hardware: int, protocol: int) -> None:
+    """Only with both lengths those of Ethernet and IPv4 are there four addresses."""
+    addresses = bytes(range(1, 1 + 2 * (hardware + protocol)))
+    value, _ = decoded(ARP, bytes((0, 1, 8, 0, hardware, protocol, 0, 1)) + addresses)
+    assert value == ARP(1, 0, 0, 0, 0, hardware_length=hardware, protocol_length=protocol, raw_addresses=addresses)
+
+
+def test_replace_of_raw_addresses() -> None:
+    """While addresses are raw, their lengths stay unless others are given; without them they are derived again."""
+    message = ARP(1, 0, 0, 0, 0, 6, 0x86DD, 8, 16, bytes(48))
+    assert message.replace(hardware_length=None, protocol_length=None) == message
+    changed = message.replace(operation=2, hardware_length=7, protocol_length=None, raw_addresses=bytes(46))
+    assert changed == ARP(2, 0, 0, 0, 0, 6, 0x86DD, 7, 16, bytes(46))
+    plain = message.replace(hardware_length=None, protocol_length=None, raw_addresses=None)
+    assert plain == ARP(1, 0, 0, 0, 0, 6, 0x86DD)
+    assert encoded(plain)[0] == ARP(1, 0, 0, 0, 0, 6, 0x86DD, 6, 4)
+
+
+def test_types_need_not_be_said() -> None:
+    """They are Ethernet's and IPv4's."""
+    assert ARP(1, "02:00:00:00:00:01", "192.0.2.1", 0, "192.0.2.2", 1, 0x0800, None, None, None) == REQUEST
+
+
+def test_raw_addresses_refused() -> None:
+    """Raw addresses are bytes."""
+    wrong: Any = "text"
+    error = field_error(lambda: REQUEST.replace(raw_addresses=wrong), "ARP", "raw_addresses")
+    assert (error.value, str(error)) == (wrong, "ARP.raw_addresses: 'text' is not bytes")
+
+
 def test_padding_is_a_trailer() -> None:
     """What an Ethernet frame has behind a message is no part of it."""
     packet = Packet(Ethernet(1, 2), REQUEST, trailers=(b"", bytes(18)))
