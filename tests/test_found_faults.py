@@ -28,6 +28,7 @@ from vxlanpkt import (
     ParseError,
     Reason,
     Routing,
+    TruncatedError,
     Tunnel,
     TunnelTable,
     decap,
@@ -257,3 +258,18 @@ def test_gpe_is_judged_without_a_next_protocol(policy: DecapPolicy) -> None:
             assert decap(frame, policy=gpe).inner == INNER
         else:
             assert (refused(frame, policy=gpe).reason, refused(frame, policy=gpe).offset) == (reason, 42)
+
+
+@pytest.mark.parametrize("lengths", ["strict", "snapped"])
+def test_a_payload_that_the_capture_cut(lengths: Any) -> None:
+    """A bare payload has no IP length that would tell: what the capture says counts."""
+    payload = bytes.fromhex("0800000000000500") + WIRE[-60:]
+    policy = DecapPolicy(lengths=lengths)
+    if lengths == "snapped":
+        got = decap(payload, start=VXLAN, policy=policy, original_length=len(payload) + 7)
+        assert (got.inner, got.inner_original_length) == (WIRE[-60:], 67)
+        return
+    with pytest.raises(TruncatedError, match="limited by capture") as caught:
+        decap(payload, start=VXLAN, policy=policy, original_length=len(payload) + 7)
+    assert caught.value.reason is Reason.CAPTURE_CUT
+    assert (caught.value.needed, caught.value.available) == (len(payload) + 7, len(payload))

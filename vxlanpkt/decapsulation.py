@@ -14,7 +14,7 @@ from vxlanpkt.headers import missing_bytes
 from vxlanpkt.kernel.altering import altered
 from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, Note, Underlay
 from vxlanpkt.kernel.spans import Kind
-from vxlanpkt.layers.base import as_bytes
+from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6
 from vxlanpkt.layers.udp import UDP
@@ -269,12 +269,16 @@ def _truncated(
 
 
 def _capture_cut(found: Dissection, packet: Packet) -> TruncatedError:
-    """The error for a frame whose outermost IP packet reaches beyond what was captured: a policy may refuse that."""
-    layer, span = next(place for place in found.spans if place[1].missing and place[0].NAME in ("IPv4", "IPv6"))
+    """The error for a frame whose outermost IP packet, or bare payload, was cut: a policy may refuse that."""
+    layer, span = next((layer, span) for layer, span in found.spans if span.missing and _has_an_end(layer))
     available = span.end - span.start
     return _truncated(
         Reason.CAPTURE_CUT, layer.NAME, span.start, packet, available + span.missing, available, "capture"
     )
+
+
+def _has_an_end(layer: type[Layer]) -> bool:
+    return layer.TUNNEL or layer.NAME in ("IPv4", "IPv6")
 
 
 _UDP_REASONS = (Reason.UDP_LENGTH, Reason.UDP_TRUNCATED)

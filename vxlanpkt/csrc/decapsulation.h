@@ -116,6 +116,8 @@ INLINE void decap_frame(const struct job *job, struct extent in, uint32_t kind, 
     uint32_t reason = REASON_OK;
     if (kind != KIND_VXLAN && kind != KIND_VXLANGPE)
         reason = decap_outer(job, in, kind, &content, &underlay);
+    else if (in.missing && job->rules->lengths == LENGTHS_STRICT) /* no length of IP says so here */
+        reason = REASON_CAPTURE_CUT;
     if (reason == REASON_OK)
         reason = decap_vxlan(job, content, underlay, &content);
     if (reason == REASON_OK)

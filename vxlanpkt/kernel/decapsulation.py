@@ -11,7 +11,7 @@ rule for ECN comes before that length.
 from __future__ import annotations
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, DecapRules, GPERule, Underlay
+from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, DecapRules, GPERule, Lengths, Underlay
 from vxlanpkt.kernel.inner import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK, decap_inner
 from vxlanpkt.kernel.outer import Extent, decap_outer
 from vxlanpkt.kernel.scanning import scan_vxlan
@@ -40,8 +40,10 @@ def decap_row(
     *missing* bytes of the frame were cut off by the capture.
     """
     record = DecapRecord()
+    extent: Extent | Reason
     if kind in _TUNNELS:
-        extent: Extent | Reason = (start, end, missing)
+        # No length of IP says so here.
+        extent = Reason.CAPTURE_CUT if missing and rules.lengths is Lengths.STRICT else (start, end, missing)
     else:
         extent, underlay = decap_outer(buf, start, end, missing, kind, rules, record)
     if not isinstance(extent, Reason):
