@@ -138,7 +138,7 @@ def test_match() -> None:
 
 def test_defaults() -> None:
     """A packet as a host sends it, without DF."""
-    assert (BARE.dscp, BARE.ecn, BARE.identification, BARE.flags, BARE.fragment_offset, BARE.ttl) == (0, 0, 0, 0, 0, 64)
+    assert IPv4(1, 2) == IPv4(1, 2, 0, 0, 0, 0, 0, 64, b"", 4, None, None, None, None)
 
 
 def test_what_the_checksum_covers() -> None:

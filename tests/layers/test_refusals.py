@@ -156,6 +156,7 @@ def test_a_header_made_here() -> None:
     assert label._owner == bytes((192, 0, 2, 1))  # copies make no address
     assert label.owner == IPv4Address("192.0.2.1")
     assert label._owner is label.owner
+    assert type(label).owner.__doc__ == "The field as `IPv4Address`, made of its bytes when it is first read."
     assert label.length is None
     resolved, _ = label.encode(Around((), b"abc"))
     assert (type(resolved), resolved.number, resolved.owner, resolved.length) == (Label, 15, label.owner, 3)
