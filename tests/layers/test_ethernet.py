@@ -32,6 +32,14 @@ def test_addresses_are_values() -> None:
         assert Ethernet(dst, 0).dst == MACAddress("02:00:5e:10:00:01")
 
 
+def test_packed_addresses() -> None:
+    """They stay packed until somebody reads them: most are never looked at."""
+    header = Ethernet(b"\2\0\x5e\x10\0\1", bytes(6))
+    assert header._dst == b"\2\0\x5e\x10\0\1"
+    assert header.dst == MACAddress("02:00:5e:10:00:01")
+    assert header._dst == MACAddress("02:00:5e:10:00:01")
+
+
 def test_ethertype_is_derived() -> None:
     """The EtherType is the key of what follows; without one it cannot be derived."""
     full, header = encoded(Ethernet(1, 2), next_key=0x86DD)

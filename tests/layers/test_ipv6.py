@@ -220,8 +220,8 @@ def test_lengths_of_extension_headers() -> None:
 
 
 def test_defaults() -> None:
-    """A packet as a host sends it."""
-    assert (BARE.dscp, BARE.ecn, BARE.flow_label, BARE.hop_limit, BARE.extension_headers) == (0, 0, 0, 64, ())
+    """A packet as a host sends it: best effort, no flow, 64 hops."""
+    assert IPv6(1, 2) == IPv6(1, 2, 0, 0, 0, 64, (), 6, None, None)
 
 
 def test_packed_addresses() -> None:

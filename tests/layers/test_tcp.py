@@ -63,6 +63,11 @@ def test_derived(below: Sequence[Any], content: bytes) -> None:
     assert words(pseudo + header + content) % 0xFFFF == 0
 
 
+def test_defaults() -> None:
+    """No flags and no numbers, but the widest window that needs no scale."""
+    assert TCP(1, 2) == TCP(1, 2, 0, 0, 0, 65535, 0, b"", 0, None, None)
+
+
 def test_zero_stays() -> None:
     """A computed checksum of zero is sent as zero: TCP has no way to send none."""
     plain, _ = TCP(1, 2).encode(Around(OVER_4, b"\0\0"))
