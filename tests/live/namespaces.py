@@ -39,13 +39,14 @@ def run(*command: str, check: bool = True, seconds: float = _COMMAND_SECONDS) ->
 def killed_run(code: str) -> list[str]:
     """What a Python process printed that ran *code* and then ended as a crash ends one, with nothing cleaned up.
 
-    *code* finds this package under its name.
+    *code* finds this package under its name, and the tests under theirs.
     """
-    root = str(Path(__file__).parents[__package__.count(".") + 1])
+    here = Path(__file__)
+    first, last = str(here.parents[__package__.count(".") + 1]), str(here.parents[2])
+    # -I: the library that is installed, and not the sources where the tests were started, which come last.
+    paths = f"sys.path.insert(0, {first!r}); sys.path.append({last!r})"
     killed = subprocess.run(
-        # -I: the library that is installed, and not the sources where the tests were started.
-        [sys.executable, "-I", "-c", f"import os, signal, sys; sys.path.insert(0, {root!r}); {code}; "
-                                     "os.kill(os.getpid(), signal.SIGKILL)"],
+        [sys.executable, "-I", "-c", f"import os, signal, sys; {paths}; {code}; os.kill(os.getpid(), signal.SIGKILL)"],
         capture_output=True,
         text=True,
         check=False,

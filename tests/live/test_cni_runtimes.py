@@ -39,8 +39,10 @@ def address_in(shown: str) -> str:
 
 
 def address(runtime: ContainerRuntime, name: str, version: int = 4) -> str:
-    """The address of a container, as it sees it itself."""
-    return address_in(runtime.exec(name, "ip", f"-{version}", "addr", "show", "dev", "eth0").stdout)
+    """The address of a container, as it sees it itself; asked again where nothing of the answer came through."""
+    command = ("ip", f"-{version}", "addr", "show", "dev", "eth0")
+    shown = next(filter(None, (runtime.exec(name, *command).stdout for _ in range(3))), "")
+    return address_in(shown)
 
 
 def ping(runtime: ContainerRuntime, name: str, target: str) -> None:
