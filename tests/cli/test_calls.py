@@ -99,3 +99,21 @@ def test_help_of_export() -> None:
     told = run("export", "--help")[0].decode()
     for suffix in (".parquet", ".arrow", ".feather", ".csv", ".csv.gz", ".csv.zst"):
         assert suffix in told
+
+
+@pytest.mark.parametrize(
+    ("option", "number"),
+    [
+        ("--depth", "9" * 5000), ("--depth", "0x" + "f" * 5000), ("--vni", "0x" + "f" * 5000), ("--port", "9" * 5000),
+    ],
+    ids=["depth", "depth-hex", "vni-hex", "port"],
+)  # fmt: skip
+def test_endless_numbers(option: str, number: str) -> None:
+    """Numbers with more digits than Python reads or writes are wrong calls as others are."""
+    assert option in run("decap", FLANNEL, "-w", "out.pcap", option, number, status=2)[1]
+
+
+@pytest.mark.parametrize("option", ["--vni", "--ttl", "--dscp", "--flow-label", "--group-policy", "--vlan", "--port"])
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000], ids=["decimal", "hexadecimal"])
+def test_endless_fields(option: str, number: str) -> None:
+    assert option in run("encap", FLANNEL, "-w", "out.pcap", *ENDS, option, number, status=2)[1]

@@ -36,6 +36,18 @@ def said(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(f"{path}.jsonl").read_text("utf-8").splitlines()]
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+def test_decap_of_what_is_accepted_nowhere(name: str) -> None:
+    """A line says where the reason is told; not where packets are accepted, or were not asked for."""
+    hint = "no record is accepted: vxlanpkt info says why"
+    source = DATA / f"{name}.pcap"
+    assert hint in call("decap", source, "-w", "out.pcap").stdout.decode().splitlines()
+    piped = call("decap", source, "-w", "-")
+    assert hint in piped.stderr.decode().splitlines() and hint.encode() not in piped.stdout
+    assert hint not in call("decap", source, "-w", "out.pcap", *OPTIONS[name]).stdout.decode()
+    assert hint not in call("decap", DATA / "flannel_v4.pcap", "-w", "out.pcap", "--vni", "77").stdout.decode()
+
+
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
 def test_info_counts_what_tshark_sees(path: Path) -> None:
     """`info --json` counts the records, and the tunnels that tshark sees, whole or cut."""

@@ -106,6 +106,16 @@ def test_narrow_terminals() -> None:
         assert "no room" not in run(verb, "-r", FLANNEL, COLUMNS="150")
 
 
+def test_columns_that_are_not_there() -> None:
+    """Only columns that have values are said to be left out: others are in no CSV either."""
+    one_way = run("flows", FLANNEL, "--top", "2", COLUMNS="80").splitlines()[-1]
+    assert one_way == "no room for: TCP flags, first; see --csv"
+    both = run("flows", FLANNEL, "--top", "2", "--bidirectional", COLUMNS="80").splitlines()
+    assert "no room for: flags back, TCP flags, first, duration; see --csv" in both
+    without_tcp = run("flows", FLANNEL, "--filter", "icmp", COLUMNS="80").splitlines()[-1]
+    assert without_tcp == "no room for: first; see --csv"
+
+
 def test_vnis() -> None:
     """The VNIs between two endpoints; and only one of them."""
     text = run("vteps", "-r", FLANNEL)

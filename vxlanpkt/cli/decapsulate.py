@@ -20,7 +20,7 @@ from vxlanpkt.cli.options import (
     vni_option,
     write_option,
 )
-from vxlanpkt.cli.output import print_json, print_stats, progress_bar
+from vxlanpkt.cli.output import nothing_accepted, print_json, print_stats, progress_bar
 from vxlanpkt.filters import Filter
 
 
@@ -56,7 +56,7 @@ def decapsulate(
     refuse_same_file(source, target)
     if split_by is not None and target == "-":
         raise click.UsageError("--split-by: there is one standard output; -w has to name a file")
-    levels: Any = int(depth) if depth.isdecimal() else depth
+    levels = _levels(depth)
     fault = None
     with progress_bar("decapsulating") as report:
         try:
@@ -69,6 +69,14 @@ def decapsulate(
     print_result(result, target, as_json, fault, vnis)
     if fault is not None:
         raise fault
+
+
+def _levels(depth: str) -> Any:
+    """A number if it is one, for the library to judge."""
+    try:
+        return int(depth) if depth.isdecimal() else depth
+    except ValueError:  # more digits than Python reads
+        raise click.UsageError(f"--depth: {len(depth):,} digits are too many") from None
 
 
 def print_result(
@@ -87,4 +95,5 @@ def print_result(
         print_json(value, to_stderr=to_stderr)
         return
     print_stats(result.stats, vnis=vnis, to_stderr=to_stderr)
-    click.echo(summary, err=to_stderr)
+    for line in (summary, *nothing_accepted(result.stats)):
+        click.echo(line, err=to_stderr)

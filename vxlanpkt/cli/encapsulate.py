@@ -13,6 +13,8 @@ from vxlanpkt.cli.output import progress_bar
 from vxlanpkt.layers.vxlan import GroupPolicy
 from vxlanpkt.tunnel import Tunnel
 
+_MOST_BITS = 64  # errors say numbers in decimal, which Python refuses for thousands of digits
+
 
 class _NumberOr(click.ParamType[Any]):
     """A number, or one of some words."""
@@ -26,9 +28,12 @@ class _NumberOr(click.ParamType[Any]):
         if isinstance(value, int) or value in self.words:
             return value
         try:
-            return int(value, 0)
+            number = int(value, 0)
         except ValueError:
             self.fail(f"{value!r} is not {' or '.join(('a number', *self.words))}", param, ctx)
+        if number.bit_length() > _MOST_BITS:
+            self.fail(f"{value} is too large", param, ctx)
+        return number
 
 
 @click.command("encap")

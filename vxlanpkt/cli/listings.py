@@ -14,8 +14,16 @@ from rich.text import Text
 from vxlanpkt.analysis.tables import Table
 from vxlanpkt.analysis.words import counted
 from vxlanpkt.capture import CaptureStats
-from vxlanpkt.cli.output import PlainConsole, choice, not_understood, of_records, print_json
-from vxlanpkt.errors import CaptureError, Reason
+from vxlanpkt.cli.output import (
+    PlainConsole,
+    any_accepted,
+    choice,
+    not_understood,
+    nothing_accepted,
+    of_records,
+    print_json,
+)
+from vxlanpkt.errors import CaptureError
 from vxlanpkt.filters import Filter
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -94,14 +102,14 @@ def listing_console() -> PlainConsole:
 def fitted(
     columns: Sequence[str], right: str, rows: Sequence[Sequence[str]], spared: Iterable[str], width: int
 ) -> tuple[list[Text], list[str]]:
-    """The lines of a table, the head first, and which of the columns *spared* *width* has no room for."""
+    """The lines of a table, the head first, and which of the columns *spared*, with values, *width* has no room for."""
     kept = list(range(len(columns)))
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
     left: list[str] = []
-    for name in spared:
-        if sum(widths[at] + len(_GAP) for at in kept) - len(_GAP) > width:
-            kept = [at for at in kept if columns[at] != name]
-            left.append(name)
+    for at in (columns.index(name) for name in spared if name in columns):
+        if sum(widths[other] + len(_GAP) for other in kept) - len(_GAP) > width:
+            kept.remove(at)
+            left += [columns[at]] if any(row[at] for row in rows) else []
     lines = []
     for row in (columns, *rows):
         cells = (row[at].rjust(widths[at]) if right[at] == "r" else row[at].ljust(widths[at]) for at in kept)
@@ -120,17 +128,12 @@ def remarks(table: Table[Any], shown: Table[Any]) -> list[str]:
     lines = left_out(table, shown)
     if table.cut.packets:
         lines.append(f"the capture cut {table.cut.packets:,} of these packets: bytes are those on the wire")
-    return lines if len(table) else lines + _nothing(table.stats)
+    return lines if len(table) else [*lines, *_nothing(table.stats)]
 
 
 def _nothing(stats: CaptureStats) -> list[str]:
     """Why there is nothing, where no record is accepted."""
-    if stats.vxlan or Reason.VNI_REFUSED in stats.reasons:
-        return []
-    lines = not_understood(stats)
-    if stats.unsupported_link_types.total() < stats.records:
-        lines.append("no record is accepted: vxlanpkt info says why")
-    return lines
+    return [*not_understood(stats), *nothing_accepted(stats)] if not any_accepted(stats) else []
 
 
 def left_out(table: Table[Any], shown: Table[Any]) -> list[str]:

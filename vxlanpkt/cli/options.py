@@ -130,9 +130,12 @@ class VNINumber(click.IntRange):
         """The number that *value* is."""
         if isinstance(value, str) and value.lower().startswith("0x"):
             try:
-                value = int(value, 16)
+                number = int(value, 16)
             except ValueError:
                 self.fail(f"{value!r} is not a hexadecimal number", param, ctx)
+            if number >> 24:  # click would say it in decimal, which Python refuses for thousands of digits
+                self.fail(f"{value} is not a number of 24 bits", param, ctx)
+            value = number
         return super().convert(value, param, ctx)
 
 

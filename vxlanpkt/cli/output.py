@@ -90,6 +90,18 @@ def not_understood(stats: CaptureStats) -> list[str]:
     ]
 
 
+def any_accepted(stats: CaptureStats) -> bool:
+    """Whether a record is accepted, or would be if its VNI had been asked for."""
+    return bool(stats.vxlan or stats.reasons.get(Reason.VNI_REFUSED))
+
+
+def nothing_accepted(stats: CaptureStats) -> list[str]:
+    """Where it is told why no record is accepted, unless that is for their link types."""
+    if any_accepted(stats) or stats.unsupported_link_types.total() == stats.records:
+        return []
+    return ["no record is accepted: vxlanpkt info says why"]
+
+
 def ports_met(udp_ports: Counter[int], gpe: bool) -> str:
     """What to try where nothing is VXLAN: the ports that datagrams go to."""
     ports = ", ".join(f"{port} ({count:,})" for port, count in udp_ports.most_common(3))
