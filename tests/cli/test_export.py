@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -84,3 +86,23 @@ def test_the_options_of_policies() -> None:
     accepted = [line for line in done.stdout.decode().splitlines() if line.startswith('"OK"')]
     assert done.returncode == 0
     assert accepted
+
+
+def test_other_pythons() -> None:
+    """Where there is no ctypes.pythonapi, as in PyPy, a line says why there are no tables; the rest is there."""
+    code = (
+        "import ctypes, sys; del ctypes.pythonapi; sys.implementation.name = 'pypy'; sys.argv[1:] = {}\n"
+        "from vxlanpkt.cli import main; main()"
+    )
+    why = "vxlanpkt: tables are handed out in capsules of CPython, and this is pypy\n"
+    source = str(DATA / "flannel_v4.pcap")
+    for arguments, status, told in (
+        (["export", source, "-w", "out.csv"], 2, why),
+        (["export", "--help"], 0, ""),
+        (["--help"], 0, ""),
+        (["flows", source], 0, ""),
+    ):
+        command = [sys.executable, "-I", "-c", code.format(arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (status, told)
+    assert not Path("out.csv").exists()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from vxlanpkt.capture import PartialResultError, export_file
+from vxlanpkt.capture import JobResult, PartialResultError
 from vxlanpkt.capture.opening import files_of
 from vxlanpkt.cli.options import (
     filter_option,
@@ -57,6 +59,7 @@ def exporting(
     **policy: Any,
 ) -> None:
     """Write a row for each record: addresses, ports, VNI, lengths, and the reason of what was refused."""
+    export_file = _export_file()
     found = files_of(source)
     for file in found if isinstance(found, tuple) else (found,):
         refuse_same_file(str(file), target)
@@ -82,3 +85,13 @@ def exporting(
         click.echo(f"{result.written:,} rows written to {where}", err=to_stderr)
     if fault is not None:
         raise fault
+
+
+def _export_file() -> Callable[..., JobResult]:
+    """What exports; a Python that has no capsules says so, and only when it is asked."""
+    try:
+        from vxlanpkt.capture import export_file
+    except ImportError as error:
+        click.echo(f"vxlanpkt: {error}", err=True)
+        sys.exit(2)
+    return export_file
