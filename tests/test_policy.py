@@ -195,3 +195,8 @@ def _inner(frame: bytes, policy: DecapPolicy) -> bytes | None:
     except ParseError as error:
         assert error.reason is not Reason.OK
         return None
+
+
+def test_a_prefix_that_is_no_list() -> None:
+    with pytest.raises(FieldError, match=r"'10\.0\.0\.0/8' is not an iterable of prefixes: \['10\.0\.0\.0/8'\] is$"):
+        DecapPolicy(allowed_sources="10.0.0.0/8")

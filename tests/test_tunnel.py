@@ -336,7 +336,8 @@ def test_identification() -> None:
     for tunnel, frame in ((TUNNEL4.replace(df="unset"), PING), (TUNNEL4.replace(df="inherit"), inner4())):
         with pytest.raises(FieldError) as caught:
             tunnel.encap(frame)
-        assert caught.value.field == "identification"
+        assert (caught.value.layer, caught.value.field) == ("Tunnel", "identification")
+        assert "encap(frame, identification=N)" in str(caught.value)
         assert outer(tunnel, frame, identification=7)[IPv4].identification == 7
     assert outer(TUNNEL4.replace(df="inherit"), inner4(flags=2))[IPv4].flags == 2
     assert outer(TUNNEL6.replace(df="unset"))[IPv6].hop_limit == 64
@@ -344,6 +345,14 @@ def test_identification() -> None:
         with pytest.raises(FieldError) as caught:
             TUNNEL4.encap(PING, identification=number)  # type: ignore[arg-type]
         assert caught.value.field == "identification"
+
+
+def test_what_is_no_frame() -> None:
+    """The error of a packet that is not built yet says what makes bytes of it."""
+    with pytest.raises(FieldError, match=r"is not bytes: build\(\) makes bytes of it"):
+        TUNNEL4.encap(parse(PING))  # type: ignore[arg-type]
+    with pytest.raises(FieldError, match=r"'text' is not bytes$"):
+        TUNNEL4.encap("text")  # type: ignore[arg-type]
 
 
 def test_flow_label() -> None:

@@ -273,7 +273,9 @@ def _check_int(name: str, value: int, bits: int) -> int:
 
 
 def _networks(prefixes: Iterable[str | Network]) -> tuple[Network, ...]:
-    if isinstance(prefixes, str) or not isinstance(prefixes, Iterable):
+    if isinstance(prefixes, str):
+        raise _refused("allowed_sources", prefixes, f"an iterable of prefixes: {[prefixes]!r} is")
+    if not isinstance(prefixes, Iterable):
         raise _refused("allowed_sources", prefixes, "an iterable of prefixes")
     found = []
     for prefix in prefixes:

@@ -257,7 +257,8 @@ class Tunnel:
         held = self.held if start is LinkType.ETHERNET else self.held_recipe(start)
         if identification is None:
             if self.df != "set" and kernel.clears_df(inner, held):
-                raise _refused("identification", None, "a number of 16 bits: DF is clear (RFC 6864)", 16)
+                asked = "a number of 16 bits: DF is clear (RFC 6864), so encap(frame, identification=N)"
+                raise _refused("identification", None, asked, 16)
             identification = 0
         else:
             _number("identification", identification, 16)

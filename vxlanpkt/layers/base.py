@@ -287,4 +287,5 @@ def as_bytes(layer: str, field: str, value: bytes | bytearray | memoryview) -> b
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
-    raise field_error(layer, field, value, None, "bytes")
+    expected = "bytes: build() makes bytes of it" if hasattr(value, "build") else "bytes"
+    raise field_error(layer, field, value, None, expected)
