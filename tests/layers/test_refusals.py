@@ -165,6 +165,7 @@ def test_a_header_made_here() -> None:
     assert label.length is None
     resolved, _ = label.encode(Around((), b"abc"))
     assert (type(resolved), resolved.number, resolved.owner, resolved.length) == (Label, 15, label.owner, 3)
+    assert resolved.encode(Around((), b"ab"))[0] is resolved  # with nothing to derive there is no copy
     assert label._changed({"number": 1}).number == 1
     assert Label.GETTER(label) == (15, IPv4Address("192.0.2.1"), None)
     for field, wrong in (("number", 16), ("number", None), ("number", "1"), ("length", 256), ("length", -1)):
