@@ -47,11 +47,6 @@ def tag(name: str, /, *contents: Content, **attributes: object) -> Piece:
     return Piece(f"<{name}{told}>" if name in _VOID else f"<{name}{told}>{join(*contents)}</{name}>")
 
 
-def paragraphs(*contents: Content, class_: str | None = None) -> Piece:
-    """A paragraph for each that is not empty."""
-    return join(*(tag("p", content, class_=class_) for content in contents if content))
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A cell of a table: what is shown, what it is sorted by if that is a number, and what its title says."""
