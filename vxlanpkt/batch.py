@@ -284,7 +284,7 @@ class DecapBatch:
     outer_src, outer_dst       addresses; outer_src_port, outer_dst_port uint16
     outer_tags, outer_vlan     uint8 how many tags; uint16 TCI of the first, 0xffff without
     ip_checksum, udp_checksum  uint8   a `ChecksumState`
-    inner_offset               uint64  where the inner frame begins in `data`
+    inner_offset               uint64  where the inner frame begins in `frames.data`
     inner_length               uint32  how many bytes of it are there
     inner_original_length      uint32  how many there were
     inner_link_type            uint16  1 Ethernet, 101 bare IP, 0xffff others
