@@ -29,6 +29,7 @@ from vxlanpkt import (
     LinkType,
     MACAddress,
     Packet,
+    Reason,
     Routing,
     Tunnel,
     flow_hash,
@@ -128,6 +129,7 @@ def test_the_largest_inner_frame(tunnel: Tunnel, limit: int) -> None:
             with pytest.raises(BuildError) as caught:
                 call(bytes(size))
             assert caught.value.field == "length"
+            assert caught.value.reason is Reason.INNER_TOO_LONG
 
 
 @both
@@ -573,6 +575,16 @@ def test_flow_hash_of_bare_ip() -> None:
         assert isinstance(packet, Packet)
         assert hashed(packet.build()[14:], start=LinkType.RAW) == expected
     assert hashed(b"", start=LinkType.RAW) == hashed(b"\x55" + bytes(40), start=LinkType.RAW) == 0
+
+
+@pytest.mark.parametrize("start", [LinkType.LINUX_SLL, LinkType.LINUX_SLL2, LinkType.NULL, UDP, VXLAN, 12345])
+def test_flow_hash_of_what_no_tunnel_carries(start: Any) -> None:
+    """What `Tunnel.encap` refuses to carry is not hashed as something else."""
+    with pytest.raises(FieldError) as refused:
+        TUNNEL4.replace(gpe=True).encap(PING, start=start)
+    with pytest.raises(FieldError) as caught:
+        flow_hash(PING, start=start)
+    assert (caught.value.field, caught.value.value) == (refused.value.field, refused.value.value) == ("start", start)
 
 
 def test_symmetric_hash() -> None:

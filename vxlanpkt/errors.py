@@ -142,7 +142,7 @@ class FilterError(FieldError):
 class BuildError(PacketError, ValueError):
     """A derived value does not fit its field, or nothing says what it should be.
 
-    `.layer` and `.field` name it; `.reason` is the code where the error is about a row of a batch, else None.
+    `.layer` and `.field` name it; `.reason` is the code where an inner frame cannot be encapsulated, else None.
     """
 
     layer: str

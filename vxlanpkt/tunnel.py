@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict,
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
-from vxlanpkt.errors import REASONS, BuildError, FieldError
+from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason
 from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
@@ -34,6 +34,7 @@ _UDP = Struct("!HHHH")
 _UDP_PROTOCOL = 17
 _VXLAN = Struct("!II")
 _GPE_FLAGS = 0x0C
+_BARE_IP = (Kind.RAW, Kind.IPV4, Kind.IPV6)
 
 
 class Datagram(NamedTuple):
@@ -268,7 +269,8 @@ class Tunnel:
     @staticmethod
     def _refuse(inner: bytes, reason: Any) -> NoReturn:
         info = REASONS[reason]
-        raise BuildError(f"{info.layer}.length: {info.text}: {len(inner)} bytes", layer=info.layer, field="length")
+        message = f"{info.layer}.length: {info.text}: {len(inner)} bytes"
+        raise BuildError(message, layer=info.layer, field="length", reason=Reason(reason))
 
     def encap_payload(self, inner: Frame, *, start: Start = LinkType.ETHERNET) -> Datagram:
         """What to send from a UDP socket: the kernel below writes the headers outside of VXLAN.
@@ -300,7 +302,7 @@ class Tunnel:
         kind = kind_of(start)
         if kind is Kind.ETHERNET:
             return False
-        if kind not in (Kind.RAW, Kind.IPV4, Kind.IPV6) or not self.gpe:
+        if kind not in _BARE_IP or not self.gpe:
             raise _refused("start", start, "Ethernet, or IP with gpe")
         return True
 
@@ -442,11 +444,16 @@ def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.
     """The 32-bit hash of the flow that an inner frame belongs to: what source ports are made from.
 
     symmetric  both directions of a flow have the same
-    start      what *frame* begins with: Ethernet, or IP
+    start      what *frame* begins with: Ethernet, or IP; anything else is a `FieldError`
     """
-    raw = kind_of(start) in (Kind.RAW, Kind.IPV4, Kind.IPV6)
+    kind = kind_of(start)
+    if kind is not Kind.ETHERNET and kind not in _BARE_IP:
+        raise FieldError(
+            f"flow_hash.start: {start!r} is not Ethernet, or IP",
+            layer="flow_hash", field="start", value=start, bits=None,
+        )  # fmt: skip
     frame = frame if type(frame) is bytes else as_bytes("flow_hash", "frame", frame)
-    return kernel.flow_hash(frame, symmetric, raw)
+    return kernel.flow_hash(frame, symmetric, kind in _BARE_IP)
 
 
 def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
