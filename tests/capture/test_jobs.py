@@ -238,6 +238,17 @@ def test_split_needs_a_path() -> None:
         decap_file(io.BytesIO(pcap(WIRE)), "a", split_by="mac")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("wrong", ["PCAPNG", "x", "", 0, False])
+@pytest.mark.parametrize("job", [decap_file, partial(encap_file, tunnel=TUNNEL)], ids=["decap", "encap"])
+def test_a_container_that_is_none(job: Any, wrong: Any, tmp_path: Path) -> None:
+    """It is refused, and no file is written in another."""
+    target = tmp_path / "a.pcapng"
+    with pytest.raises(FieldError, match=r"^container: .* is not one of pcap, pcapng$") as caught:
+        job(io.BytesIO(pcap(WIRE)), target, container=wrong)
+    assert (caught.value.field, caught.value.value) == ("container", wrong)
+    assert not target.exists()
+
+
 # -- faults
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from vxlanpkt.errors import FieldError
+from vxlanpkt.capture.refusals import refused, require_one_of
 from vxlanpkt.kernel.contract import MAC, Address, Derived, Known
 
 Names: TypeAlias = Literal["vxlanpkt", "tshark", "zeek", "ecs"]
@@ -136,10 +136,10 @@ def chosen_columns(columns: Iterable[str] | None, names: Names) -> tuple[Capture
     chosen = []
     for name in columns:
         if name not in known:
-            raise _refused("columns", name, f"a column: these are {', '.join(_BY_NAME)}")
+            raise refused("columns", name, f"a column: these are {', '.join(_BY_NAME)}")
         chosen.append(known[name])
     if len(set(chosen)) < len(chosen):
-        raise _refused("columns", [column.name for column in chosen], "a list of different columns")
+        raise refused("columns", [column.name for column in chosen], "a list of different columns")
     return tuple(chosen)
 
 
@@ -147,13 +147,3 @@ def name_in(column: CaptureColumn, names: Names) -> str:
     """What a column is called."""
     name: str = column.name if names == "vxlanpkt" else getattr(column, names)
     return name
-
-
-def require_one_of(field: str, value: object, allowed: Sequence[str]) -> None:
-    """Raise FieldError for a value that is none of those allowed."""
-    if value not in allowed:
-        raise _refused(field, value, f"one of {', '.join(allowed)}")
-
-
-def _refused(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"{field}: {value!r} is not {expected}", layer="capture", field=field, value=value, bits=None)

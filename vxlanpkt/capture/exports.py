@@ -12,11 +12,12 @@ from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.outputs import path_of, split_suffixes
 from vxlanpkt.capture.reader import Capture, policy_for
+from vxlanpkt.capture.refusals import refused, require_one_of
 from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.shared_exports import GROUP_ROWS, SharedPieces
 from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.errors import CaptureError, FieldError
+from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -55,7 +56,7 @@ def export_file(
     """
     chosen = _format(target, format)
     if chosen == "csv" and options.get("addresses", "text") != "text":
-        raise _refused("addresses", options["addresses"], "possible in CSV: it is text")
+        raise refused("addresses", options["addresses"], "possible in CSV: it is text")
     try:
         library("pyarrow")
     except ImportError as error:
@@ -184,13 +185,8 @@ def _format(target: File, chosen: ExportFormat | None) -> ExportFormat:
     suffix = "" if path is None else split_suffixes(path)[1]
     found = _FORMATS.get(suffix) if chosen is None else chosen
     if found is None:
-        raise _refused("format", suffix or None, f"a format: name the file {', '.join(_FORMATS)}, or say which it is")
-    if found not in _FORMATS.values():
-        raise _refused("format", found, "one of parquet, arrow, csv")
+        raise refused("format", suffix or None, f"a format: name the file {', '.join(_FORMATS)}, or say which it is")
+    require_one_of("format", found, ("parquet", "arrow", "csv"))
     if found != "csv" and suffix.endswith((".gz", ".zst")):
-        raise _refused("format", suffix, "possible: Parquet and Arrow files are not compressed as a whole")
+        raise refused("format", suffix, "possible: Parquet and Arrow files are not compressed as a whole")
     return found
-
-
-def _refused(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"{field}: {value!r} is not {expected}", layer="capture", field=field, value=value, bits=None)

@@ -10,9 +10,10 @@ from vxlanpkt.capture.inner import Container, InnerLink, inner_frames
 from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.outputs import Chosen, Outputs, path_of
 from vxlanpkt.capture.reader import Capture, policy_for
+from vxlanpkt.capture.refusals import refused, require_one_of
 from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.errors import CaptureError, FieldError
+from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter, require_filter, selected
 
@@ -62,13 +63,13 @@ def decap_file(
     anything else.
     """
     if depth != "all" and (not isinstance(depth, int) or depth < 1):
-        raise _refused("depth", depth, 'a positive number or "all"')
+        raise refused("depth", depth, 'a positive number or "all"')
     if filter is not None:
         require_filter(filter)
-    if inner_link not in ("error", "ethernet", "raw"):
-        raise _refused("inner_link", inner_link, "one of error, ethernet, raw")
+    require_one_of("inner_link", inner_link, ("error", "ethernet", "raw"))
+    _require_container(container)
     if split_by is not None and (split_by != "vni" or path_of(target) is None):
-        raise _refused("split_by", split_by, '"vni" with a path to write to')
+        raise refused("split_by", split_by, '"vni" with a path to write to')
     levels = -1 if depth == "all" else depth - 1
     with Capture(source, policy_for(ports, policy)) as capture:
         outputs = Outputs(capture, target, container, split=split_by is not None)
@@ -109,7 +110,8 @@ def encap_file(
     Raises as `decap_file`.
     """
     if identification is not None and not 0 <= identification < 1 << 16:
-        raise _refused("identification", identification, "a number of 16 bits")
+        raise refused("identification", identification, "a number of 16 bits")
+    _require_container(container)
     from vxlanpkt.capture.outer import wrapped  # which is not loaded to decapsulate
 
     counter = 0 if identification is None and tunnel.df != "set" else identification
@@ -164,6 +166,11 @@ class _WholeRecords:
         return result
 
 
+def _require_container(container: Container | None) -> None:
+    if container is not None:
+        require_one_of("container", container, ("pcap", "pcapng"))
+
+
 @contextmanager
 def _discarded_on_error(outputs: Outputs) -> Iterator[None]:
     try:
@@ -171,7 +178,3 @@ def _discarded_on_error(outputs: Outputs) -> Iterator[None]:
     except BaseException:
         outputs.discard()
         raise
-
-
-def _refused(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"{field}: {value!r} is not {expected}", layer="capture", field=field, value=value, bits=None)

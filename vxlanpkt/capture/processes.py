@@ -16,8 +16,8 @@ from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.origins import File, Part
 from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.planning import Pack, Sized, packs, sized
+from vxlanpkt.capture.refusals import refused
 from vxlanpkt.capture.sources import READING, Stopped
-from vxlanpkt.errors import FieldError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -43,10 +43,7 @@ def files_to_share(source: Files) -> list[Sized]:
 def _path_of(file: File) -> str:
     if isinstance(file, (str, os.PathLike)) and os.fspath(file) != "-":
         return os.fspath(file)
-    raise FieldError(
-        f"jobs: {file!r} is not a path, and can be read by one process only", layer="capture", field="jobs", value=file,
-        bits=None,
-    )  # fmt: skip
+    raise refused("jobs", file, "a path, and can be read by one process only")
 
 
 def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[tuple[Pack, _T]]:
@@ -56,7 +53,7 @@ def shared_out(work: Work[_T], files: Sequence[Sized], jobs: int) -> Iterator[tu
     the beginning of that on the file is read in one piece.
     """
     if jobs < 1:
-        raise FieldError(f"jobs: {jobs} is not 1 or more", layer="capture", field="jobs", value=jobs, bits=None)
+        raise refused("jobs", jobs, "1 or more")
     each = sum(file.size for file in files) // (jobs * _PACKS_EACH)
     planned = deque(packs(files, max(_LEAST, min(each, SPLIT)), min(max(each, _LEAST_PART), SPLIT)))
     if len(planned) == 1:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 from vxlanpkt.batch import DecapBatch
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowField
-from vxlanpkt.capture.columns import CaptureColumn, Names, chosen_columns, name_in, require_one_of
+from vxlanpkt.capture.columns import CaptureColumn, Names, chosen_columns, name_in
 from vxlanpkt.capture.filling import Filler, InterfaceNames
 from vxlanpkt.capture.frames import as_pandas, joined_arrow, joined_polars
 from vxlanpkt.capture.gathering import Rows, gathered, rows_of
+from vxlanpkt.capture.refusals import require_one_of
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract import MAC, Address
 from vxlanpkt.policy import DecapPolicy
