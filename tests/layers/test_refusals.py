@@ -27,6 +27,7 @@ from vxlanpkt import (
     Loopback,
     MalformedError,
     OpaqueExtension,
+    Packet,
     Routing,
 )
 from vxlanpkt.errors import Reason
@@ -35,6 +36,7 @@ from vxlanpkt.layers.base import Around, Header, drafted
 from .laws import BELOW, encoded
 
 WRONG: Any = "text"
+UNBUILT: Any = Packet(UDP(1, 2))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,7 @@ WRONG: Any = "text"
         (lambda: IPv6(1, WRONG), "IPv6", "dst", WRONG, 128, "an IPv6 address"),
         (lambda: IPv6(1, "fe80::1%1"), "IPv6", "dst", "fe80::1%1", 128, "an IPv6 address without a zone"),
         (lambda: IPv4(1, 2, options=WRONG), "IPv4", "options", WRONG, None, "bytes"),
+        (lambda: IPv4(1, 2, options=UNBUILT), "IPv4", "options", UNBUILT, None, "bytes: build() makes bytes of it"),
         (lambda: OpaqueExtension(135, WRONG), "OpaqueExtension", "data", WRONG, None, "bytes"),
         (lambda: OpaqueExtension(135, b"", length_field=256), "OpaqueExtension", "length_field", 256, 8,
          "an int of 8 bits"),
