@@ -42,6 +42,23 @@ def test_unknown_link_types() -> None:
     assert numbers(run("mixed", "--vni", "6")[0]) == []
 
 
+def test_named_packets() -> None:
+    """--frame shows packets by their numbers, in the order of the capture; it goes with nothing that chooses them."""
+    assert numbers(run("mixed", "--frame", "4", "--frame", "2")[0]) == ["#2", "#4"]
+    assert numbers(run("mixed", "--frame", "3")[0]) == ["#3"]
+    out, told = run("mixed", "--frame", "1", "--frame", "2", "--json")
+    assert [json.loads(line)["number"] for line in out.splitlines()] == [2]
+    assert numbers(told) == ["#1"]
+    for arguments, why in (
+        (("--frame", "6"), "--frame: there is no packet 6: the capture has 5"),
+        (("--frame", "2", "-c", "1"), "-c: --frame names the packets"),
+        (("--frame", "2", "--vni", "5"), "--vni: --frame names the packets"),
+        (("--frame", "2", "--filter", "udp"), "--filter: --frame names the packets"),
+    ):
+        done = call("show", "mixed", *arguments)
+        assert (done.returncode, done.stderr.decode().splitlines()[-1]) == (2, f"Error: {why}")
+
+
 def test_unknown_link_types_in_json() -> None:
     """Standard output has what can be dissected, standard error the rest; -c counts both."""
     out, told = run("mixed", "--json", "-c", "3")

@@ -22,6 +22,7 @@ from vxlanpkt.capture.verdicts import (
     judged_batches,
 )
 from vxlanpkt.cli.hexdump import HexError, frame_of
+from vxlanpkt.cli.named_frames import frame_option, named_records
 from vxlanpkt.cli.options import (
     POLICIES,
     POLICY_NAME,
@@ -119,8 +120,7 @@ class _Request:
 @port_option
 @vni_option
 @lengths_option
-@click.option("--frame", "wanted", type=click.IntRange(1), multiple=True, metavar="N",
-              help="Packet N in full, from 1; may be repeated.")  # fmt: skip
+@frame_option("Packet N in full, from 1; may be repeated.")
 @click.option("--each", is_flag=True, help="A line for each packet, instead of one for all of the same verdicts.")
 @click.option("-c", "count", type=click.IntRange(1), metavar="N", help="Stop after N packets.")
 @click.option("--only-differing", is_flag=True, help="Only what some policies accept and others refuse.")
@@ -160,7 +160,8 @@ def explaining(
         raise click.UsageError("--only-differing: one policy alone has none to differ from")
     with vxlanpkt.open(source) as capture:
         if wanted:
-            _explain_frames(request, capture, set(wanted))
+            for number, record in named_records(capture, set(wanted)):
+                _explain_record(request, number, record)
         elif each:
             _explain_each(request, capture)
         else:
@@ -199,19 +200,6 @@ def _is_bare_ip(frame: bytes) -> bool:
 def _standard_input() -> str:
     with click.open_file("-", errors="replace") as stream:
         return str(stream.read())
-
-
-def _explain_frames(request: _Request, capture: Capture, wanted: set[int]) -> None:
-    """Some records in full."""
-    last = max(wanted)
-    number = 0
-    for number, record in enumerate(capture, 1):
-        if number in wanted:
-            _explain_record(request, number, record)
-        if number == last:
-            return
-    missing = min(other for other in wanted if other > number)
-    raise click.UsageError(f"--frame: there is no packet {missing}: the capture has {number:,}")
 
 
 def _explain_record(request: _Request, number: int, record: Record) -> None:

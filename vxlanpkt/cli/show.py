@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 import vxlanpkt
-from vxlanpkt.capture import Record
+from vxlanpkt.capture import Capture, Record
 from vxlanpkt.capture.links import start_of
+from vxlanpkt.cli.named_frames import frame_option, named_records
 from vxlanpkt.cli.options import filter_option, json_option, port_option, read_option, vni_option
 from vxlanpkt.cli.output import headline, print_json
 from vxlanpkt.cli.signals import at_once
@@ -20,17 +22,27 @@ from vxlanpkt.layers.base import Layer
 @click.command()
 @read_option
 @click.option("-c", "count", type=click.IntRange(1), metavar="N", help="Stop after N packets.")
+@frame_option("Only packet N, from 1; may be repeated.")
 @port_option
 @vni_option
 @filter_option
 @json_option
 def show(
-    source: str, count: int | None, ports: tuple[int, ...], vnis: tuple[int, ...], chosen: Filter | None, as_json: bool
+    source: str,
+    count: int | None,
+    wanted: tuple[int, ...],
+    ports: tuple[int, ...],
+    vnis: tuple[int, ...],
+    chosen: Filter | None,
+    as_json: bool,
 ) -> None:
     """Print the layers of each packet; works on broken ones, and on a live pipe packet by packet."""
+    for option, given in {"-c": count, "--vni": vnis, "--filter": chosen}.items():
+        if wanted and given:
+            raise click.UsageError(f"{option}: --frame names the packets")
     shown = 0
     with vxlanpkt.open(source, ports=ports or None) as capture, at_once():
-        for number, record in enumerate(capture, 1) if chosen is None else capture.matching(chosen):
+        for number, record in _records(capture, wanted, chosen):
             found = _dissected(record, ports)
             if vnis and (found is None or not any(_vni(layer) in vnis for layer in found.layers)):
                 continue
@@ -43,6 +55,13 @@ def show(
             shown += 1
             if shown == count:
                 break
+
+
+def _records(capture: Capture, wanted: tuple[int, ...], chosen: Filter | None) -> Iterable[tuple[int, Record]]:
+    """The records that are asked for, with their numbers."""
+    if wanted:
+        return named_records(capture, set(wanted))
+    return enumerate(capture, 1) if chosen is None else capture.matching(chosen)
 
 
 def _dissected(record: Record, ports: tuple[int, ...]) -> Dissection | None:
