@@ -220,6 +220,25 @@ def test_times_far_apart() -> None:
     check(made.to_html())
 
 
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        (1_600_000_000, ["+0.3 s", "+0.6 s", "+0.9 s", "+1.2 s", "+1.5 s"]),
+        (100_000_000, ["+17 ms", "+34 ms", "+51 ms", "+68 ms", "+85 ms"]),
+        (2_450_000_000, ["+0.45 s", "+0.90 s", "+1.35 s", "+1.80 s", "+2.25 s"]),
+        (300 * 10**9, ["+55 s", "+110 s", "+165 s", "+220 s", "+275 s"]),
+        (3 * 3600 * 10**9, ["+35 min", "+70 min", "+105 min", "+140 min", "+175 min"]),
+        (20 * 86400 * 10**9, ["+84 h", "+168 h", "+252 h", "+336 h", "+420 h"]),
+        (100_000, ["+17 µs", "+34 µs", "+51 µs", "+68 µs", "+85 µs"]),
+    ],
+)
+def test_times_of_an_axis(last: int, told: list[str]) -> None:
+    """All in one unit, with as many digits."""
+    wire = TUNNEL.encap(frame())
+    page = report(written([Record(time, wire, len(wire)) for time in (0, last)])).to_html()
+    assert re.findall(r">(\+[^<]* [a-zµ]+)</text>", page) == told
+
+
 def test_one_vni() -> None:
     """No small pictures beside the large one."""
     page = page_of([TUNNEL.encap(frame())] * 3)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vxlanpkt.analysis.findings import Series, Timeline
 from vxlanpkt.analysis.reporting.pieces import Piece, tag
-from vxlanpkt.analysis.reporting.wording import moment, number, size, span
+from vxlanpkt.analysis.reporting.wording import moment, number, size, span, steps
 from vxlanpkt.analysis.words import counted
 
 _WIDTH, _HEIGHT = 960, 300
@@ -109,10 +109,10 @@ def _rates(scale: _Scale) -> Iterator[Piece]:
 def _times(scale: _Scale, timeline: Timeline) -> Iterator[Piece]:
     """Some of the intervals' beginnings, as the time since that of the first."""
     every = -(-scale.buckets // 6)
-    for bucket in range(0, scale.buckets, every):
+    shown = range(0, scale.buckets, every)
+    for bucket, told in zip(shown, steps(every * timeline.width_ns, len(shown)), strict=True):
         x = scale.x(bucket)
         yield tag("line", x1=x, x2=x, y1=_HEIGHT - _BOTTOM, y2=_HEIGHT - _BOTTOM + 5, class_="grid")
-        told = f"+{span(bucket * timeline.width_ns)}" if bucket else "0"
         yield tag("text", told, x=x, y=_HEIGHT - 10, text_anchor="middle")
 
 

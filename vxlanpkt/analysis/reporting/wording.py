@@ -10,6 +10,7 @@ from vxlanpkt.analysis.reporting.pieces import Cell, Piece, join, tag
 from vxlanpkt.assigned import TCPFlags
 
 _SECOND = 1_000_000_000
+_LONG_UNITS = ((86400 * _SECOND, "d"), (3600 * _SECOND, "h"), (60 * _SECOND, "min"))
 
 
 def number(value: int) -> str:
@@ -70,6 +71,17 @@ def span(nanoseconds: int) -> str:
     """A round span of time: no more digits than it has."""
     told, _, unit = duration(nanoseconds).partition(" ")
     return f"{told.rstrip('0').rstrip('.') if '.' in told else told} {unit}"
+
+
+def steps(nanoseconds: int, count: int) -> list[str]:
+    """So many multiples of a span of time, from 0 on, for an axis: all in one unit, with as many digits."""
+    last = nanoseconds * (count - 1)
+    if last < _SECOND:
+        unit, name = (1_000_000, "ms") if last >= 1_000_000 else (1000, "µs")
+    else:
+        unit, name = next(((unit, name) for unit, name in _LONG_UNITS if not nanoseconds % unit), (_SECOND, "s"))
+    digits = len(f"{nanoseconds / unit:.6f}".rstrip("0").partition(".")[2])
+    return ["0", *(f"+{at * nanoseconds / unit:,.{digits}f} {name}" for at in range(1, count))]
 
 
 def moment(nanoseconds: int | None, digits: int = 6) -> str:
