@@ -148,3 +148,14 @@ def test_nobody_to_ask(memory: Memory) -> None:
     memory.release(memory.stream(memory.export(1, 3)), STREAM)
     assert memory.asked == 0
     assert memory.taken() == [3]
+
+
+@BOTH
+def test_each_has_its_own(memory: Memory, kernel: Any) -> None:
+    """What is released is told to those whose export it was, and to nobody else."""
+    other = Memory(kernel)
+    memory.release(memory.stream(memory.export(1, 1)), STREAM)
+    other.release(other.stream(other.export(1, 2)), STREAM)
+    assert (memory.asked, other.asked) == (1, 1)
+    assert other.taken() == [2]
+    assert memory.taken() == [1]

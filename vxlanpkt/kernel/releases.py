@@ -17,7 +17,8 @@ _POINTER = calcsize("P")
 _ARRAY, _SCHEMA, _STREAM = Struct("qqqqqPPPPP"), Struct("PPPqqPPPP"), Struct("PPPPP")
 _EXPORT, _RELEASES = Struct("PPQQ"), Struct("PPP")
 _RELEASE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_let_go_of: deque[int] = deque()
+_let_go_of: dict[int, deque[int]] = {}
+"""The exports of which something was released, in the order of time, by whom that is told."""
 _CALL_SOON = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -43,10 +44,11 @@ def _let_go(address: int, layout: Struct) -> None:
     """Mark a structure as released. Its export counts that later: what is done here must not be interrupted."""
     *before, _release, private = _read(address, layout)
     layout.pack_into(_memory(address, layout), 0, *before, 0, private)
-    first = not _let_go_of
-    _let_go_of.append(private)
+    _, releases, _, _ = _read(private, _EXPORT)
+    waiting = _let_go_of.setdefault(releases, deque())
+    first = not waiting
+    waiting.append(private)
     if first:
-        _, releases, _, _ = _read(private, _EXPORT)
         _, call_soon, sweep = _read(releases, _RELEASES)
         if call_soon:
             _CALL_SOON(call_soon)(sweep, None)
@@ -73,8 +75,9 @@ def release_stream(address: int) -> None:
 
 def take_released(releases: int) -> Iterator[int]:
     """The numbers of the exports that were released since this was asked last; one caller at a time."""
-    while _let_go_of:
-        export = _let_go_of.popleft()
+    waiting = _let_go_of.setdefault(releases, deque())
+    while waiting:
+        export = waiting.popleft()
         following, to, left, number = _read(export, _EXPORT)
         _EXPORT.pack_into(_memory(export, _EXPORT), 0, following, to, left - 1, number)
         if left == 1:
