@@ -45,10 +45,12 @@ class Remedy(NamedTuple):
 
     changes  what takes the reason away: any of these, each alone; none where no policy accepts such a frame
     hint     what the sender, the receiver or the capture would have to do; may be empty
+    only     the frames that the changes help; empty if all that are refused so
     """
 
     changes: tuple[Change, ...]
     hint: str
+    only: str = ""
 
 
 def _remedy(hint: str = "", *changes: Change, **change: Any) -> Remedy:
@@ -67,10 +69,11 @@ REMEDIES: Mapping[Reason, Remedy] = MappingProxyType({
     Reason.NOT_VXLAN: _remedy(
         "of a UDP datagram, only whoever set a tunnel up knows whether its port carries VXLAN", ports=OfFrame.UDP_PORT
     ),
-    Reason.FRAGMENT: _remedy(
-        "a policy can accept a whole packet with an IPv6 fragment header; other fragments are put together by hosts, "
-        "by no policy: raise the underlay's MTU, or lower the overlay's",
-        fragments="atomic",
+    Reason.FRAGMENT: Remedy(
+        (Change("fragments", "atomic"),),
+        "the receiver's IP puts fragments together before VXLAN, and here each is judged by itself; to have none, "
+        "raise the underlay's MTU, or lower the overlay's",
+        only="whole packets with an IPv6 fragment header",
     ),
     Reason.CAPTURE_CUT: _remedy("capture with a longer snap length", lengths="snapped"),
     Reason.ROW_OUT_OF_RANGE: _remedy("the batch says what its buffer does not hold"),

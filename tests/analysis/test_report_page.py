@@ -239,6 +239,19 @@ def test_times_of_an_axis(last: int, told: list[str]) -> None:
     assert re.findall(r">(\+[^<]* [a-zµ]+)</text>", page) == told
 
 
+def test_what_to_do_about_fragments() -> None:
+    """A parameter is named where it would help: for whole IPv6 packets."""
+    with vxlanpkt.open(DATA / "outer_frag_v4.pcap") as capture:
+        cut = next(record.frame for number, record in enumerate(capture, 1) if number == 13)
+    with vxlanpkt.open(DATA / "odd.pcapng") as capture:
+        whole = next(record.frame for number, record in enumerate(capture, 1) if number == 28)
+    of_ipv4, of_both = (" ".join(check(page_of(frames)).words) for frames in ([cut], [cut, whole]))
+    for words in (of_ipv4, of_both):
+        assert "the receiver's IP puts fragments together before VXLAN" in words
+    assert "atomic" not in of_ipv4
+    assert "policy: fragments='atomic' for whole packets with an IPv6 fragment header" in of_both
+
+
 def test_one_vni() -> None:
     """No small pictures beside the large one."""
     page = page_of([TUNNEL.encap(frame())] * 3)

@@ -136,6 +136,25 @@ def test_one_frame_of_a_capture() -> None:
     assert "default, rfc7348, linux-gbp" in text
 
 
+def test_what_helps_fragments() -> None:
+    """The parameter that lets whole IPv6 packets pass is named where there is one, and not for IPv4."""
+    ipv4, whole = DATA / "outer_frag_v4.pcap", records(ODD)[27]
+    for how in ((), ("--each",)):
+        text = said("-r", ipv4, *how)
+        assert "the receiver's IP puts fragments together before VXLAN, and here each is judged by itself" in text
+        assert "atomic" not in text
+    (counts,) = objects("-r", ipv4)
+    assert counts["reasons"]["FRAGMENT"]["parameters"] == []
+    with PcapWriter("both.pcap", Interface(1)) as writer:
+        for record in (records(ipv4)[12], whole):
+            writer.write(record)
+    (counts,) = objects("-r", "both.pcap", "--policy", "vpp")
+    assert (counts["groups"][0]["count"], counts["reasons"]["FRAGMENT"]["parameters"]) == (2, ["fragments"])
+    assert "DecapPolicy(fragments='atomic') for whole packets with an IPv6 fragment header: the" in said("both.pcap")
+    # These two let whole packets pass already.
+    assert "atomic" not in said("both.pcap", "--policy", "linux", "--policy", "ovs")
+
+
 def test_the_table() -> None:
     """Names of reasons where they have room, numbers where not; each is explained below."""
     wide, narrow = said("-r", ODD), said("-r", ODD, COLUMNS="80")

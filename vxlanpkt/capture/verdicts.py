@@ -84,6 +84,7 @@ class VerdictGroup:
     numbers     the numbers of the first few, from 1
     count       how many there are
     of_presets  whether nobody chose the policies
+    atomic      whether some are whole packets with an IPv6 fragment header (RFC 6946), and refused as FRAGMENT for it
     """
 
     policies: Mapping[str, DecapPolicy] = field(repr=False)
@@ -93,6 +94,7 @@ class VerdictGroup:
     numbers: list[int] = field(default_factory=list)
     count: int = 0
     of_presets: bool = False
+    atomic: bool = False
 
     @property
     def disagree(self) -> bool:
@@ -146,9 +148,22 @@ class VerdictCounts:
             if len(group.numbers) < _FIRST_NUMBERS:
                 same = (number for number, other in enumerate(batch.statuses, batch.first) if other == statuses)
                 group.numbers += islice(same, _FIRST_NUMBERS - len(group.numbers))
+        self._note_atomic(batch, batch.start)
         self.cut += _cut(batch)
         if self.records <= PORTS_ASKED and not self.any_vxlan:
             self._count_ports(batch.records, batch.start)
+
+    def _note_atomic(self, batch: JudgedBatch, start: LinkType) -> None:
+        """Try out which fragments a policy would let pass as whole packets."""
+        for at, policy in enumerate(self.policies.values()):
+            refused = {statuses for statuses in set(batch.statuses) if statuses[at] == Reason.FRAGMENT}
+            if policy.fragments == "atomic" or all(self.groups[statuses].atomic for statuses in refused):
+                continue
+            lenient = policy.replace(fragments="atomic")
+            result = decap_batch(batch.records.frames, policy=lenient, start=start, columns=_columns(lenient))
+            for statuses, status in zip(batch.statuses, bytes(result.status), strict=True):
+                if statuses in refused and status != Reason.FRAGMENT:
+                    self.groups[statuses].atomic = True
 
     def _count_ports(self, records: RecordBatch, start: LinkType) -> None:
         self.udp_ports.update(udp_ports(records, next(iter(self.policies.values())), start))

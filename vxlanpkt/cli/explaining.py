@@ -303,7 +303,6 @@ class _Listing:
         """What the reasons mean, and how many records there were."""
         if self._request.as_json:
             return
-        met = {reason for group in self._request.groups for reason in group.reasons.values()}
-        print_reasons(met, self._lines.named)
+        print_reasons(self._request.groups, self._lines.named)
         click.echo()
         print_totals(self._request.counts, self._request.hidden, self._request.agreed)

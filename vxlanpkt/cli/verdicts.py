@@ -59,7 +59,7 @@ def print_groups(counts: VerdictCounts, groups: Sequence[VerdictGroup], hidden: 
         else:
             _print(console, table)
         named = named or table is None
-        print_reasons((reason for group in groups for reason in group.reasons.values()), named)
+        print_reasons(groups, named)
         click.echo()
     print_totals(counts, hidden, agreed)
 
@@ -122,9 +122,9 @@ def _cell(reason: Reason, named: Style) -> Text:
     return Text(_word(reason, named), "green" if reason is Reason.OK else "red")
 
 
-def print_reasons(met: Iterable[Reason], named: Style) -> None:
-    """What each reason means, and what decides it."""
-    reasons = sorted(set(met) - {Reason.OK})
+def print_reasons(groups: Sequence[VerdictGroup], named: Style) -> None:
+    """What each reason that was met means, and what decides it."""
+    reasons = _met(groups)
     if not reasons:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
@@ -134,7 +134,7 @@ def print_reasons(met: Iterable[Reason], named: Style) -> None:
     table.add_column()
     for reason in reasons:
         number = () if named else (Text(str(int(reason)), "red"),)
-        table.add_row(*number, Text(reason.name, "red"), _lines(meaning(reason), decided_by(reason)))
+        table.add_row(*number, Text(reason.name, "red"), _lines(meaning(reason), _decided_by(reason, groups)))
     click.echo()
     _print(_console(), table)
 
@@ -143,10 +143,23 @@ def _lines(first: str, *others: str) -> Group:
     return Group(*(Text(line, "dim" if line in others else "", overflow="fold") for line in (first, *others) if line))
 
 
-def decided_by(reason: Reason) -> str:
+def _met(groups: Sequence[VerdictGroup]) -> list[Reason]:
+    return sorted({reason for group in groups for reason in group.reasons.values()} - {Reason.OK})
+
+
+def _decided_by(reason: Reason, groups: Sequence[VerdictGroup]) -> str:
     """The parameter that decides a reason, and what else is known to help."""
-    changes, hint = REMEDIES[reason]
-    return ": ".join(part for part in (" or ".join(map(_as_call, changes)), hint) if part)
+    calls, remedy = " or ".join(map(_as_call, _helpful(reason, groups))), REMEDIES[reason]
+    if calls and remedy.only:
+        calls += f" for {remedy.only}"
+    return ": ".join(part for part in (calls, remedy.hint) if part)
+
+
+def _helpful(reason: Reason, groups: Sequence[VerdictGroup]) -> tuple[Change, ...]:
+    """The changes that help some of these records: of fragments, those that are whole."""
+    if reason is Reason.FRAGMENT and not any(group.atomic for group in groups):
+        return ()
+    return REMEDIES[reason].changes
 
 
 def _as_call(change: Change) -> str:
@@ -259,7 +272,6 @@ def group_as_dict(group: VerdictGroup) -> dict[str, Any]:
 
 def counts_as_dict(counts: VerdictCounts, groups: Sequence[VerdictGroup], fault: Exception | None) -> dict[str, Any]:
     """A whole capture."""
-    met = sorted({reason for group in groups for reason in group.reasons.values()} - {Reason.OK})
     return {
         "records": counts.records,
         "not_vxlan": counts.not_vxlan,
@@ -267,18 +279,17 @@ def counts_as_dict(counts: VerdictCounts, groups: Sequence[VerdictGroup], fault:
         "cut": counts.cut,
         "accepted": counts.accepted,
         "groups": [group_as_dict(group) for group in groups],
-        "reasons": {reason.name: _reason_as_dict(reason) for reason in met},
+        "reasons": {reason.name: _reason_as_dict(reason, groups) for reason in _met(groups)},
         "error": None if fault is None else str(fault),
     }
 
 
-def _reason_as_dict(reason: Reason) -> dict[str, Any]:
-    changes, hint = REMEDIES[reason]
+def _reason_as_dict(reason: Reason, groups: Sequence[VerdictGroup]) -> dict[str, Any]:
     return {
         "code": int(reason),
         "text": REASONS[reason].text,
-        "parameters": list(dict.fromkeys(change.parameter for change in changes)),
-        "hint": hint,
+        "parameters": list(dict.fromkeys(change.parameter for change in _helpful(reason, groups))),
+        "hint": REMEDIES[reason].hint,
     }
 
 

@@ -16,8 +16,8 @@ from vxlanpkt.analysis.reporting.wording import (
     span,
 )
 from vxlanpkt.analysis.words import counted
-from vxlanpkt.errors import REASONS
-from vxlanpkt.explanation import REMEDIES, Change, OfFrame
+from vxlanpkt.errors import REASONS, Reason
+from vxlanpkt.explanation import REMEDIES, OfFrame, Remedy
 
 _MARKS = ("Not-ECT", "ECT(1)", "ECT(0)", "CE")
 
@@ -27,7 +27,7 @@ def drops(findings: Findings) -> Piece:
     if not findings.drops:
         return nothing("Every record is VXLAN that the policy accepts.")
     heads = ("Reason", "Records", "Share", "Bytes", "The first", "What it says", "What to do")
-    rows = [_drop_row(drop, findings.overview.records) for drop in findings.drops]
+    rows = [_drop_row(drop, findings) for drop in findings.drops]
     return join(
         table(heads, rows, caption="Records by the reason for which they were refused", numbers=(1, 2, 3)),
         how("Each record is refused for the first check that fails, from the outside in; shares are of all records. ",
@@ -35,23 +35,33 @@ def drops(findings: Findings) -> Piece:
     )  # fmt: skip
 
 
-def _drop_row(drop: Drop, records: int) -> Row:
-    info, remedy = REASONS[drop.reason], REMEDIES.get(drop.reason)
+def _drop_row(drop: Drop, findings: Findings) -> Row:
+    info, records = REASONS[drop.reason], findings.overview.records
     told = f"{info.layer}: {info.text}" if info.layer else info.text
-    advice = "" if remedy is None else "; ".join(filter(None, (remedy.hint, _parameters(remedy.changes))))
+    advice = _advice(drop.reason, findings)
     return Row([
         drop.reason.name, count_cell(drop.records), Cell(share(drop.records, records), drop.records),
         size_cell(drop.bytes), frame_numbers(drop.examples), Cell(told, class_="wrap"), Cell(advice, class_="wrap"),
     ])  # fmt: skip
 
 
-def _parameters(changes: tuple[Change, ...]) -> str:
+def _advice(reason: Reason, findings: Findings) -> str:
+    """What is known to help; of fragments, a policy helps only those that are whole."""
+    remedy = REMEDIES.get(reason)
+    if remedy is None:
+        return ""
+    helps = reason is not Reason.FRAGMENT or findings.sizes.atomic_fragments
+    return "; ".join(filter(None, (remedy.hint, _parameters(remedy) if helps else "")))
+
+
+def _parameters(remedy: Remedy) -> str:
     """The parameters of a policy that decide."""
     told = [
         f"{change.parameter}=..." if isinstance(change.value, OfFrame) else f"{change.parameter}={change.value!r}"
-        for change in changes
+        for change in remedy.changes
     ]
-    return f"policy: {' or '.join(told)}" if told else ""
+    frames = f" for {remedy.only}" if remedy.only else ""
+    return f"policy: {' or '.join(told)}{frames}" if told else ""
 
 
 def pair_table(pairs: tuple[PairCount, ...], findings: Findings, caption: str, what: str) -> Piece:
