@@ -155,6 +155,18 @@ def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             run_command(step, page.name)
 
 
+@pytest.mark.parametrize("name", ["quickstart", "guides/analyst", "guides/overlay-author", "guides/tester"])
+def test_first_pages_run_as_files(name: str, tmp_path: Path) -> None:
+    """A newcomer puts the blocks of a page into a file, and Python runs it to the end."""
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    (tmp_path / "page.py").write_text("\n".join(block.code for block in blocks(text)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_runner_sees_what_is_wrong() -> None:
     """The runner itself: a wrong value, a missing error and wrong output are found."""
     text = (
