@@ -273,3 +273,13 @@ def test_a_payload_that_the_capture_cut(lengths: Any) -> None:
         decap(payload, start=VXLAN, policy=policy, original_length=len(payload) + 7)
     assert caught.value.reason is Reason.CAPTURE_CUT
     assert (caught.value.needed, caught.value.available) == (len(payload) + 7, len(payload))
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_payload_without_its_header(kept: int) -> None:
+    """The capture kept nothing of a bare payload, or less than the header."""
+    with pytest.raises(TruncatedError, match="VXLAN at byte 0: the capture kept only part of the frame") as caught:
+        decap(bytes(kept), start=VXLAN, original_length=kept + 1)
+    error = caught.value
+    assert (error.reason, error.layer, error.offset) == (Reason.CAPTURE_CUT, "VXLAN", 0)
+    assert (error.needed, error.available, error.limited_by) == (8, kept, "capture")

@@ -270,6 +270,8 @@ def _truncated(
 
 def _capture_cut(found: Dissection, packet: Packet) -> TruncatedError:
     """The error for a frame whose outermost IP packet, or bare payload, was cut: a policy may refuse that."""
+    if not found.spans:  # a bare payload of which not even the header was kept
+        return _truncated(Reason.CAPTURE_CUT, "VXLAN", 0, packet, 8, len(found.data), "capture")
     layer, span = next((layer, span) for layer, span in found.spans if span.missing and _has_an_end(layer))
     available = span.end - span.start
     return _truncated(
