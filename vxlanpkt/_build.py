@@ -75,10 +75,10 @@ class BuildKernel(build_ext):
 
     def run(self) -> None:
         """Build, and say so if that failed. No extension of an earlier build stays in the place of this one."""
-        for name in self._names():
-            for path in self._outputs(name):
-                path.unlink(missing_ok=True)
+        self._remove()
         super().run()
+        if not self.is_built():
+            self._remove()  # what else came out takes what the kernel in C holds; and the wheel is for any Python
         for name in self._names():
             if not self.is_built(name):
                 self.warn(
@@ -102,6 +102,11 @@ class BuildKernel(build_ext):
         ext.define_macros = [_MACRO]
         ext.extra_compile_args = [*_FLAGS.get(self.compiler.compiler_type, []), *ext.extra_compile_args]
         super().build_extension(ext)
+
+    def _remove(self) -> None:
+        for name in self._names():
+            for path in self._outputs(name):
+                path.unlink(missing_ok=True)
 
     def _names(self) -> list[str]:
         return [ext.name for ext in self.distribution.ext_modules or ()]
