@@ -47,9 +47,10 @@ class _Worker:
 
     def end(self) -> None:
         """No more jobs."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        if self._process.wait():
+        with self._process:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        if self._process.returncode:
             raise RuntimeError("a worker failed: what it said stands above")
 
     def _line(self) -> str:
