@@ -228,7 +228,7 @@ def test_a_fault_of_our_own_is_told_too(
     """What was not thought of is an error of CNI still, with a traceback beside it."""
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
-    assert dispatch({}, json.dumps(network).encode()) == 1
+    assert dispatch(dict, json.dumps(network).encode()) == 1
     out, errors = capsys.readouterr()
     assert Answer(1, out, errors).code == Code.INTERNAL
     assert "Traceback" in errors

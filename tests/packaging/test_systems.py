@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -48,12 +49,16 @@ MAIN = """
 from vxlanpkt.cli import main
 main()
 """
+PLUGIN = """
+from vxlanpkt.cni import plugin
+sys.exit(getattr(plugin, sys.argv[1])())
+"""
 
 
-def run(program: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A program on such a system."""
+def run(program: str, *arguments: str, folder: Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    """A program on such a system, with what it is given on standard input."""
     command = [sys.executable, "-c", WITHOUT + program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, input=given)
 
 
 def test_modules(tmp_path: Path) -> None:
@@ -81,6 +86,35 @@ def test_verbs(arguments: list[str], tmp_path: Path) -> None:
     pytest.importorskip("rich")
     done = run(MAIN, *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("main", ["main", "ipam_main"])
+@pytest.mark.parametrize("command", ["ADD", "CHECK", "DEL"])
+def test_plugins_are_of_linux(main: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They say so as an error of CNI, and not what Python lacked."""
+    named = {"COMMAND": command, "CONTAINERID": "c1", "NETNS": "/run/netns/a", "IFNAME": "eth0", "PATH": str(tmp_path)}
+    for name, value in named.items():
+        monkeypatch.setenv(f"CNI_{name}", value)
+    config = {"cniVersion": "1.0.0", "name": "pods", "type": "vxlanpkt-cni"}
+    done = run(PLUGIN, main, folder=tmp_path, given=json.dumps(config))
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {"cniVersion": "1.0.0", "code": 50, "msg": "the plugins run on Linux alone"}
+    assert done.stderr == ""
+
+
+def test_plugins_know_their_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anywhere, in whatever form they are asked."""
+    monkeypatch.setenv("CNI_COMMAND", "VERSION")
+    for config in ({"cniVersion": "1.0.0"}, {"name": "pods", "cniVersion": "1.0.0"}):
+        done = run(PLUGIN, "main", folder=tmp_path, given=json.dumps(config))
+        assert done.returncode == 0, done.stderr
+        assert "1.0.0" in json.loads(done.stdout)["supportedVersions"]
+
+
+def test_the_store_in_files_says_what_it_needs(tmp_path: Path) -> None:
+    done = run("from vxlanpkt.overlay import FileStore", folder=tmp_path)
+    last = done.stderr.splitlines()[-1]
+    assert last == f"ModuleNotFoundError: FileStore locks files as Unix does: there is no fcntl on {sys.platform}"
 
 
 def test_agents_are_of_linux(tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ from vxlanpkt.cni.protocol.versions import NEWEST, VERSIONS, version_reply
 Handler = Callable[[Call, PluginConfig], "dict[str, Any] | None"]
 
 
-def dispatch(handlers: Mapping[str, Handler], stdin: bytes) -> int:
-    """Carry out the call, print its result or its error, and return the exit code."""
+def dispatch(load: Callable[[], Mapping[str, Handler]], stdin: bytes) -> int:
+    """Carry out the call, print its result or its error, and return the exit code.
+
+    load: loads the plugin's commands, which asks for what only Linux has.
+    """
     version = NEWEST
     try:
         call = Call.from_environment(os.environ)
@@ -28,7 +31,7 @@ def dispatch(handlers: Mapping[str, Handler], stdin: bytes) -> int:
         config = PluginConfig.from_json(stdin)
         version = config.version
         config.require_command(call.command)
-        result = handlers[call.command](call, config)
+        result = _loaded(load)[call.command](call, config)
     except CNIError as error:
         failure = error
     except Exception as error:  # whatever it is, the runtime reads JSON
@@ -42,6 +45,15 @@ def dispatch(handlers: Mapping[str, Handler], stdin: bytes) -> int:
         return 0
     json.dump(failure.to_json(version), sys.stdout, indent=2)
     return 1
+
+
+def _loaded(load: Callable[[], Mapping[str, Handler]]) -> Mapping[str, Handler]:
+    try:
+        return load()
+    except ModuleNotFoundError as error:
+        if error.name != "fcntl":
+            raise
+        raise CNIError(Code.NOT_AVAILABLE, "the plugins run on Linux alone") from None
 
 
 def _asked(stdin: bytes) -> str:

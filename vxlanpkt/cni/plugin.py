@@ -7,16 +7,21 @@ import sys
 
 from vxlanpkt.cni.protocol.versions import plainly_asked, version_reply
 
+TYPE_CHECKING = False  # `typing` takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vxlanpkt.cni.dispatch import Handler
+
 
 def main() -> int:
     """`vxlanpkt-cni`: attach containers to the node's subnet, by way of another plugin."""
     stdin = _input()
     if _answered(stdin):
         return 0
-    from vxlanpkt.cni.commands import COMMANDS
     from vxlanpkt.cni.dispatch import dispatch
 
-    return dispatch(COMMANDS, stdin)
+    return dispatch(_commands, stdin)
 
 
 def ipam_main() -> int:
@@ -25,9 +30,20 @@ def ipam_main() -> int:
     if _answered(stdin):
         return 0
     from vxlanpkt.cni.dispatch import dispatch
+
+    return dispatch(_ipam_commands, stdin)
+
+
+def _commands() -> Mapping[str, Handler]:
+    from vxlanpkt.cni.commands import COMMANDS
+
+    return COMMANDS
+
+
+def _ipam_commands() -> Mapping[str, Handler]:
     from vxlanpkt.cni.ipam.commands import COMMANDS
 
-    return dispatch(COMMANDS, stdin)
+    return COMMANDS
 
 
 def _input() -> bytes:

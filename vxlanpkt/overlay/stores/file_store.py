@@ -13,9 +13,9 @@ node can lose a lease that it holds to be alive, and learns of it when it renews
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from os import PathLike, fspath
@@ -30,6 +30,12 @@ from vxlanpkt.overlay.leases.lease_errors import LeaseFormatError, LeaseLostErro
 from vxlanpkt.overlay.leases.leases import LEASE_SECONDS, Lease, LeaseAttributes, Subnets
 from vxlanpkt.overlay.leases.stores import OnUnreadable
 from vxlanpkt.overlay.stores.file_watch import FileWatch
+
+try:
+    import fcntl
+except ModuleNotFoundError:
+    said = f"FileStore locks files as Unix does: there is no fcntl on {sys.platform}"
+    raise ModuleNotFoundError(said, name="fcntl") from None
 
 _LOCK_PAUSE = 0.01
 _SETTLED_NS = 2_000_000_000
