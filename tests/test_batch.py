@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from array import array
 from collections.abc import Callable
 from functools import partial
@@ -400,6 +401,7 @@ def test_results_are_not_made_by_hand() -> None:
     refused(lambda: encap_batch(FrameBatch.from_frames([INNER4]), TUNNEL4, out=result), "out")  # type: ignore[arg-type]
 
 
+@pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy lets an array grow whose memory is taken")
 def test_arrays_keep_their_size() -> None:
     """A batch relies on the length of its columns, so an array that is one cannot be resized."""
     offsets, lengths = array("Q", [0]), array("I", [4])
