@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, EncapMode, EncapRecipe
+from vxlanpkt.kernel.contract import (
+    BRIEF_LAYOUT,
+    DECAP_LAYOUT,
+    ENCAP_LAYOUT,
+    RECORD_COLUMNS,
+    RECORD_LAYOUT,
+    EncapMode,
+    EncapRecipe,
+)
 from vxlanpkt.kernel.spans import Kind, Reading
 
 from .inputs import Batch, Input, ports_of
@@ -103,10 +111,21 @@ def _group(kernel: Any, one: Input) -> list[Any]:
     return found
 
 
+def _records(kernel: Any, one: Input) -> list[Any]:
+    """The stretch, and its rows in all columns."""
+    (section, begin), data = one.section(), one.data()
+    buffer, out = kernel.new_buffer(len(data)), kernel.new_buffer(one.rows * RECORD_LAYOUT.row_size)
+    kernel.view(buffer)[:] = data
+    found = kernel.read_records(buffer, min(begin, len(data)), len(data), kernel.hold_section(section), out)
+    columns = [RECORD_LAYOUT.column(name, one.rows, kernel.view(out)) for name in RECORD_COLUMNS]
+    return [found, *(list(column[: found.rows]) for column in columns)]
+
+
 _JOBS: dict[str, Callable[[Any, Input], list[Any]]] = {
     "DECAP": _decap,
     "WALK": _walk,
     "ENCAP": _encap,
     "HEADER": _header,
     "GROUP": _group,
+    "RECORDS": _records,
 }

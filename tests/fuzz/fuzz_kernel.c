@@ -1,4 +1,5 @@
-/* The fuzz target of the C kernel: runs every entry point on arbitrary bytes, and checks what has to hold in any case.
+/* The fuzz target of the C kernel: runs what takes frames and captures on arbitrary bytes, and checks what has to hold in
+ * any case.
  *
  * layout.h says what an input is made of. With libFuzzer (clang -fsanitize=fuzzer) this searches; with replay.c, and
  * any compiler, it runs the inputs in a file. docs/fuzzing.md has the commands.
@@ -22,6 +23,7 @@
 #include "encap.h"
 #include "headers.h"
 #include "groups.h"
+#include "records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         [JOB_ENCAP] = run_encap,
         [JOB_HEADER] = run_header,
         [JOB_GROUP] = run_group,
+        [JOB_RECORDS] = run_records,
     };
     struct input in = {data, size};
     struct head head = read_head(&in);

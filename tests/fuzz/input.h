@@ -39,6 +39,8 @@ SECTION(underlay, UNDERLAY)
 SECTION(walk_section, WALK)
 SECTION(recipe, RECIPE)
 SECTION(group_section, GROUP)
+SECTION(records_section, RECORDS)
+SECTION(interface_section, INTERFACE)
 
 /* The frame data behind the sections. */
 static struct block take_data(const struct input *in) { return copy_of(in->at, in->left); }

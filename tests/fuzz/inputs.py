@@ -9,6 +9,7 @@ from typing import Any
 
 from vxlanpkt.kernel.contract import (
     DF,
+    FINEST_UNITS,
     NO_TUNNEL,
     WIDTHS,
     Counted,
@@ -23,13 +24,15 @@ from vxlanpkt.kernel.contract import (
     InnerVLAN,
     IPOptions,
     Lengths,
+    Section,
+    SectionInterface,
     UDPChecksum,
     UDPLength,
     Underlay,
 )
 from vxlanpkt.kernel.spans import Kind
 
-from .layout import GROUP, HEAD, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, Reader, flags
+from .layout import GROUP, HEAD, INTERFACE, JOBS, OPTIONS, RECIPE, RECORDS, ROW, RULES, UNDERLAY, WALK, Reader, flags
 
 MOST_ROWS, ENOUGH, MOST_GROUPED = 8, 32, 200
 COUNTED = "IIqHBB"  # the columns that are counted
@@ -54,7 +57,7 @@ class Input:
     def __init__(self, data: bytes) -> None:
         self._reader = Reader(data)
         head = HEAD.read(self._reader)
-        self._rows, self._options, self.number = head["rows"], head["options"], head["number"]
+        self.rows, self._options, self.number = head["rows"], head["options"], head["number"]
         self.kind = head["kind"] % 16
         self.job = next(name for name, at in JOBS.items() if at == head["job"] % len(JOBS))
 
@@ -90,6 +93,14 @@ class Input:
     def group(self) -> dict[str, int]:
         return GROUP.read(self._reader)
 
+    def section(self) -> tuple[Section, int]:
+        """What records are read by, and where the first one begins."""
+        drawn = RECORDS.read(self._reader)
+        pcapng, big_endian = bool(drawn["container"] & 1), bool(drawn["container"] & 2)
+        count = drawn["interfaces"] % 4 or not pcapng
+        interfaces = [_make_interface(INTERFACE.read(self._reader), pcapng) for _ in range(count)]
+        return Section(pcapng, big_endian, interfaces, drawn["first"], drawn["limit"]), drawn["begin"]
+
     def counted(self, drawn: dict[str, int]) -> Counted:
         """Columns behind each other, of as many rows as the data have."""
         widths = [drawn[f"width_{which}"] for which in "abcd" if drawn[f"width_{which}"]]
@@ -113,8 +124,8 @@ class Input:
         return self._reader.rest
 
     def batch(self) -> Batch:
-        drawn = [ROW.read(self._reader) for _ in range((self._rows - 1) % (MOST_ROWS + 1))] if self._rows else []
-        if not self._rows:
+        drawn = [ROW.read(self._reader) for _ in range((self.rows - 1) % (MOST_ROWS + 1))] if self.rows else []
+        if not self.rows:
             drawn = [dict.fromkeys(ROW.names, 0)]
         data = self.data()
         found = Batch(data, array("Q"), array("I"), array("I") if self.has("ORIGINALS") else None, array("I"))
@@ -146,6 +157,13 @@ def ports_of(walk: dict[str, int]) -> dict[int, int]:
 _ENUMS: dict[str, Callable[[int], int]] = {
     "gpe": GPERule, "ip_options": IPOptions, "check_inner_length": InnerLength, "udp_length": UDPLength,
 }  # fmt: skip
+
+
+def _make_interface(drawn: dict[str, int], pcapng: bool) -> SectionInterface:
+    units, offset = drawn["units"], drawn["offset"]
+    units = units or FINEST_UNITS + 1 if pcapng else 10**9 if units & 1 else 10**6
+    signed = offset - (offset >> 63 << 64)
+    return SectionInterface(drawn["link_type"], drawn["snaplen"], drawn["fcslen"], units, signed)
 
 
 def make_rules(drawn: dict[str, int]) -> DecapRules:

@@ -10,11 +10,13 @@
  *     ENCAP   HEAD RECIPEs ROWs            encap in all modes, total_length, and decap of what came out
  *     HEADER  HEAD RECIPE                  encap_header, clears_df, flow_hash, sum
  *     GROUP   HEAD GROUP                   group, move_groups, find_groups, bucket
+ *     RECORDS HEAD RECORDS INTERFACEs      read_records, all at once and one by one
  */
 
-enum { JOB_DECAP, JOB_WALK, JOB_ENCAP, JOB_HEADER, JOB_GROUP, JOBS };
+enum { JOB_DECAP, JOB_WALK, JOB_ENCAP, JOB_HEADER, JOB_GROUP, JOB_RECORDS, JOBS };
 
 /* kind: modulo 16. rows: 0 is one row of all the data, else their number plus 1, 8 at the most.
+ * Of RECORDS rows is how many records there is room for.
  * number: bytes that were cut off, as many as leave the length on the wire one of 32 bits; or the identification; or
  * what the secrets of a hash are made of, and the width of buckets less 1. */
 #define HEAD(FIELD) FIELD(8, job) FIELD(8, kind) FIELD(8, rows) FIELD(8, options) FIELD(32, number)
@@ -77,3 +79,10 @@ enum { ENOUGH = 32 };
 #define GROUP(FIELD)                                                                                               \
     FIELD(8, width_a) FIELD(8, width_b) FIELD(8, width_c) FIELD(8, width_d) FIELD(8, given) FIELD(8, capacity)     \
     FIELD(8, first) FIELD(8, count)
+
+/* container: 1 for pcapng, 2 for big endian. interfaces: their number modulo 4; pcap has one at least. begin is cut to the
+ * data. */
+#define RECORDS(FIELD) FIELD(8, container) FIELD(8, interfaces) FIELD(16, begin) FIELD(16, first) FIELD(32, limit)
+
+/* units: 0 and more than 10^18 are too fine; of pcap, microseconds, or nanoseconds if odd. offset is signed. */
+#define INTERFACE(FIELD) FIELD(64, units) FIELD(64, offset) FIELD(16, link_type) FIELD(32, snaplen) FIELD(8, fcslen)

@@ -42,8 +42,8 @@ class Section:
         return self._struct.pack(*(values.get(name, 0) for name in self.names))
 
 
-_SECTIONS = ("HEAD", "ROW", "RULES", "UNDERLAY", "WALK", "RECIPE", "GROUP")
-HEAD, ROW, RULES, UNDERLAY, WALK, RECIPE, GROUP = map(Section, _SECTIONS)
+_SECTIONS = ("HEAD", "ROW", "RULES", "UNDERLAY", "WALK", "RECIPE", "GROUP", "RECORDS", "INTERFACE")
+HEAD, ROW, RULES, UNDERLAY, WALK, RECIPE, GROUP, RECORDS, INTERFACE = map(Section, _SECTIONS)
 OPTIONS: Mapping[str, int] = {name: int(bit) for name, bit in re.findall(r"OPTION_(\w+) = (\d+)", _TEXT)}
 JOBS: Mapping[str, int] = {name: at for at, name in enumerate(re.findall(r"\bJOB_(\w+)", _TEXT))}
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import vxlanpkt
 from vxlanpkt import DecapPolicy, FrameBatch, decap_batch
 from vxlanpkt.kernel.contract import DecapRules
 from vxlanpkt.kernel.spans import Kind
 
-from .layout import GROUP, HEAD, HERE, JOBS, OPTIONS, RECIPE, ROW, RULES, UNDERLAY, WALK, pack_flags
+from .layout import GROUP, HEAD, HERE, INTERFACE, JOBS, OPTIONS, RECIPE, RECORDS, ROW, RULES, UNDERLAY, WALK, pack_flags
 
 DATA = HERE.parent / "data"
 KINDS = {
@@ -49,6 +49,7 @@ def seeds() -> Iterator[bytes]:
         yield decap_input(DecapPolicy.OVS.rules, Kind.ETHERNET, frame, 0)
     for path in sorted(DATA.glob("*.pcap*")):
         if path.suffix in (".pcap", ".pcapng"):
+            yield from _of_file(path.read_bytes()[:700])
             with vxlanpkt.open(str(path)) as capture:
                 frames = [record.data for record in islice(capture, 40)]
             # Some of each length; the shortest are whole in what is kept of them.
@@ -79,6 +80,25 @@ def _of_frames(frames: list[bytes], kind: Kind) -> Iterator[bytes]:
         for frame in inner[which :: len(RECIPES)]:
             yield header_input(recipe, frame)
         yield encap_input(recipe, RECIPES[which - 1], inner[:3])
+
+
+def _of_file(data: bytes) -> Iterator[bytes]:
+    """The records of a capture, from the first one on, and from the middle; with and without a limit or interfaces."""
+    pcapng, begin = data[:4] == bytes.fromhex("0a0d0d0a"), 24
+    big_endian = data[8] == 0x1A if pcapng else data[0] == 0xA1
+    if pcapng:
+        order: Literal["big", "little"] = "big" if big_endian else "little"
+        begin = 0
+        while int.from_bytes(data[begin : begin + 4], order) in (0x0A0D0D0A, 1):
+            begin += int.from_bytes(data[begin + 4 : begin + 8], order)
+    for rows, start, limit, interfaces in ((8, begin, 262144, 1), (1, begin, 100, 2), (8, 40, 262144, 0)):
+        for fcslen in (0, 4):
+            head = HEAD.pack(job=JOBS["RECORDS"], rows=rows)
+            section = RECORDS.pack(
+                container=pcapng | big_endian << 1, interfaces=interfaces, begin=start, first=7, limit=limit
+            )
+            each = INTERFACE.pack(units=10**6, link_type=1, offset=fcslen, snaplen=96, fcslen=fcslen)
+            yield head + section + each * (interfaces or not pcapng) + data
 
 
 def decap_input(rules: DecapRules, kind: Kind, frame: bytes, missing: int, *more: str) -> bytes:

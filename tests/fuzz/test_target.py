@@ -85,9 +85,10 @@ def test_corpus(compiler: str, registers: str, tmp_path: Path) -> None:
     ("header", "sound", "broken", "complaint"),
     [
         ("scanning.h", "in.end - in.start < 14", "in.end - in.start < 13", "heap-buffer-overflow"),
-        ("bytes.h", "at < (size & 7); at++", "at + 1 < (size & 7); at++", "not so: vxlanpkt_sum"),
+        ("records.h", "if (left < found.needed)", "if (left + 64 < found.needed)", "heap-buffer-overflow"),
+        ("bytes.h", "at < (size & 7); at++", "at + 1 < (size & 7); at++", "not so: "),
     ],
-    ids=["reads one byte too far", "drops the last byte of a sum"],
+    ids=["reads one byte too far", "takes a record that is cut", "drops the last byte of a sum"],
 )
 def test_a_broken_kernel_is_caught(header: str, sound: str, broken: str, complaint: str, tmp_path: Path) -> None:
     """The corpus and the checks find what is wrong in a copy of the kernel with one line changed."""
