@@ -406,7 +406,7 @@ def test_segmented_datagrams_of_a_tenant() -> None:
             assert [far.recv(2000) for _ in range(11)] == [
                 DATA[at : min(at + 1000, 10_500)] for at in range(0, 10_500, 1000)
             ]
-        assert first.counters["segmented"] == 1
+        assert eventually(lambda: first.counters["segmented"] == 1)
 
 
 def test_without_segmentation() -> None:

@@ -157,7 +157,9 @@ def test_many_frames_out(rig: Rig) -> None:
         if not rig.path.is_running:
             rig.path.start()
     assert [rig.peer.recv(2000) for _ in frames] == [HEADER + frame for frame in frames]
-    assert rig.path.counters["sent_datagrams"] == len(frames) > rig.path.counters["sends"]
+    # What was sent is counted after it was sent: the peer may have it before.
+    assert eventually(lambda: rig.path.counters["sent_datagrams"] == len(frames))
+    assert rig.path.counters["sends"] < len(frames)
 
 
 def test_rest_costs_nothing(rig: Rig) -> None:
@@ -186,7 +188,7 @@ def test_run_in(rig: Rig) -> None:
     got, said = rig.device.receive()
     if got != parts[0]:  # the loopback interface of this kernel hands runs on as they are
         assert (got, said) == (frame, offload._replace(header_length=54))
-        assert eventually(lambda: rig.path.counters["coalesced"]) == len(parts)
+        assert eventually(lambda: rig.path.counters["coalesced"] == len(parts))
 
 
 def test_without_vnet_header() -> None:
@@ -346,7 +348,7 @@ def test_bare_udp(tun: Rig) -> None:
         tun.send(tcp_frame(b"", raw=True, ttl=ttl))
     told = eventually(lambda: tun.events if len(tun.events) == 4 else None)
     assert told and {event.kind for event in told} == {EventKind.TIME_EXCEEDED}
-    assert tun.path.counters["time_exceeded"] == 4
+    assert eventually(lambda: tun.path.counters["time_exceeded"] == 4)
 
 
 @pytest.mark.parametrize("ttl", range(2, 256))
