@@ -15,7 +15,7 @@ from .cluster import Cluster
 from .container_host import UPSTREAM_PLUGINS, sweep_cgroups
 from .container_image import BUSYBOX, write_image
 from .container_nodes import Machine, machines
-from .namespaces import missing, sweep
+from .namespaces import missing, sweep, sweeping
 from .ovs import Switch
 from .rig import Rig
 
@@ -41,8 +41,9 @@ def means() -> None:
     reason = missing()
     if reason is not None:
         pytest.skip(reason)
-    sweep()
-    cluster.sweep()
+    with sweeping():
+        sweep()
+        cluster.sweep()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,8 @@ def switch(means: None) -> Iterator[Switch]:
     reason = ovs.missing()
     if reason is not None:
         pytest.skip(reason)
-    ovs.sweep()
+    with sweeping():
+        ovs.sweep()
     made = Switch()
     try:
         yield made
@@ -76,7 +78,8 @@ def container_means() -> None:
     missing += [str(path) for path in (BUSYBOX, UPSTREAM_PLUGINS) if not path.exists()]
     if missing:
         pytest.skip(f"there is no {', '.join(missing)}")
-    sweep_cgroups()
+    with sweeping():
+        sweep_cgroups()
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import fcntl
 import os
 import re
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +23,8 @@ _PREFIX = "vxlanpkt-live"
 _NAME = re.compile(rf"{_PREFIX}-(\d+)-\d+")
 _NETNS_DIR = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
-_COMMAND_SECONDS = 10.0
+_LOCK = Path("/run")
+_COMMAND_SECONDS = 30.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = count()
@@ -50,7 +53,7 @@ def killed_run(code: str) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )  # fmt: skip
     assert killed.stdout, killed.stderr
     return killed.stdout.split()
@@ -122,6 +125,17 @@ class Namespace:
         if self in _alive:
             _alive.discard(self)
             run("ip", "netns", "del", self.name, check=False)
+
+
+@contextmanager
+def sweeping() -> Iterator[None]:
+    """One process of this machine at a time looks for what others have left: a test may have made it to be found."""
+    descriptor = os.open(_LOCK, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_stale(name: str) -> bool:

@@ -17,13 +17,15 @@ ROOT = Path(__file__).parents[2]
 
 def test_killed_run() -> None:
     """Agents die with the run; its namespaces and directories are swept up."""
-    pid, home, *names = namespaces.killed_run(
+    code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.live.cluster import Cluster;"
         "made = Cluster(['user']); made.start(); node = made.nodes[1];"
         "print(node.agent.status().pid, made.home, node.namespace.name, node.container.namespace.name,"
         "made.segment.namespace.name, flush=True)"
     )
-    assert eventually(lambda: not Path("/proc", pid).exists())
-    assert set(names) <= set(namespaces.sweep())
-    cluster.sweep()
+    with namespaces.sweeping():
+        pid, home, *names = namespaces.killed_run(code)
+        assert eventually(lambda: not Path("/proc", pid).exists())
+        assert set(names) <= set(namespaces.sweep())
+        cluster.sweep()
     assert not Path(home).exists()

@@ -16,7 +16,7 @@ from tests.waiting import eventually
 from .container_host import cgroups, sweep_cgroups
 from .container_nodes import NETWORK, SUBNET_ENV, SYSCTL, Backend, Machine, RuntimeName, machines, network
 from .container_runtimes import Containerd, ContainerRuntime, Podman
-from .namespaces import killed_run, sweep
+from .namespaces import killed_run, sweep, sweeping
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means", "container_means")]
 
@@ -236,15 +236,17 @@ def test_without_an_overlay(nodes: tuple[Machine, Machine], kind: RuntimeName) -
 
 def test_nothing_is_left_of_a_crash(tmp_path: Path, image: Path) -> None:
     """All processes of a host, in containers too, end with the one that made it; control groups are swept up."""
-    name, pid = killed_run(
+    code = (
         "from contextlib import ExitStack; from pathlib import Path;"
         f"from {__package__}.container_nodes import machines; stack = ExitStack();"
         f"node, _ = stack.enter_context(machines('vxlan', Path({str(tmp_path)!r}), Path({str(image)!r})));"
         "node.runtime('containerd').start('c', 'sleep', '1000');"
         "print(node.namespace.name, node.host.pid, flush=True)"
     )
-    assert eventually(lambda: not Path("/proc", pid).exists())
-    assert name in sweep()
-    assert cgroups(name) != []
-    sweep_cgroups()
+    with sweeping():
+        name, pid = killed_run(code)
+        assert eventually(lambda: not Path("/proc", pid).exists())
+        assert name in sweep()
+        assert cgroups(name) != []
+        sweep_cgroups()
     assert cgroups(name) == []

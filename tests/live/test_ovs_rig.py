@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import eventually
 
 from . import namespaces, ovs
 from .handmade import KERNEL_MAC, PEER_MAC, Outer, inner_frame, inner_ipv4, mac, tagged
@@ -108,17 +109,16 @@ def test_bad_checksum_is_dropped(switch: Switch) -> None:
 
 def test_nothing_is_left_of_a_killed_run(switch: Switch) -> None:
     """The daemons die with the process that started them; the next run removes the rest, but not that of the living."""
-    directory, *daemons = namespaces.killed_run(
+    code = (
         f"from {__package__}.ovs import Switch; s = Switch(); "
         "print(s.directory, *(path.read_text().strip() for path in s.directory.glob('*.pid')), flush=True)"
     )
-    assert len(daemons) == 2
-    deadline = time.monotonic() + 5.0
-    while (alive := [pid for pid in daemons if Path("/proc", pid, "exe").exists()]) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive
-    assert Path(directory) in ovs.sweep()
-    namespaces.sweep()
+    with namespaces.sweeping():
+        directory, *daemons = namespaces.killed_run(code)
+        assert len(daemons) == 2
+        assert eventually(lambda: not any(Path("/proc", pid, "exe").exists() for pid in daemons))
+        assert Path(directory) in ovs.sweep()
+        namespaces.sweep()
     assert not Path(directory).exists()
     assert switch.directory.exists()
     assert switch.appctl("version")
@@ -128,17 +128,21 @@ def test_only_its_own_daemons_are_ended(means: None) -> None:
     """What a stale directory's pidfiles name is ended if it wrote them, and nothing else: numbers come round again."""
     with subprocess.Popen(["true"]) as gone:
         pass
-    directory = Path(tempfile.mkdtemp(prefix=f"vxlanpkt-ovs-{gone.pid}-"))
+    directory = Path(tempfile.gettempdir(), f"vxlanpkt-ovs-{gone.pid}-test")
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
     with (
+        namespaces.sweeping(),
         subprocess.Popen([*sleep, f"--pidfile={directory}/own.pid"]) as own,
         subprocess.Popen(sleep) as foreign,
     ):
         try:
+            directory.mkdir()
+            # Popen is done when the program begins to be loaded; its arguments are there when it is.
+            assert eventually(lambda: b"--pidfile" in Path("/proc", str(own.pid), "cmdline").read_bytes())
             (directory / "own.pid").write_text(f"{own.pid}\n")
             (directory / "foreign.pid").write_text(f"{foreign.pid}\n")
             assert directory in ovs.sweep()
-            assert own.wait(5.0) == -signal.SIGKILL
+            assert own.wait(10.0) == -signal.SIGKILL
             assert foreign.poll() is None
         finally:
             own.kill()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .handmade import Outer, inner_frame, inner_ipv4, tagged
-from .namespaces import killed_run, sweep
+from .namespaces import killed_run, sweep, sweeping
 from .rig import UNDERLAY, VXLAN_DEVICE, Rig
 
 pytestmark = pytest.mark.live
@@ -78,8 +78,10 @@ def test_bad_checksum_is_dropped(rig: Rig) -> None:
 
 def test_stale_namespaces_are_swept(rig: Rig) -> None:
     """A run that is killed leaves its namespaces behind, and the next one removes them, but not those of the living."""
-    (name,) = killed_run(f"from {__package__}.namespaces import Namespace; n = Namespace(); print(n.name, flush=True)")
-    assert Path("/run/netns", name).exists()
-    assert name in sweep()
+    code = f"from {__package__}.namespaces import Namespace; n = Namespace(); print(n.name, flush=True)"
+    with sweeping():
+        (name,) = killed_run(code)
+        assert Path("/run/netns", name).exists()
+        assert name in sweep()
     assert not Path("/run/netns", name).exists()
     assert Path("/run/netns", rig.kernel.name).exists()
