@@ -9,8 +9,8 @@ from typing import Any
 _PAUSE = 0.005
 
 
-def eventually(question: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """The first answer that is true, or the last one."""
+def eventually(question: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first answer that is true, or the last one; *seconds* are for a machine that has much else to do."""
     end = time.monotonic() + seconds
     while True:
         answer = question()

@@ -22,7 +22,7 @@ from vxlanpkt.cli import main
 faulthandler.register(signal.SIGUSR1)
 main()
 """
-_END_SECONDS = 10.0
+_END_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 

@@ -32,7 +32,7 @@ Kind = Literal["kernel", "user", "udp"]
 _TYPES = {"kernel": "vxlan", "user": "vxlan-user", "udp": "udp"}
 _PREFIX = "vxlanpkt-live-cluster"
 _BRIDGE, _PORT = "cni0", "container"
-_SETTLE_SECONDS = 15.0
+_SETTLE_SECONDS = 60.0
 
 
 class Container:
@@ -264,7 +264,7 @@ class Cluster:
                 node.agent.show_stacks()
             pytest.fail("\n".join(self._differences(running)))
 
-    def reach(self, *nodes: Node, seconds: float = 10.0) -> None:
+    def reach(self, *nodes: Node, seconds: float = 60.0) -> None:
         """Wait until the containers of these nodes, or of all that run, answer each other, over each IP version."""
         ends = nodes or tuple(node for node in self.nodes.values() if node.agent.is_running)
         for sender, receiver in combinations(ends, 2):

@@ -19,7 +19,7 @@ from .namespaces import Namespace, is_stale, run
 UPSTREAM_PLUGINS = Path("/usr/lib/cni")
 CONFIGURATIONS, PLUGINS = Path("/etc/cni/net.d"), Path("/opt/cni/bin")  # ctr looks nowhere else
 _CGROUPS = Path("/sys/fs/cgroup")
-_END_SECONDS = 10.0
+_END_SECONDS = 30.0
 
 # The first process. It says its number outside, which /proc knows as long as it is the old one; then it waits until
 # nobody holds the other end of its input.

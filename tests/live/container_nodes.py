@@ -26,7 +26,7 @@ NETWORK = "overlay"
 BRIDGE = "cni0"
 SYSCTL = ("net.core.somaxconn", "500")
 SUBNET_ENV = "/run/flannel/subnet.env"
-_AGENT_SECONDS = 20.0
+_AGENT_SECONDS = 60.0
 
 
 def network(**members: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Protocol
 from .container_host import CONFIGURATIONS, PLUGINS, Host
 from .container_image import IMAGE
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _COMMAND_SECONDS = 60.0
 
 

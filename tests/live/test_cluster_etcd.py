@@ -39,16 +39,16 @@ def test_away_and_back(nodes: Cluster) -> None:
     assert nodes.etcd is not None
     first, second = nodes.nodes[1], nodes.nodes[2]
     nodes.etcd.kill()
-    assert eventually(lambda: first.agent.status().store_fault, 15)
+    assert eventually(lambda: first.agent.status().store_fault)
     assert send_stream(first.container, second.container, 4, DATA) == DATA
     third = nodes.add("user")
     third.agent.start()
     assert pings(second.container, first.container, 6)
     assert third.agent.is_running
     nodes.etcd.start()
-    nodes.settle(30)
+    nodes.settle()
     nodes.reach()
-    assert eventually(lambda: not first.agent.status().store_fault, 15)
+    assert eventually(lambda: not first.agent.status().store_fault)
     third.agent.terminate()
     nodes.settle()
     assert third.lease() is None
@@ -61,5 +61,5 @@ def test_forgotten(nodes: Cluster) -> None:
     nodes.etcd.forget()
     nodes.etcd.start()
     nodes.configure()
-    nodes.settle(30)
+    nodes.settle()
     nodes.reach()

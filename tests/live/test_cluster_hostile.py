@@ -69,7 +69,7 @@ def test_our_data_path(vxlan: Cluster, is_peer: bool) -> None:
     before = _refused(node)
     with streaming(other.container, node.container, 4, DATA):
         _send(source, node, 8472, PAYLOADS)
-    assert eventually(lambda: _refused(node) - before == wanted, 5), (_refused(node) - before, wanted)
+    assert eventually(lambda: _refused(node) - before == wanted), (_refused(node) - before, wanted)
     assert accepted and len(wanted) > 5 if is_peer else not accepted
     _is_as_before(vxlan)
 

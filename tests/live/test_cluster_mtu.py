@@ -37,7 +37,7 @@ def test_narrow_path(routed: Cluster, first: int, second: int) -> None:
     for version in (4, 6):
         assert send_stream(near, far, version, DATA) == DATA
         if routed.nodes[first].kind == "user":
-            assert eventually(partial(_room, near, far, version), 5) == NARROW - (50 if version == 4 else 70)
+            assert eventually(partial(_room, near, far, version)) == NARROW - (50 if version == 4 else 70)
 
 
 def test_narrow_path_udp() -> None:
@@ -46,7 +46,7 @@ def test_narrow_path_udp() -> None:
         near, far = nodes.nodes[1].container, nodes.nodes[2].container
         for version in (4, 6):
             assert send_stream(near, far, version, DATA) == DATA
-            assert eventually(partial(_room, near, far, version), 5) == NARROW - 28
+            assert eventually(partial(_room, near, far, version)) == NARROW - 28
 
 
 def _room(near: End, far: End, version: int) -> int | None:
@@ -73,7 +73,7 @@ def test_interface_changes(kinds: tuple[Kind, Kind]) -> None:
             for mtu in (NARROW, MTU):
                 node.set_underlay_mtu(mtu)
                 nodes.settle()
-                assert eventually(partial(_has_mtu, node, before.mtu - MTU + mtu), 5)
+                assert eventually(partial(_has_mtu, node, before.mtu - MTU + mtu))
                 node.remove_container()
                 nodes.reach()
                 _exchange(nodes)
@@ -97,7 +97,7 @@ def test_smaller_containers() -> None:
         node = nodes.nodes[2]
         node.set_underlay_mtu(NARROW)
         nodes.settle()
-        assert eventually(partial(_has_mtu, node, NARROW - 50), 5)
+        assert eventually(partial(_has_mtu, node, NARROW - 50))
         node.remove_container()
         nodes.reach()
         node.set_underlay_mtu(MTU)

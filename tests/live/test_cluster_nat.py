@@ -39,7 +39,7 @@ def test_behind_a_router_that_translates(kind: Kind) -> None:
         hidden.agent = Agent(hidden.namespace, LINK, made.home / "node1", where)
         hidden.agent.start()
         open_to_all.agent.start()
-        assert eventually(lambda: all(node.agent.subnet_env.exists() for node in (hidden, open_to_all)), 15)
+        assert eventually(lambda: all(node.agent.subnet_env.exists() for node in (hidden, open_to_all)))
         made.reach(open_to_all, hidden)
         made.reach(hidden, open_to_all)
         assert {str(lease.attributes.public_ip) for lease in made.leases()} == {PUBLIC, open_to_all.address}

@@ -73,7 +73,7 @@ def test_killed(nodes: Cluster, number: int) -> None:
     if node.kind == "kernel":
         assert pings(nodes.nodes[3].container, node.container, 4), "the kernel's device goes on by itself"
     node.agent.start()
-    assert eventually(lambda: node.differences() == [], 10)
+    assert eventually(lambda: node.differences() == [])
     nodes.settle()
     nodes.reach()
     assert _lease(node).subnets == before.subnets
@@ -88,7 +88,7 @@ def test_replaced(nodes: Cluster, number: int) -> None:
     nodes.lose(old)
     new = nodes.add(old.kind, number)
     new.agent.start()
-    assert eventually(lambda: _lease(new).attributes.vtep_mac != before.attributes.vtep_mac, 10)
+    assert eventually(lambda: _lease(new).attributes.vtep_mac != before.attributes.vtep_mac)
     nodes.settle()
     nodes.reach()
     assert _lease(new).subnets == before.subnets
@@ -112,7 +112,7 @@ def test_lease_deleted(nodes: Cluster, number: int) -> None:
     node = nodes.nodes[number]
     before = _lease(node)
     FileStore(nodes.home / "store").release(before)
-    assert eventually(lambda: node.lease() is not None, 10)
+    assert eventually(lambda: node.lease() is not None)
     nodes.settle()
     nodes.reach()
     assert _lease(node).subnets == before.subnets

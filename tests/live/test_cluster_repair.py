@@ -128,7 +128,7 @@ def test_peer_gone_while_dead(vxlan: Cluster) -> None:
     gone.agent.terminate()
     assert any("stale" in line for line in dead.differences())
     dead.agent.start()
-    assert eventually(lambda: dead.differences() == [], 10), dead.differences()
+    assert eventually(lambda: dead.differences() == []), dead.differences()
     _recovers(vxlan)
     vxlan.lose(gone)
 
