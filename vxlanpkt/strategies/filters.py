@@ -85,7 +85,7 @@ def _joined_terms(terms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
         term.map(lambda text: f"not ({text})"),
         st.builds(lambda text: f"!({text})", term),
-        st.builds(str.join, either, several),
+        st.builds(lambda between, texts: between.join(texts), either, several),
         st.builds(lambda side, text: f"{side} ({text})", st.just("inner"), terms),
     )
 
