@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,23 @@ class Breaking:
             self.breaks -= 1
             watch.poll = _broken  # type: ignore[method-assign]
         return watch
+
+
+class Slow:
+    """A store whose first watch is slow to answer, whoever closes it."""
+
+    def __init__(self, store: FileStore) -> None:
+        self._store, self.asked = store, threading.Event()
+
+    def watch(self) -> Any:
+        watch = self._store.watch()
+        if not self.asked.is_set():
+            watch.poll = self._slowly  # type: ignore[method-assign]
+        return watch
+
+    def _slowly(self, timeout: float | None = None) -> None:
+        self.asked.set()
+        time.sleep(0.2)
 
 
 def _broken(timeout: float | None = None) -> None:
@@ -82,6 +100,15 @@ def test_close_while_it_pauses(store: FileStore, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(lease_follower, "_FIRST_PAUSE", 1000.0)
     with LeaseFollower(Breaking(store, 1), _nothing):  # type: ignore[arg-type]  # nothing else is asked for
         pass
+    assert not [thread for thread in threading.enumerate() if thread.name == "leases"]
+
+
+def test_close_after_a_restart(store: FileStore) -> None:
+    """The thread from before the restart has ended too."""
+    slow = Slow(store)
+    with LeaseFollower(slow, _nothing) as follower:  # type: ignore[arg-type]  # nothing else is asked for
+        assert slow.asked.wait(SECONDS)
+        follower.restart()
     assert not [thread for thread in threading.enumerate() if thread.name == "leases"]
 
 

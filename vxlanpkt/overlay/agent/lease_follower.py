@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -12,7 +13,7 @@ from vxlanpkt.overlay.leases.stores import LeaseEvent, LeaseStore, LeaseWatch
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # where a watch breaks
 _LOOK = 1.0  # seconds without an event, after which it is looked whether the store answers at all
-_PATIENCE = 2.0  # for the thread's end
+_PATIENCE = 2.0  # for the threads' end
 
 _logger = logging.getLogger(__name__)
 
@@ -28,12 +29,14 @@ class LeaseFollower:
         self._changing = threading.Lock()
         self._watch: LeaseWatch | None = None
         self._breakage = ""
+        self._threads: list[threading.Thread] = []  # the last one follows; those before it end
         self._start()
 
     def _start(self) -> None:
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._follow, args=(self._end,), name="leases", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._follow, args=(self._end,), name="leases", daemon=True)
+        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+        thread.start()
 
     def _follow(self, end: threading.Event) -> None:
         pauses = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -84,7 +87,9 @@ class LeaseFollower:
     def close(self) -> None:
         """Tell no more. A thread that a store holds up for longer than some seconds ends by itself."""
         self._stop()
-        self._thread.join(_PATIENCE)
+        latest = time.monotonic() + _PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, latest - time.monotonic()))
 
     def _stop(self) -> None:
         with self._changing:
