@@ -69,8 +69,8 @@ def all_sent() -> Iterator[Sent]:
 def packets(path: Path) -> Iterator[ElementTree.Element]:
     """What tshark says of each packet, checksums verified; a zero one over IPv6 is right (RFC 6935).
 
-    Unless it is told, 8472 is another protocol's port to it. It looks for the generic protocol extension on 4790 alone,
-    and takes all that comes from port 53 for DNS.
+    Unless it is told, an older one does not take 8472 for VXLAN's port. It looks for the generic protocol extension on
+    4790 alone, and takes all that comes from port 53 for DNS.
     """
     told = ("ip.check_checksum", "udp.check_checksum", "udp.ignore_ipv6_zero_checksum")
     options = [word for name in told for word in ("-o", f"{name}:TRUE")]
