@@ -120,8 +120,9 @@ def commands(text: str) -> Iterator[Command]:
 
 
 def run_command(command: Command, page: str) -> None:
-    """Run one command where the page's examples are, with the command line of this interpreter."""
-    script = f'vxlanpkt() {{ "{sys.executable}" -I -m vxlanpkt.cli "$@"; }}\n{command.text}'
+    """Run one command where the page's examples are, with this interpreter and its command line."""
+    python = f'python3() {{ "{sys.executable}" "$@"; }}\n'
+    script = f'{python}vxlanpkt() {{ python3 -I -m vxlanpkt.cli "$@"; }}\n{command.text}'
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
     done = subprocess.run(
         ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
