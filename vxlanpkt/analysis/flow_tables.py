@@ -178,7 +178,9 @@ def _ethertypes(column: memoryview) -> memoryview:
     lengths = mask(memoryview(high), _BELOW_ETHERTYPES)
     if 1 not in lengths:
         return column
-    lengths = both(lengths, opposite(zeros(column)))
+    lengths = both(lengths, opposite(zeros(column)))  # 0 is what refused records have, of which there are many
+    if 1 not in lengths:
+        return column
     kept = opposite(lengths).translate(_ALL_BITS)
     out = bytearray(column.tobytes())
     out[_LOW::2] = either(both(bytes(out[_LOW::2]), kept), lengths.translate(_AS_802_3))
