@@ -24,17 +24,18 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("assigned",),
     ("checksum",),
     ("addresses",),
-    ("kernel.spans",),
     ("kernel.contract",),
-    ("kernel.scanning",),
-    ("kernel.options",),
-    ("kernel.outer",),
-    ("kernel.inner",),
-    ("kernel.hashing", "kernel.grouping", "kernel.tables"),
-    ("kernel.sightings",),
-    ("kernel.altering", "kernel.records", "kernel.writing"),
-    ("kernel.columns", "kernel.decapsulation", "kernel.encapsulation", "kernel.filtering", "kernel.releases"),
+    ("kernel.contract.columns",),
+    ("kernel.contract.*",),
+    ("kernel.python.checksum", "kernel.python.memory", "kernel.python.scanning"),
+    ("kernel.python.frames", "kernel.python.options"),
+    ("kernel.python.outer",),
+    ("kernel.python.inner",),
+    ("kernel.python.hashing", "kernel.python.grouping", "kernel.python.tables"),
+    ("kernel.python.*",),
     ("kernel.python",),
+    ("kernel.c.memory", "kernel.c.checksum"),
+    ("kernel.c.*",),
     ("kernel.c",),
     ("kernel",),
     ("layers",),
@@ -77,34 +78,32 @@ EXCEPTIONS = frozenset((
     ("kernel", "pick"),
     ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"), ("kernel", "callback"),
     ("bulk.checks", "written"),  # what a kernel answers
-    ("kernel.contract", "DECAP_COLUMNS"), ("kernel.contract", "DECAP_LAYOUT"), ("kernel.contract", "WIDTHS"),
-    ("kernel.contract", "Address"), ("kernel.contract", "Derived"), ("kernel.contract", "Known"),
-    ("kernel.contract", "MAC"),
-    ("kernel.contract", "NO_LINK_TYPE"),  # the value in a public column, `DecapBatch.inner_link_type`
+    *(("kernel.contract.columns", name) for name in ("DECAP_COLUMNS", "DECAP_LAYOUT", "WIDTHS")),
+    *(("kernel.contract.captures", name) for name in ("Address", "Derived", "Known", "MAC")),
+    ("kernel.contract.columns", "NO_LINK_TYPE"),  # the value in a public column, `DecapBatch.inner_link_type`
     ("layers.ipv6_extensions", "Extension"),  # type aliases of unions of public classes
     ("layers.messages", "Message"),
     *(("selection", name) for name in ("require_filter", "selected")),
     *(("sightings", name) for name in ("DIGEST_SEED_SIZE", "Digests", "Sightings", "Traits", "traits")),
-    ("kernel.contract", "Trait"),
+    ("kernel.contract.columns", "Trait"),
     *(("grouping", name) for name in ("NO_GROUP", "SEED_SIZE", "Groups", "buckets")),  # how rows are counted
     # What of a capture touches every byte or record is done by the kernel: it has functions made for that.
     *(("kernel", name) for name in (
         "add_interface", "choose_rows", "hold_packets", "hold_section", "hold_target", "new_buffer", "put_records",
         "read_records", "sort_rows", "view",
     )),
-    *(("kernel.contract", name) for name in (
-        "ADDRESS", "NO_INTERFACE", "NO_TIMESTAMP", "Packets", "RECORD_COLUMNS", "RECORD_LAYOUT", "Section",
-        "SectionInterface", "Stop", "Target",
+    *(("kernel.contract.captures", name) for name in (
+        "NO_INTERFACE", "Packets", "Section", "SectionInterface", "Stop", "Target",
     )),
+    *(("kernel.contract.columns", name) for name in ("ADDRESS", "NO_TIMESTAMP", "RECORD_COLUMNS", "RECORD_LAYOUT")),
     # Overlays: look-ups of many addresses, and what tables of a million are kept in.
     *(("kernel", name) for name in (
         "count_prefixes", "drop_prefixes", "find_prefix", "list_prefixes", "look_up", "look_up_macs", "move_prefixes",
         "new_map", "prefix_of_none", "put_prefixes", "refresh_macs", "settle",
         )),
-    *(("kernel.contract", name) for name in (
-        "Asked", "AskedMACs", "Mapped", "NO_SPACE", "NO_VALUE", "STATIC", "Senders",
-    )),
-    *(("kernel.tables", name) for name in ("KEY_BITS", "LISTED", "MAC_KEY", "MAP_SEED_SIZE")),
+    *(("kernel.contract.answers", name) for name in ("NO_SPACE",)),
+    *(("kernel.contract.tables", name) for name in ("Asked", "AskedMACs", "Mapped", "NO_VALUE", "STATIC", "Senders")),
+    *(("kernel.contract.tables", name) for name in ("KEY_BITS", "LISTED", "MAC_KEY", "MAP_SEED_SIZE")),
     # The overlay's packet loops in C are handed what the kernel in C holds.
     *(("kernel.c", name) for name in ("address_of", "hold_recipe", "hold_rules")),
     ("kernel.contract", "CONTRACT"),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from vxlanpkt import FieldError, kernel
 from vxlanpkt.grouping import Groups, buckets
-from vxlanpkt.kernel.contract import ADDRESS, NO_GROUP, NO_SPACE, NO_TIMESTAMP
+from vxlanpkt.kernel.contract.answers import NO_SPACE
+from vxlanpkt.kernel.contract.columns import ADDRESS, NO_GROUP, NO_TIMESTAMP
 
 SEED = b"nobody knows"
 KEY = {"vni": "I", "address": ADDRESS, "protocol": "B", "port": "H", "bucket": "q"}

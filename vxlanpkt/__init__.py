@@ -76,10 +76,10 @@ if TYPE_CHECKING:
     from vxlanpkt.explanation import explain as explain
     from vxlanpkt.filters import Filter as Filter
     from vxlanpkt.kernel import backend as backend
-    from vxlanpkt.kernel.contract import ChecksumState as ChecksumState
-    from vxlanpkt.kernel.contract import Note as Note
-    from vxlanpkt.kernel.spans import Fault as Fault
-    from vxlanpkt.kernel.spans import Span as Span
+    from vxlanpkt.kernel.contract.columns import ChecksumState as ChecksumState
+    from vxlanpkt.kernel.contract.columns import Note as Note
+    from vxlanpkt.kernel.contract.spans import Fault as Fault
+    from vxlanpkt.kernel.contract.spans import Span as Span
     from vxlanpkt.layers.arp import ARP as ARP
     from vxlanpkt.layers.base import Around as Around
     from vxlanpkt.layers.base import Layer as Layer
@@ -160,8 +160,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "explanation": ("REMEDIES", "Change", "Explanation", "OfFrame", "Remedy", "Verdict", "explain"),
     "filters": ("Filter",),
     "kernel": ("backend",),
-    "kernel.contract": ("ChecksumState", "Note"),
-    "kernel.spans": ("Fault", "Span"),
+    "kernel.contract.columns": ("ChecksumState", "Note"),
+    "kernel.contract.spans": ("Fault", "Span"),
     "layers.arp": ("ARP",),
     "layers.base": ("Around", "Layer"),
     "layers.dot1q": ("Dot1Q",),

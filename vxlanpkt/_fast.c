@@ -1,4 +1,4 @@
-/* The C kernel: its entry points. kernel/python.py is the specification; a header that has a twin there bears its name.
+/* The C kernel: its entry points. kernel/python/ is the specification; a header that has a twin there bears its name.
  *
  * No Python.h, no allocation, no state. Every row's range is checked against the buffer here, whatever the caller
  * believes of it.

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any, overload
 
 from vxlanpkt import kernel
 from vxlanpkt.errors import REASONS, BuildError, FieldError, PacketError, ParseError, Reason
-from vxlanpkt.kernel.contract import (
+from vxlanpkt.kernel.contract.columns import (
     ADDRESS,
     ALTERED_LAYOUT,
     BRIEF_LAYOUT,
     DECAP_COLUMNS,
     DECAP_LAYOUT,
     ENCAP_LAYOUT,
-    Alterations,
-    DecapRecord,
 )
+from vxlanpkt.kernel.contract.decapsulation import Alterations, DecapRecord
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.starts import Start
 

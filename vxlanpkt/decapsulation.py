@@ -11,9 +11,10 @@ from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
 from vxlanpkt.headers import missing_bytes
-from vxlanpkt.kernel.altering import altered
-from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, Note, Underlay
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
+from vxlanpkt.kernel.contract.decapsulation import DecapRecord, Underlay
+from vxlanpkt.kernel.contract.spans import Kind
+from vxlanpkt.kernel.python.altering import altered
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6

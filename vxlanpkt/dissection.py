@@ -9,7 +9,7 @@ from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import DEFAULT, Bindings
 from vxlanpkt.errors import LayerNotFound, ParseError
 from vxlanpkt.headers import Headers, find_headers
-from vxlanpkt.kernel.spans import Span
+from vxlanpkt.kernel.contract.spans import Span
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.printing import html_tree, tree
 from vxlanpkt.starts import Start

@@ -12,10 +12,11 @@ from vxlanpkt import kernel
 from vxlanpkt.batch import as_buffer
 from vxlanpkt.bulk.checks import written
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.contract import ADDRESS, OVERLAP, WIDTHS, Counted, Layout
-from vxlanpkt.kernel.contract import NO_GROUP as NO_GROUP
-from vxlanpkt.kernel.grouping import COUNTS, KEY_COLUMNS, LARGEST_KEY, entry_size
-from vxlanpkt.kernel.grouping import SEED_SIZE as SEED_SIZE
+from vxlanpkt.kernel.contract.answers import OVERLAP
+from vxlanpkt.kernel.contract.columns import ADDRESS, WIDTHS, Layout
+from vxlanpkt.kernel.contract.columns import NO_GROUP as NO_GROUP
+from vxlanpkt.kernel.contract.grouping import COUNTS, KEY_COLUMNS, LARGEST_KEY, Counted, entry_size
+from vxlanpkt.kernel.contract.grouping import SEED_SIZE as SEED_SIZE
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -13,7 +13,7 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import KINDS, LAYERS, Bindings
 from vxlanpkt.errors import REASONS, FieldError, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Reading, Row, Span, span_of
+from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Reading, Row, Span, span_of
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.starts import Start, kind_of

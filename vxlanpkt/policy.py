@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.contract import (
+from vxlanpkt.kernel.contract.decapsulation import (
     DecapRules,
     ECNRule,
     GPERule,

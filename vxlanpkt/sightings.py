@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from vxlanpkt import kernel
 from vxlanpkt.batch import FrameBatch, as_buffer
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.contract import SIGHTING_LAYOUT, TRAIT_LAYOUT, WIDTHS, Counted, Sighted
-from vxlanpkt.kernel.sightings import ENTRY_SET, SECRETS
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.columns import SIGHTING_LAYOUT, TRAIT_LAYOUT, WIDTHS
+from vxlanpkt.kernel.contract.grouping import Counted
+from vxlanpkt.kernel.contract.sightings import ENTRY_SET, SECRETS, Sighted
+from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.starts import Start, outer_kind
 
 if TYPE_CHECKING:

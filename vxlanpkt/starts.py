@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import Layer
 
 if TYPE_CHECKING:

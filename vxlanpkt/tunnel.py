@@ -14,8 +14,8 @@ from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason
-from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
+from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
 from vxlanpkt.layers.dot1q import Dot1Q
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy

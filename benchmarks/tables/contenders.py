@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.floor import ffi, lib, pointer
 from vxlanpkt import FrameBatch, kernel
-from vxlanpkt.kernel.contract import Asked, AskedMACs
-from vxlanpkt.kernel.tables import KEY_BITS, MAC_KEY
+from vxlanpkt.kernel.contract.tables import KEY_BITS, MAC_KEY, Asked, AskedMACs
 from vxlanpkt.overlay.tables.numbering import GrowingMap
 
 ROWS = 1 << 20  # so many that their slots are not all in a cache when the table is large

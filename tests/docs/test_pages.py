@@ -16,7 +16,7 @@ import pytest
 import vxlanpkt
 from vxlanpkt.capture.tables import TableOptions
 from vxlanpkt.cni import Code
-from vxlanpkt.kernel.contract import DECAP_COLUMNS
+from vxlanpkt.kernel.contract.columns import DECAP_COLUMNS
 from vxlanpkt.overlay.agent.status import AgentStatus, LinkStatus, PeerStatus
 
 ROOT = Path(__file__).parents[2]

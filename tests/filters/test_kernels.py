@@ -10,23 +10,10 @@ from hypothesis import strategies as st
 
 from vxlanpkt import DecapPolicy, FrameBatch
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import (
-    ADDRESS,
-    BRIEF_COLUMNS,
-    BRIEF_LAYOUT,
-    DECAP_COLUMNS,
-    DECAP_LAYOUT,
-    NO_GUARD,
-    NO_SPACE,
-    OVERLAP,
-    REGISTERS,
-    UNSOUND,
-    WIDTHS,
-    Join,
-    Step,
-    StepKind,
-)
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, UNSOUND
+from vxlanpkt.kernel.contract.columns import ADDRESS, BRIEF_COLUMNS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, WIDTHS
+from vxlanpkt.kernel.contract.filtering import NO_GUARD, REGISTERS, Join, Step, StepKind
+from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.strategies import batches, frames, policies, vxlan_frames
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")

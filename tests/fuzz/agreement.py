@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vxlanpkt.kernel.contract import (
-    BRIEF_LAYOUT,
-    DECAP_LAYOUT,
-    ENCAP_LAYOUT,
-    RECORD_COLUMNS,
-    RECORD_LAYOUT,
-    EncapMode,
-    EncapRecipe,
-)
-from vxlanpkt.kernel.spans import Kind, Reading
+from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, RECORD_COLUMNS, RECORD_LAYOUT
+from vxlanpkt.kernel.contract.encapsulation import EncapMode, EncapRecipe
+from vxlanpkt.kernel.contract.spans import Kind, Reading
 
 from .inputs import Batch, Input, ports_of
 from .seeds import KINDS

@@ -213,7 +213,7 @@ static void fill_template(struct vxlanpkt_recipe *recipe, uint64_t pattern)
     udp[8] = recipe->gpe ? 0x0C : 0x08; /* I, and P */
 }
 
-/* What follows from the rest of a recipe, as kernel/c.py has it. */
+/* What follows from the rest of a recipe, as kernel/c/encapsulation.py has it. */
 static void complete(struct vxlanpkt_recipe *recipe)
 {
     uint8_t *ip = recipe->header + recipe->ip_offset, *udp = recipe->header + recipe->length - 16;

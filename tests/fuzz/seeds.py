@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import vxlanpkt
 from vxlanpkt import DecapPolicy, FrameBatch, decap_batch
-from vxlanpkt.kernel.contract import DecapRules
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.decapsulation import DecapRules
+from vxlanpkt.kernel.contract.spans import Kind
 
 from .layout import GROUP, HEAD, HERE, INTERFACE, JOBS, OPTIONS, RECIPE, RECORDS, ROW, RULES, UNDERLAY, WALK, pack_flags
 

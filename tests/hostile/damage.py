@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import vxlanpkt
 from vxlanpkt import UDP, VXLANGPE, CaptureError, DecapPolicy, FrameBatch, dissect
 from vxlanpkt.bindings import DEFAULT
-from vxlanpkt.kernel.contract import DECAP_LAYOUT
+from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT
 from vxlanpkt.starts import Start, kind_of
 
 from .test_cases import CASES, STARTS

@@ -25,8 +25,8 @@ from vxlanpkt import UDP, VXLAN, DecapPolicy, FrameBatch, IPv4, Loopback, decap,
 from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.errors import REASONS, ParseError, Reason
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import DECAP_COLUMNS
-from vxlanpkt.kernel.spans import Kind, Reading
+from vxlanpkt.kernel.contract.columns import DECAP_COLUMNS
+from vxlanpkt.kernel.contract.spans import Kind, Reading
 from vxlanpkt.starts import Start, kind_of
 
 from .damage import (

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from vxlanpkt import NO_TUNNEL, DecapPolicy, FrameBatch, Packet, Tunnel
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, NO_SPACE, EncapMode, Underlay
-from vxlanpkt.kernel.spans import Fault, Kind, Place, Reading, Walk
+from vxlanpkt.kernel.contract.answers import NO_SPACE
+from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT
+from vxlanpkt.kernel.contract.decapsulation import Underlay
+from vxlanpkt.kernel.contract.encapsulation import EncapMode
+from vxlanpkt.kernel.contract.spans import Fault, Kind, Place, Reading, Walk
 from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunnels, vxlan_frames
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import ALTERED_LAYOUT, NO_SPACE, WRONG_COLUMNS, Alterations
+from vxlanpkt.kernel.contract.answers import NO_SPACE, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.columns import ALTERED_LAYOUT
+from vxlanpkt.kernel.contract.decapsulation import Alterations
 from vxlanpkt.strategies import frames, mutated
 
 c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")

@@ -14,19 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt import DecapPolicy, FrameBatch, MACAddress, Tunnel
-from vxlanpkt.kernel import columns, python
-from vxlanpkt.kernel.contract import (
-    DECAP_COLUMNS,
-    DECAP_LAYOUT,
-    MAC,
-    NO_SPACE,
-    OVERLAP,
-    WIDTHS,
-    Address,
-    Derived,
-    Known,
-)
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel import python
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
+from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
+from vxlanpkt.kernel.contract.columns import DECAP_COLUMNS, DECAP_LAYOUT, WIDTHS
+from vxlanpkt.kernel.contract.spans import Kind
+from vxlanpkt.kernel.python import columns
 from vxlanpkt.strategies import batches, policies
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -160,7 +153,7 @@ v6 = st.lists(st.sampled_from((0, 0, 0, 1, 0xF, 0x10, 0xABC, 0xFFFF)) | st.integ
 
 @law
 @given(addresses=st.lists(st.one_of(st.binary(min_size=4, max_size=4), v6.map(lambda g: array("H", g).tobytes()))))
-@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)
 def test_addresses_are_written_as_the_standard_library_does(kernel: Any, addresses: list[bytes]) -> None:
     """RFC 5952 for IPv6. An IPv4-mapped address ends in dots, as since Python 3.13."""
     raw = [(4, MAPPED + address) if len(address) == 4 else (6, address) for address in addresses]
@@ -174,7 +167,7 @@ def test_addresses_are_written_as_the_standard_library_does(kernel: Any, address
         assert ip_address(text) == expected
 
 
-@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)
 def test_longest_addresses(kernel: Any) -> None:
     """The room is enough for nothing but the longest there are, and a row without an address is empty."""
     longest = [(4, MAPPED + b"\xff" * 4), (6, b"\xff" * 16), (6, MAPPED + b"\xff" * 4), (0, bytes(16))]
@@ -231,7 +224,7 @@ def test_pick(batch: FrameBatch, policy: DecapPolicy, data: st.DataObject) -> No
         assert agreed(results, size - 1, "pick", whole, widths, memoryview(mask))[0] == NO_SPACE
 
 
-@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)
 def test_numbers(kernel: Any) -> None:
     """Records are counted in 64 bits."""
     out = kernel.new_buffer(24)
@@ -256,7 +249,7 @@ def test_c_refuses_memory_that_is_shared() -> None:
     assert bytes(c.view(result.columns)) == before
 
 
-@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)
 def test_columns_that_are_too_few(kernel: Any) -> None:
     """Columns of fewer rows than there are frames are not read beyond their end."""
     result = Result(kernel, FrameBatch.from_frames([bytes(60)] * 3), DecapPolicy(), Kind.ETHERNET)
@@ -270,7 +263,7 @@ def test_columns_that_are_too_few(kernel: Any) -> None:
     assert kernel.known(short, result.frames, times, links, False, out) == NO_SPACE
 
 
-@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)
 def test_families_that_change_meanwhile(kernel: Any) -> None:
     """Another thread writes to the column that the room was reckoned by: nothing is written beyond its end."""
     rows = 1 << 14
@@ -298,7 +291,7 @@ def test_families_that_change_meanwhile(kernel: Any) -> None:
         thread.join()
 
 
-@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.NAME)
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)
 def test_families_that_are_none(kernel: Any) -> None:
     """Whatever else stands in the column is no address."""
     assert texts(kernel, [(5, b"\xff" * 16), (4, MAPPED + b"\1\2\3\4"), (255, bytes(16))]) == ["", "1.2.3.4", ""]
@@ -320,7 +313,7 @@ def test_text_that_grew_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another thread makes an IPv4 address one of IPv6 after the room was reckoned: nothing is written beyond it."""
     batch = FrameBatch.from_frames([Tunnel(7, "192.0.2.1", "192.0.2.2").encap(bytes(14))])
     result = Result(python, batch, DecapPolicy(), Kind.ETHERNET)
-    room = python.address_room(result.columns, 1, Address.OUTER_SRC)
+    room: int = python.address_room(result.columns, 1, Address.OUTER_SRC)
 
     def meanwhile(*of: Any) -> int:
         DECAP_LAYOUT.column("outer_family", 1, memoryview(result.columns))[0] = 6

@@ -7,7 +7,8 @@ from enum import IntEnum, IntFlag
 import pytest
 
 from vxlanpkt import Note, Reason
-from vxlanpkt.kernel import contract, grouping, spans
+from vxlanpkt.kernel import contract
+from vxlanpkt.kernel.contract import answers, captures, columns, decapsulation, encapsulation, grouping, spans
 
 fastlib = pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 ffi, lib = fastlib.ffi, fastlib.lib
@@ -16,20 +17,20 @@ ENUMS: dict[str, tuple[str, type[IntEnum] | type[IntFlag]]] = {
     "vxlanpkt_reason": ("REASON_", Reason),
     "vxlanpkt_kind": ("KIND_", spans.Kind),
     "vxlanpkt_note": ("NOTE_", Note),
-    "vxlanpkt_trait": ("TRAIT_", contract.Trait),
-    "vxlanpkt_checksum_state": ("CHECKSUM_", contract.ChecksumState),
-    "vxlanpkt_lengths": ("LENGTHS_", contract.Lengths),
-    "vxlanpkt_inner_vlan": ("INNER_VLAN_", contract.InnerVLAN),
-    "vxlanpkt_ecn_rule": ("ECN_RULE_", contract.ECNRule),
-    "vxlanpkt_ecn_mode": ("ECN_MODE_", contract.ECNMode),
-    "vxlanpkt_df": ("DF_", contract.DF),
-    "vxlanpkt_flow_label": ("FLOW_LABEL_", contract.FlowLabel),
-    "vxlanpkt_udp_checksum": ("UDP_CHECKSUM_", contract.UDPChecksum),
-    "vxlanpkt_encap_mode": ("ENCAP_MODE_", contract.EncapMode),
-    "vxlanpkt_known": ("KNOWN_", contract.Known),
-    "vxlanpkt_derived": ("DERIVED_", contract.Derived),
-    "vxlanpkt_address": ("ADDRESS_", contract.Address),
-    "vxlanpkt_mac": ("MAC_", contract.MAC),
+    "vxlanpkt_trait": ("TRAIT_", columns.Trait),
+    "vxlanpkt_checksum_state": ("CHECKSUM_", columns.ChecksumState),
+    "vxlanpkt_lengths": ("LENGTHS_", decapsulation.Lengths),
+    "vxlanpkt_inner_vlan": ("INNER_VLAN_", decapsulation.InnerVLAN),
+    "vxlanpkt_ecn_rule": ("ECN_RULE_", decapsulation.ECNRule),
+    "vxlanpkt_ecn_mode": ("ECN_MODE_", encapsulation.ECNMode),
+    "vxlanpkt_df": ("DF_", encapsulation.DF),
+    "vxlanpkt_flow_label": ("FLOW_LABEL_", encapsulation.FlowLabel),
+    "vxlanpkt_udp_checksum": ("UDP_CHECKSUM_", encapsulation.UDPChecksum),
+    "vxlanpkt_encap_mode": ("ENCAP_MODE_", encapsulation.EncapMode),
+    "vxlanpkt_known": ("KNOWN_", captures.Known),
+    "vxlanpkt_derived": ("DERIVED_", captures.Derived),
+    "vxlanpkt_address": ("ADDRESS_", captures.Address),
+    "vxlanpkt_mac": ("MAC_", captures.MAC),
 }
 
 
@@ -50,16 +51,16 @@ def test_fields() -> None:
 def test_constants() -> None:
     """Values that stand for something special."""
     assert lib.VXLANPKT_CONTRACT == contract.CONTRACT
-    assert lib.VXLANPKT_UNTAGGED == contract.UNTAGGED
-    assert lib.VXLANPKT_NO_ECN == contract.NO_ECN
-    assert lib.VXLANPKT_NO_LINK_TYPE == contract.NO_LINK_TYPE
-    assert lib.VXLANPKT_NO_TUNNEL == contract.NO_TUNNEL
+    assert lib.VXLANPKT_UNTAGGED == columns.UNTAGGED
+    assert lib.VXLANPKT_NO_ECN == columns.NO_ECN
+    assert lib.VXLANPKT_NO_LINK_TYPE == columns.NO_LINK_TYPE
+    assert lib.VXLANPKT_NO_TUNNEL == columns.NO_TUNNEL
     assert lib.VXLANPKT_NO_KEY == spans.NO_KEY
-    assert lib.VXLANPKT_NO_SPACE == contract.NO_SPACE
-    assert lib.VXLANPKT_OVERLAP == contract.OVERLAP
-    assert lib.VXLANPKT_WRONG_COLUMNS == contract.WRONG_COLUMNS
-    assert lib.VXLANPKT_NO_GROUP == contract.NO_GROUP
-    assert lib.VXLANPKT_NO_IDENTIFICATION == contract.NO_IDENTIFICATION
+    assert lib.VXLANPKT_NO_SPACE == answers.NO_SPACE
+    assert lib.VXLANPKT_OVERLAP == answers.OVERLAP
+    assert lib.VXLANPKT_WRONG_COLUMNS == answers.WRONG_COLUMNS
+    assert lib.VXLANPKT_NO_GROUP == columns.NO_GROUP
+    assert lib.VXLANPKT_NO_IDENTIFICATION == columns.NO_IDENTIFICATION
     assert lib.VXLANPKT_LARGEST_KEY == grouping.LARGEST_KEY
     assert lib.VXLANPKT_KEY_COLUMNS == grouping.KEY_COLUMNS
     assert (
@@ -70,6 +71,6 @@ def test_constants() -> None:
 def test_record() -> None:
     """A record in C has a field for each column, in the order of the columns, and of its width."""
     fields = dict(ffi.typeof("struct vxlanpkt_record").fields)
-    assert list(fields) == list(contract.DECAP_COLUMNS)
-    for name, code in contract.DECAP_COLUMNS.items():
-        assert ffi.sizeof(fields[name].type) == contract.WIDTHS[code], name
+    assert list(fields) == list(columns.DECAP_COLUMNS)
+    for name, code in columns.DECAP_COLUMNS.items():
+        assert ffi.sizeof(fields[name].type) == columns.WIDTHS[code], name

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import NO_GROUP, NO_SPACE, NO_TIMESTAMP, OVERLAP, WRONG_COLUMNS, Counted
-from vxlanpkt.kernel.grouping import SEED_SIZE, entry_size
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.columns import NO_GROUP, NO_TIMESTAMP
+from vxlanpkt.kernel.contract.grouping import SEED_SIZE, Counted, entry_size
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 from vxlanpkt._fastlib import ffi, lib

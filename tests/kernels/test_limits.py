@@ -10,8 +10,10 @@ import pytest
 
 from vxlanpkt import DecapPolicy, FrameBatch, IPv4, Packet, Reason, Tunnel
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import DECAP_LAYOUT, ENCAP_LAYOUT, OVERLAP, TRAIT_LAYOUT, EncapMode
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.answers import OVERLAP
+from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, ENCAP_LAYOUT, TRAIT_LAYOUT
+from vxlanpkt.kernel.contract.encapsulation import EncapMode
+from vxlanpkt.kernel.contract.spans import Kind
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 from vxlanpkt.kernel import c

@@ -14,7 +14,7 @@ from vxlanpkt.kernel import python
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 from vxlanpkt.kernel import c
 
-BOTH = pytest.mark.parametrize("kernel", [python, c], ids=lambda kernel: kernel.NAME)
+BOTH = pytest.mark.parametrize("kernel", [python, c], ids=lambda kernel: kernel.__name__)
 ARRAY, SCHEMA, STREAM, EXPORT, RELEASES = map(Struct, ("qqqqqPPPPP", "PPPqqPPPP", "PPPPP", "PPQQ", "PPP"))
 RELEASE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 SWEEP = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)

@@ -11,21 +11,18 @@ from hypothesis import strategies as st
 
 from vxlanpkt import ICMP, TCP, Dot1Q, Ethernet, IPv4, IPv6, Packet, dissect
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import (
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.columns import (
     NO_IDENTIFICATION,
-    NO_SPACE,
     NO_TIMESTAMP,
-    OVERLAP,
     SIGHTING_LAYOUT,
     TRAIT_COLUMNS,
     TRAIT_LAYOUT,
-    WRONG_COLUMNS,
-    Counted,
-    Sighted,
     Trait,
 )
-from vxlanpkt.kernel.sightings import AS_BEFORE, ENTRY_SET, MARKED_OTHERWISE
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.grouping import Counted
+from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, MARKED_OTHERWISE, Sighted
+from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.strategies import frames, mutated
 
 c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")

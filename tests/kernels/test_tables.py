@@ -13,18 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract import (
-    NO_SPACE,
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.tables import (
+    KEY_BITS,
+    LISTED,
+    MAC_KEY,
+    MAP_SEED_SIZE,
     NO_VALUE,
-    OVERLAP,
     STATIC,
-    WRONG_COLUMNS,
     Asked,
     AskedMACs,
     Mapped,
     Senders,
 )
-from vxlanpkt.kernel.tables import KEY_BITS, LISTED, MAC_KEY, MAP_SEED_SIZE
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 from vxlanpkt._fastlib import ffi, lib

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.bindings import LAYERS
 from vxlanpkt.errors import REASONS, BuildError, FieldError, TruncatedError
-from vxlanpkt.kernel.spans import Fault, Span
+from vxlanpkt.kernel.contract.spans import Fault, Span
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Around, Layer
 from vxlanpkt.layers.dot1q import Dot1Q

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import BuildError, FieldError, MalformedError, Reason
-from vxlanpkt.kernel.spans import Span
+from vxlanpkt.kernel.contract.spans import Span
 from vxlanpkt.layers.base import Around
 from vxlanpkt.layers.icmpv6 import ICMPv6
 from vxlanpkt.layers.ipv6 import IPv6

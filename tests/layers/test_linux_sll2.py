@@ -8,7 +8,7 @@ import pytest
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.spans import Span
+from vxlanpkt.kernel.contract.spans import Span
 from vxlanpkt.layers.base import Around
 from vxlanpkt.layers.linux_sll2 import LinuxSLL2
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.spans import Span
+from vxlanpkt.kernel.contract.spans import Span
 from vxlanpkt.layers.base import Around
 from vxlanpkt.layers.loopback import Loopback
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.errors import BuildError, FieldError, MalformedError, Reason
-from vxlanpkt.kernel.spans import Fault, Span
+from vxlanpkt.kernel.contract.spans import Fault, Span
 from vxlanpkt.layers.base import Around
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vxlanpkt.errors import BuildError, Reason
-from vxlanpkt.kernel.spans import Fault, Span
+from vxlanpkt.kernel.contract.spans import Fault, Span
 from vxlanpkt.layers.base import Around
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.spans import Span
+from vxlanpkt.kernel.contract.spans import Span
 from vxlanpkt.layers.base import Around
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 

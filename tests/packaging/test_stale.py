@@ -48,7 +48,7 @@ def test_number() -> None:
     assert found is not None
     wanted = number_of(text)
     assert int(found[1], 16) == wanted, f"in {HEADER}: #define VXLANPKT_CONTRACT 0x{wanted:08X}"
-    assert wanted == contract.CONTRACT, f"in kernel/contract.py: CONTRACT = 0x{wanted:08X}"
+    assert wanted == contract.CONTRACT, f"in kernel/contract/__init__.py: CONTRACT = 0x{wanted:08X}"
 
 
 def test_number_means_declarations() -> None:

@@ -12,7 +12,8 @@ from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowColumn, ArrowField
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.kernel import address_of, address_room, address_text, new_buffer, view
-from vxlanpkt.kernel.contract import DECAP_LAYOUT, Address
+from vxlanpkt.kernel.contract.captures import Address
+from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT
 
 _FORMATS = {"Q": "L", "I": "I", "H": "S", "B": "C", "q": "tsn:UTC"}
 _TEXT = "u"

@@ -21,7 +21,7 @@ from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups
-from vxlanpkt.kernel.contract import Note
+from vxlanpkt.kernel.contract.columns import Note
 from vxlanpkt.sightings import traits
 
 EXAMPLES = 5

@@ -20,7 +20,7 @@ from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import Groups
-from vxlanpkt.kernel.contract import ADDRESS
+from vxlanpkt.kernel.contract.columns import ADDRESS
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
 

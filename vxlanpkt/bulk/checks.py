@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vxlanpkt.batch import DecapBatch, EncapBatch
 from vxlanpkt.errors import FieldError
-from vxlanpkt.kernel.contract import NO_SPACE, OVERLAP
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 
 UNFIT = {
     NO_SPACE: "large enough for these rows and their headers",

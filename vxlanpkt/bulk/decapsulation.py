@@ -8,8 +8,8 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch, FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused, written
-from vxlanpkt.kernel.contract import BRIEF_LAYOUT, DECAP_LAYOUT
-from vxlanpkt.kernel.spans import Kind
+from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT
+from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.starts import Start, outer_kind
 

@@ -9,8 +9,9 @@ from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import EncapBatch, FrameBatch, column
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused
-from vxlanpkt.kernel.contract import ENCAP_LAYOUT, EncapMode
-from vxlanpkt.kernel.contract import NO_TUNNEL as NO_TUNNEL
+from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT
+from vxlanpkt.kernel.contract.columns import NO_TUNNEL as NO_TUNNEL
+from vxlanpkt.kernel.contract.encapsulation import EncapMode
 from vxlanpkt.starts import Start
 from vxlanpkt.tunnel import Tunnel, TunnelTable
 

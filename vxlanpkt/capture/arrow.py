@@ -115,7 +115,7 @@ def made_of(table: ArrowTable, consumer: Callable[[ArrowTable], _T]) -> _T:
             raise
     finally:
         watch.errors = outer
-    # Here, as no exception is under way: see kernel/releases.py.
+    # Here, as no exception is under way: see kernel/python/releases.py.
     raise errors[0]
 
 

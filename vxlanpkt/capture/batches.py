@@ -9,8 +9,8 @@ from vxlanpkt.batch import FrameBatch
 from vxlanpkt.capture.options import PACKET_NUMBERS, read_options
 from vxlanpkt.capture.records import Interface, Options, Record, RecordDraft
 from vxlanpkt.kernel import view
-from vxlanpkt.kernel.contract import NO_TIMESTAMP as NO_TIMESTAMP
-from vxlanpkt.kernel.contract import RECORD_COLUMNS, RECORD_LAYOUT
+from vxlanpkt.kernel.contract.columns import NO_TIMESTAMP as NO_TIMESTAMP
+from vxlanpkt.kernel.contract.columns import RECORD_COLUMNS, RECORD_LAYOUT
 
 _OF_A_RECORD = (
     "offset", "captured_length", "original_length", "interface", "timestamp_ns", "raw_timestamp", "timed", "fcs_length",

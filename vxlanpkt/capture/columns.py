@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from vxlanpkt.capture.refusals import refused, require_one_of
-from vxlanpkt.kernel.contract import MAC, Address, Derived, Known
+from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
 
 Names: TypeAlias = Literal["vxlanpkt", "tshark", "zeek", "ecs"]
 Source: TypeAlias = "str | Derived | Address | MAC"

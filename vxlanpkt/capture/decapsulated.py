@@ -9,7 +9,7 @@ from vxlanpkt.assigned import LinkType
 from vxlanpkt.batch import DecapBatch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import NO_LINK_TYPE, Note
+from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
 from vxlanpkt.selection import RowFilter, selected
 
 if TYPE_CHECKING:

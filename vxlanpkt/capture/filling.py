@@ -28,7 +28,8 @@ from vxlanpkt.kernel import (
     new_buffer,
     view,
 )
-from vxlanpkt.kernel.contract import DECAP_LAYOUT, MAC, Address, Derived, Known
+from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
+from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT
 
 if TYPE_CHECKING:
     from vxlanpkt.capture.records import Interface

@@ -12,7 +12,7 @@ from vxlanpkt.batch import FrameBatch
 from vxlanpkt.bulk.checks import written
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel import new_buffer, numbers, pick, view
-from vxlanpkt.kernel.contract import DECAP_COLUMNS, DECAP_LAYOUT, WIDTHS
+from vxlanpkt.kernel.contract.columns import DECAP_COLUMNS, DECAP_LAYOUT, WIDTHS
 
 if TYPE_CHECKING:
     from vxlanpkt.capture.decapsulated import CaptureBatch

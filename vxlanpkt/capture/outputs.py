@@ -19,7 +19,8 @@ from vxlanpkt.capture.pcapng_writer import PcapngWriter
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, copyable_options
 from vxlanpkt.capture.sources import CHUNK
 from vxlanpkt.kernel import choose_rows, hold_packets, hold_target, new_buffer, put_records, sort_rows, view
-from vxlanpkt.kernel.contract import NO_INTERFACE, NO_LINK_TYPE, Packets, Stop, Target
+from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target
+from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -22,7 +22,7 @@ from vxlanpkt.capture.sinks import ContainerWriter, Sink
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stretches import Before, Stretches, section_interface
 from vxlanpkt.errors import CaptureError, FieldError
-from vxlanpkt.kernel.contract import Section, Stop
+from vxlanpkt.kernel.contract.captures import Section, Stop
 
 MAX_CAPTURED = 1 << 18
 """Captured bytes that a record may always have: writers often declare less, or 0, and then keep whole packets."""

@@ -28,7 +28,7 @@ from vxlanpkt.capture.records import Interface, Options
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stretches import Before, Stretches
 from vxlanpkt.errors import CaptureError
-from vxlanpkt.kernel.contract import Section, Stop
+from vxlanpkt.kernel.contract.captures import Section, Stop
 
 MAX_BLOCK = (1 << 27) + (1 << 20)
 """The greatest block to be believed: the greatest packet, and room for its options."""

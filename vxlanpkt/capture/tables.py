@@ -14,7 +14,7 @@ from vxlanpkt.capture.frames import as_pandas, joined_arrow, joined_polars
 from vxlanpkt.capture.gathering import Rows, gathered, rows_of
 from vxlanpkt.capture.refusals import require_one_of
 from vxlanpkt.errors import CaptureError
-from vxlanpkt.kernel.contract import MAC, Address
+from vxlanpkt.kernel.contract.captures import MAC, Address
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter, require_filter, selected
 

@@ -1,4 +1,4 @@
-/* What a policy asks to be done to inner frames: the twin of kernel/altering.py.
+/* What a policy asks to be done to inner frames: the twin of kernel/python/altering.py.
  */
 
 enum { ALTERED_ROW = 8 + 4 + 4 };

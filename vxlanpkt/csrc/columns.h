@@ -1,5 +1,5 @@
 /* Columns of captures, made of those of a decapsulated batch: what of each row is known, addresses as text, numbers that
- * are part of another one. Its twin is kernel/columns.py.
+ * are part of another one. Its twin is kernel/python/columns.py.
  */
 
 enum { KNOWN_COUNT = 17, MOST_TEXTS = 1 << 24, IPV4_TEXT = 16, IPV6_TEXT = 40, MAC_TEXT = 17 };

@@ -1,11 +1,11 @@
-/* What the C kernel and its callers hand each other: the numbers of kernel/contract.py and kernel/spans.py as C.
+/* What the C kernel and its callers hand each other: the numbers of kernel/contract/ as C.
  *
  * The compiler and cffi read this same text, so it holds plain declarations only. tests/kernels compares every
  * number in it with its Python twin.
  */
 
-/* Stands for the declarations below, so that an extension which was built from others is not used: kernel/contract.py
- * has it too. tests/packaging computes it. */
+/* Stands for the declarations below, so that an extension which was built from others is not used:
+ * kernel/contract/__init__.py has it too. tests/packaging computes it. */
 #define VXLANPKT_CONTRACT 0xF7BCEDC5
 
 /* The order and the values of errors.Reason. */
@@ -497,7 +497,7 @@ struct vxlanpkt_step {
     uint8_t guard;
 };
 
-/* Numbers by the longest prefix of a key: see kernel/tables.py. `slots` are those that the memory has; `used` of them are
+/* Numbers by the longest prefix of a key: see kernel/python/tables.py. `slots` are those that the memory has; `used` of them are
  * taken, `count` by prefixes. `none` is the number of the prefix of no length. `stale` says that markers are to be settled. */
 #define VXLANPKT_NO_VALUE 0xFFFFFFFF
 #define VXLANPKT_STATIC 0x7FFFFFFFFFFFFFFF
@@ -678,7 +678,7 @@ int64_t vxlanpkt_look_up_macs(const struct vxlanpkt_map *map, const struct vxlan
 int64_t vxlanpkt_refresh_macs(struct vxlanpkt_map *map, const struct vxlanpkt_macs *asked,
                               const struct vxlanpkt_senders *senders, uint8_t *out, uint64_t size);
 
-/* Columns of captures, made of those of a decapsulated batch, which lie in `columns`: see kernel/columns.py. These
+/* Columns of captures, made of those of a decapsulated batch, which lie in `columns`: see kernel/python/columns.py. These
  * return 0 or the bytes of a text, or why nothing was written. */
 int64_t vxlanpkt_known(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,
                        const int64_t *times, const uint32_t *links, uint64_t count, uint32_t unread, uint8_t *out,

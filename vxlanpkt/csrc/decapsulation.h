@@ -1,4 +1,4 @@
-/* One frame against rules, from the outside in: the twin of kernel/decapsulation.py, which states the order of checks. */
+/* One frame against rules, from the outside in: the twin of kernel/python/decapsulation.py, which states the order of checks. */
 
 enum { FLAG_G = 0x80, FLAG_I = 0x08, FLAG_O = 0x01, VERSION_BITS = 0x30 };
 

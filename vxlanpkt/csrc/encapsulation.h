@@ -1,4 +1,4 @@
-/* The outer headers of one inner frame, from a recipe: the twin of kernel/encapsulation.py.
+/* The outer headers of one inner frame, from a recipe: the twin of kernel/python/encapsulation.py.
  *
  * The header is one copy of the recipe's, and then the few fields that differ from frame to frame.
  */

@@ -1,4 +1,4 @@
-/* Rows of a batch counted by the key that some of their columns make: the twin of kernel/grouping.py.
+/* Rows of a batch counted by the key that some of their columns make: the twin of kernel/python/grouping.py.
  *
  * Groups lie behind each other in the order in which they were met, each with its key and its counts in one place, as
  * a row that is counted touches both. Behind them lies an index, a hash table with open addressing: a slot holds 32

@@ -1,4 +1,4 @@
-/* The flow hash that gives the UDP source port (RFC 7348 section 5): the twin of kernel/hashing.py, which describes it.
+/* The flow hash that gives the UDP source port (RFC 7348 section 5): the twin of kernel/python/hashing.py, which describes it.
  */
 
 #define K0 0x9E3779B97F4A7C15u

@@ -1,4 +1,4 @@
-/* The inner frame under rules, and what the columns say of it: the twin of kernel/inner.py.
+/* The inner frame under rules, and what the columns say of it: the twin of kernel/python/inner.py.
  *
  * `full` is a constant wherever these functions are called. Without it the columns that only describe the frame are
  * not computed, and the compiler leaves out what they need.

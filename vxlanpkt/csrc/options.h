@@ -1,4 +1,4 @@
-/* Outer IPv4 options and IPv6 extension headers, as a host judges them: the twin of kernel/options.py.
+/* Outer IPv4 options and IPv6 extension headers, as a host judges them: the twin of kernel/python/options.py.
  *
  * Each length is read once, as another thread may write into the buffer.
  */

@@ -1,5 +1,5 @@
 /* The outer headers under rules: from the link layer to the payload of a UDP datagram that carries VXLAN. The twin of
- * kernel/outer.py. */
+ * kernel/python/outer.py. */
 
 /* What is being decapsulated: the same for all steps of one frame. */
 struct job {

@@ -1,4 +1,4 @@
-/* Records of capture files: the twin of kernel/records.py, which says what is handed out and what is left to the caller.
+/* Records of capture files: the twin of kernel/python/records.py, which says what is handed out and what is left to the caller.
  */
 
 enum { PCAP_HEAD = 16, BLOCK_HEAD = 12, PACKET_DATA = 28, SIMPLE_DATA = 12 };

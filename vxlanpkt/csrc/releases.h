@@ -1,6 +1,6 @@
 /* Releases of Arrow structures. A consumer calls them from any thread, with or without Python's lock, and also while an
  * exception is under way, which Python code would lose: so nothing is done here but to note what was released. Its twin
- * is kernel/releases.py.
+ * is kernel/python/releases.py.
  */
 
 #if defined(_MSC_VER)

@@ -1,4 +1,4 @@
-/* The bounds of every header, one function each, and the walk from header to header: the twin of kernel/scanning.py.
+/* The bounds of every header, one function each, and the walk from header to header: the twin of kernel/python/scanning.py.
  *
  * A scan reads the bytes of its extent and nothing else. Lengths are compared, pointers are never summed. Each length
  * field is read once: what was checked is what is used, even while another thread writes into the buffer.

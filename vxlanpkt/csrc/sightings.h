@@ -1,4 +1,4 @@
-/* What the first IP header of a frame says, and which frames were seen before: the twin of kernel/sightings.py.
+/* What the first IP header of a frame says, and which frames were seen before: the twin of kernel/python/sightings.py.
  */
 
 enum { TRAIT_ROW = 4 * 4 + 1, SIGHTING_ROW = 8 + 1 };

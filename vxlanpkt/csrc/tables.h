@@ -1,4 +1,4 @@
-/* Numbers found by the longest prefix of a key: the twin of kernel/tables.py.
+/* Numbers found by the longest prefix of a key: the twin of kernel/python/tables.py.
  *
  * One hash table with open addressing holds the prefixes of all lengths; at most half of its slots are taken. The
  * lengths are searched by bisection (Waldvogel, Varghese, Turner, Plattner: Scalable High Speed IP Routing Lookups): a hit

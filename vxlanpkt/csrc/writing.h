@@ -1,4 +1,4 @@
-/* Packets put into capture files: the twin of kernel/writing.py, which says what is left to the caller.
+/* Packets put into capture files: the twin of kernel/python/writing.py, which says what is left to the caller.
  */
 
 enum { ENHANCED_FRAME = PACKET_DATA + 4, LARGEST_FRAME = ENHANCED_FRAME + 3 + 4 };

@@ -1,7 +1,7 @@
 """Bulk work on buffers: one contract, and the kernel that VXLANPKT_BACKEND picks to meet it.
 
 `python` is the specification, `c` the compiled one. `backend` names the kernel in use. VXLANPKT_BACKEND
-is auto (the compiled one where it is there), c, or python.
+is auto (the compiled one where it is there), c, or python. Each of its functions is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -11,14 +11,87 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from vxlanpkt._names import loaded_on_use
 from vxlanpkt.kernel.contract import CONTRACT
+from vxlanpkt.kernel.contract.functions import FUNCTIONS
 
 if TYPE_CHECKING:
-    from vxlanpkt.kernel import python as _chosen
+    from vxlanpkt.kernel.python.altering import alter as alter
+    from vxlanpkt.kernel.python.checksum import internet_checksum as internet_checksum
+    from vxlanpkt.kernel.python.checksum import ones_complement_sum as ones_complement_sum
+    from vxlanpkt.kernel.python.checksum import transport_checksum as transport_checksum
+    from vxlanpkt.kernel.python.columns import add_name as add_name
+    from vxlanpkt.kernel.python.columns import address_room as address_room
+    from vxlanpkt.kernel.python.columns import address_text as address_text
+    from vxlanpkt.kernel.python.columns import derived as derived
+    from vxlanpkt.kernel.python.columns import hold_names as hold_names
+    from vxlanpkt.kernel.python.columns import known as known
+    from vxlanpkt.kernel.python.columns import mac_bytes as mac_bytes
+    from vxlanpkt.kernel.python.columns import mac_text as mac_text
+    from vxlanpkt.kernel.python.columns import names as names
+    from vxlanpkt.kernel.python.columns import names_room as names_room
+    from vxlanpkt.kernel.python.columns import numbers as numbers
+    from vxlanpkt.kernel.python.columns import pick as pick
+    from vxlanpkt.kernel.python.decapsulation import as_record as as_record
+    from vxlanpkt.kernel.python.decapsulation import decap as decap
+    from vxlanpkt.kernel.python.decapsulation import decap_one as decap_one
+    from vxlanpkt.kernel.python.decapsulation import hold_rules as hold_rules
+    from vxlanpkt.kernel.python.encapsulation import clears_df as clears_df
+    from vxlanpkt.kernel.python.encapsulation import encap as encap
+    from vxlanpkt.kernel.python.encapsulation import encap_one as encap_one
+    from vxlanpkt.kernel.python.encapsulation import hold_index as hold_index
+    from vxlanpkt.kernel.python.encapsulation import hold_recipe as hold_recipe
+    from vxlanpkt.kernel.python.encapsulation import hold_table as hold_table
+    from vxlanpkt.kernel.python.encapsulation import total_length as total_length
+    from vxlanpkt.kernel.python.filtering import hold_program as hold_program
+    from vxlanpkt.kernel.python.filtering import select as select
+    from vxlanpkt.kernel.python.frames import hold_frames as hold_frames
+    from vxlanpkt.kernel.python.grouping import bucket as bucket
+    from vxlanpkt.kernel.python.grouping import entries as entries
+    from vxlanpkt.kernel.python.grouping import find_groups as find_groups
+    from vxlanpkt.kernel.python.grouping import group as group
+    from vxlanpkt.kernel.python.grouping import hold_counted as hold_counted
+    from vxlanpkt.kernel.python.grouping import left_out as left_out
+    from vxlanpkt.kernel.python.grouping import move_groups as move_groups
+    from vxlanpkt.kernel.python.grouping import new_groups as new_groups
+    from vxlanpkt.kernel.python.hashing import flow_hash as flow_hash
+    from vxlanpkt.kernel.python.memory import address_of as address_of
+    from vxlanpkt.kernel.python.memory import new_buffer as new_buffer
+    from vxlanpkt.kernel.python.memory import view as view
+    from vxlanpkt.kernel.python.records import add_interface as add_interface
+    from vxlanpkt.kernel.python.records import hold_section as hold_section
+    from vxlanpkt.kernel.python.records import read_records as read_records
+    from vxlanpkt.kernel.python.releases import ENDS_STREAMS as ENDS_STREAMS
+    from vxlanpkt.kernel.python.releases import RELEASES as RELEASES
+    from vxlanpkt.kernel.python.releases import callback as callback
+    from vxlanpkt.kernel.python.releases import take_released as take_released
+    from vxlanpkt.kernel.python.scanning import hold_ports as hold_ports
+    from vxlanpkt.kernel.python.scanning import scan as scan
+    from vxlanpkt.kernel.python.scanning import walk as walk
+    from vxlanpkt.kernel.python.sightings import digest as digest
+    from vxlanpkt.kernel.python.sightings import sight as sight
+    from vxlanpkt.kernel.python.sightings import traits as traits
+    from vxlanpkt.kernel.python.tables import count_prefixes as count_prefixes
+    from vxlanpkt.kernel.python.tables import drop_prefixes as drop_prefixes
+    from vxlanpkt.kernel.python.tables import find_prefix as find_prefix
+    from vxlanpkt.kernel.python.tables import list_prefixes as list_prefixes
+    from vxlanpkt.kernel.python.tables import look_up as look_up
+    from vxlanpkt.kernel.python.tables import look_up_macs as look_up_macs
+    from vxlanpkt.kernel.python.tables import move_prefixes as move_prefixes
+    from vxlanpkt.kernel.python.tables import new_map as new_map
+    from vxlanpkt.kernel.python.tables import prefix_of_none as prefix_of_none
+    from vxlanpkt.kernel.python.tables import put_prefixes as put_prefixes
+    from vxlanpkt.kernel.python.tables import refresh_macs as refresh_macs
+    from vxlanpkt.kernel.python.tables import settle as settle
+    from vxlanpkt.kernel.python.writing import choose_rows as choose_rows
+    from vxlanpkt.kernel.python.writing import hold_packets as hold_packets
+    from vxlanpkt.kernel.python.writing import hold_target as hold_target
+    from vxlanpkt.kernel.python.writing import put_records as put_records
+    from vxlanpkt.kernel.python.writing import sort_rows as sort_rows
 
 
 def _choose(wanted: str) -> str:
-    """The name of the kernel's module."""
+    """The name of the kernel's package."""
     if wanted not in ("auto", "c", "python"):
         raise ImportError(f"VXLANPKT_BACKEND={wanted}: it is one of auto, c, python")
     if wanted != "python":
@@ -42,37 +115,5 @@ def _refuse_stale(fastlib: ModuleType) -> None:
         )
 
 
-if not TYPE_CHECKING:
-    _chosen = import_module(f"vxlanpkt.kernel.{_choose(os.environ.get('VXLANPKT_BACKEND', 'auto'))}")
-
-backend = _chosen.NAME
-
-new_buffer, view = _chosen.new_buffer, _chosen.view
-hold_frames, hold_rules, hold_ports = _chosen.hold_frames, _chosen.hold_rules, _chosen.hold_ports
-hold_recipe, hold_table, hold_index = _chosen.hold_recipe, _chosen.hold_table, _chosen.hold_index
-decap_one, as_record = _chosen.decap_one, _chosen.as_record
-encap_one, clears_df, flow_hash = _chosen.encap_one, _chosen.clears_df, _chosen.flow_hash
-internet_checksum, transport_checksum = _chosen.internet_checksum, _chosen.transport_checksum
-hold_program, select = _chosen.hold_program, _chosen.select
-walk, scan = _chosen.walk, _chosen.scan
-decap, encap, alter, total_length = _chosen.decap, _chosen.encap, _chosen.alter, _chosen.total_length
-hold_section, add_interface, read_records = _chosen.hold_section, _chosen.add_interface, _chosen.read_records
-hold_packets, hold_target = _chosen.hold_packets, _chosen.hold_target
-choose_rows, sort_rows, put_records = _chosen.choose_rows, _chosen.sort_rows, _chosen.put_records
-hold_counted, new_groups, entries, left_out = (
-    _chosen.hold_counted, _chosen.new_groups, _chosen.entries, _chosen.left_out,
-)  # fmt: skip
-traits, digest, sight = _chosen.traits, _chosen.digest, _chosen.sight
-group, move_groups, find_groups, bucket = _chosen.group, _chosen.move_groups, _chosen.find_groups, _chosen.bucket
-known, derived, numbers, pick = _chosen.known, _chosen.derived, _chosen.numbers, _chosen.pick
-hold_names, add_name = _chosen.hold_names, _chosen.add_name
-names, names_room = _chosen.names, _chosen.names_room
-address_room, address_text = _chosen.address_room, _chosen.address_text
-mac_text, mac_bytes = _chosen.mac_text, _chosen.mac_bytes
-address_of = _chosen.address_of
-RELEASES, ENDS_STREAMS, take_released = _chosen.RELEASES, _chosen.ENDS_STREAMS, _chosen.take_released
-new_map, put_prefixes, drop_prefixes = _chosen.new_map, _chosen.put_prefixes, _chosen.drop_prefixes
-move_prefixes, settle, count_prefixes = _chosen.move_prefixes, _chosen.settle, _chosen.count_prefixes
-find_prefix, list_prefixes, prefix_of_none = _chosen.find_prefix, _chosen.list_prefixes, _chosen.prefix_of_none
-look_up, look_up_macs, refresh_macs = _chosen.look_up, _chosen.look_up_macs, _chosen.refresh_macs
-callback = _chosen.callback
+backend = _choose(os.environ.get("VXLANPKT_BACKEND", "auto"))
+__getattr__ = loaded_on_use(__name__, {f"{backend}.{module}": names for module, names in FUNCTIONS.items()})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import BuildError, FieldError
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span, span_of
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span, span_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self

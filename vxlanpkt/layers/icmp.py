@@ -21,7 +21,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.kernel import internet_checksum
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Below, Header, drafted, scan
 from vxlanpkt.layers.messages import Echo, Message, Quote, Unreachable, as_body, decode_body, encode_body
 

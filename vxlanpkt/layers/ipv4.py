@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 from vxlanpkt.checksum import pseudo_header_sum
 from vxlanpkt.errors import MalformedError, Reason
 from vxlanpkt.kernel import internet_checksum
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Address, Below, Header, as_bytes, drafted, freeze, held_ipv4, packed, scan, thawed
 
 if TYPE_CHECKING:

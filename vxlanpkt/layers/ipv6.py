@@ -27,7 +27,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.checksum import pseudo_header_sum
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Address, Below, Header, drafted, freeze, held_ipv6, packed, scan, thawed
 from vxlanpkt.layers.ipv6_extensions import (
     Extension,

@@ -13,7 +13,7 @@ from struct import Struct
 from typing import ClassVar, NamedTuple
 
 from vxlanpkt.errors import BuildError, MalformedError, Reason
-from vxlanpkt.kernel.scanning import AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING, extension_length
+from vxlanpkt.kernel.python.scanning import AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING, extension_length
 from vxlanpkt.layers.base import as_bytes, field_error
 
 _FRAGMENT = Struct("!BBHI")

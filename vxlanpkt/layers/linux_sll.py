@@ -23,7 +23,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Below, Header, as_bytes, drafted, field_error, freeze, scan, thawed
 
 if TYPE_CHECKING:

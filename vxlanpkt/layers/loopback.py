@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, final
 
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.kernel import internet_checksum
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Below, Header, drafted, freeze, pseudo_header_below, scan, thawed
 from vxlanpkt.layers.tcp_options import AnyTCPOption, as_options, parse_options
 

@@ -21,7 +21,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 
 from vxlanpkt.assigned import GBPFlags, VXLANFlags
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind, Span
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
 from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.frames import as_arrow
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
 from vxlanpkt.grouping import SEED_SIZE, Groups
-from vxlanpkt.kernel.contract import ADDRESS
+from vxlanpkt.kernel.contract.columns import ADDRESS
 from vxlanpkt.selection import RowFilter, selected
 
 MOST_GROUPS = 1 << 18

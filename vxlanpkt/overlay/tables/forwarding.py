@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from vxlanpkt import MACAddress
 from vxlanpkt.batch import FrameBatch
 from vxlanpkt.kernel import look_up_macs, new_buffer, refresh_macs, view
-from vxlanpkt.kernel.contract import STATIC, AskedMACs
-from vxlanpkt.kernel.tables import KEY_BITS, MAC_KEY
+from vxlanpkt.kernel.contract.tables import KEY_BITS, MAC_KEY, STATIC, AskedMACs
 from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.numbering import GrowingMap, refused, stamp_of
 from vxlanpkt.overlay.tables.peer_tunnels import PeerTunnels, mapped, unmapped

@@ -21,8 +21,8 @@ from vxlanpkt.kernel import (
     put_prefixes,
     settle,
 )
-from vxlanpkt.kernel.contract import NO_SPACE, NO_VALUE, STATIC, Asked, Mapped
-from vxlanpkt.kernel.tables import LISTED, MAP_SEED_SIZE
+from vxlanpkt.kernel.contract.answers import NO_SPACE
+from vxlanpkt.kernel.contract.tables import LISTED, MAP_SEED_SIZE, NO_VALUE, STATIC, Asked, Mapped
 from vxlanpkt.tunnel import Tunnel, TunnelTable
 
 Value = TypeVar("Value", bound=Hashable)

@@ -6,8 +6,7 @@ from array import array
 from ipaddress import IPv4Address, IPv6Address
 
 from vxlanpkt.kernel import new_buffer, view
-from vxlanpkt.kernel.contract import NO_VALUE, Asked, Senders
-from vxlanpkt.kernel.tables import KEY_BITS
+from vxlanpkt.kernel.contract.tables import KEY_BITS, NO_VALUE, Asked, Senders
 from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.numbering import GrowingMap, Numbers, as_tunnels
 from vxlanpkt.tunnel import Tunnel, TunnelTable

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from vxlanpkt.batch import AddressColumn
 from vxlanpkt.kernel import new_buffer, view
-from vxlanpkt.kernel.contract import Asked
+from vxlanpkt.kernel.contract.tables import Asked
 from vxlanpkt.overlay.addresses import Address, Network
 from vxlanpkt.overlay.tables.numbering import GrowingMap, Numbers, as_tunnels, refused
 from vxlanpkt.tunnel import TunnelTable

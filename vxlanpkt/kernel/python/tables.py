@@ -13,25 +13,23 @@ How a prefix is found is a kernel's own affair. It must not take longer the more
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from struct import Struct
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import (
-    NO_SPACE,
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.contract.tables import (
+    KEY_BITS,
+    LISTED,
+    MAC_KEY,
     NO_VALUE,
     STATIC,
-    WRONG_COLUMNS,
     Asked,
     AskedMACs,
-    Frames,
     Mapped,
     Senders,
 )
+from vxlanpkt.kernel.python.memory import items, shares_memory
 
-KEY_BITS = 128
-MAP_SEED_SIZE = 32
-LISTED = Struct("=16sIBxxxq")  # a prefix as it is listed: key, number, length, stamp
-MAC_KEY = Struct("!Q6sxx")
 _ETHERNET_SIZE = 14
 
 
@@ -47,13 +45,18 @@ class PrefixMap:
         }
 
 
-def cut(key: bytes, length: int) -> bytes:
+def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> PrefixMap:
+    """An empty map for prefixes of these lengths. *seed* is what strangers must not know, where it is needed."""
+    return PrefixMap(lengths, capacity)
+
+
+def _cut(key: bytes, length: int) -> bytes:
     """The prefix of a key: zeros behind its bits."""
     number = int.from_bytes(key.ljust(16, b"\0"), "big")
     return (number >> KEY_BITS - length << KEY_BITS - length).to_bytes(16, "big")
 
 
-def put(prefixes: PrefixMap, keys: memoryview, length: int, values: Sequence[int], stamp: int) -> int:
+def put_prefixes(prefixes: PrefixMap, keys: memoryview, length: int, values: Sequence[int], stamp: int) -> int:
     """Put prefixes of one length, or give them other numbers; returns how many there was room for."""
     if not length:
         prefixes.none = values[-1] if len(values) else prefixes.none
@@ -62,7 +65,7 @@ def put(prefixes: PrefixMap, keys: memoryview, length: int, values: Sequence[int
     if known is None:
         return WRONG_COLUMNS
     for at, value in enumerate(values):
-        key = cut(bytes(keys[16 * at : 16 * at + 16]), length)
+        key = _cut(bytes(keys[16 * at : 16 * at + 16]), length)
         if key not in known:
             if prefixes.count == prefixes.capacity:
                 return at
@@ -71,7 +74,7 @@ def put(prefixes: PrefixMap, keys: memoryview, length: int, values: Sequence[int
     return len(values)
 
 
-def drop(prefixes: PrefixMap, keys: memoryview, length: int) -> int:
+def drop_prefixes(prefixes: PrefixMap, keys: memoryview, length: int) -> int:
     """Drop prefixes of one length; returns how many there were."""
     if not length:
         dropped = int(prefixes.none != NO_VALUE and len(keys) > 0)
@@ -80,13 +83,15 @@ def drop(prefixes: PrefixMap, keys: memoryview, length: int) -> int:
     known = prefixes.by_length.get(length, {})
     before = len(known)
     for at in range(0, len(keys), 16):
-        known.pop(cut(bytes(keys[at : at + 16]), length), None)
+        known.pop(_cut(bytes(keys[at : at + 16]), length), None)
     prefixes.count -= before - len(known)
     return before - len(known)
 
 
-def move(old: PrefixMap, new: PrefixMap) -> int:
+def move_prefixes(old: PrefixMap, new: PrefixMap) -> int:
     """Put the prefixes of a map into one that is empty and may have other lengths; returns how many there are."""
+    if old is new:
+        return OVERLAP
     if any(known and length not in new.by_length for length, known in old.by_length.items()):
         return WRONG_COLUMNS
     if old.count > new.capacity:
@@ -98,15 +103,34 @@ def move(old: PrefixMap, new: PrefixMap) -> int:
     return new.count
 
 
-def find(prefixes: PrefixMap, key: bytes, length: int) -> Mapped | None:
+def settle(prefixes: PrefixMap) -> None:
+    """Have look-ups be fast again after changes: nothing is put off here."""
+
+
+def count_prefixes(prefixes: PrefixMap) -> int:
+    """How many there are, that of no length aside."""
+    return prefixes.count
+
+
+def prefix_of_none(prefixes: PrefixMap) -> int:
+    """The number of the prefix of no length."""
+    return prefixes.none
+
+
+def find_prefix(prefixes: PrefixMap, key: bytes, length: int) -> Mapped | None:
     """The number and the stamp of one prefix."""
     if not length:
         return None
-    found = prefixes.by_length.get(length, {}).get(cut(key, length))
+    found = prefixes.by_length.get(length, {}).get(_cut(key, length))
     return None if found is None else Mapped(*found)
 
 
-def listed(prefixes: PrefixMap, before: int, value: int) -> Iterator[bytes]:
+def list_prefixes(prefixes: PrefixMap, before: int, value: int) -> list[bytes]:
+    """The prefixes with stamps before a time, of a number: as `LISTED`, in pieces of any size and order."""
+    return [b"".join(_listed(prefixes, before, value))]
+
+
+def _listed(prefixes: PrefixMap, before: int, value: int) -> Iterator[bytes]:
     """The prefixes seen last before a time (STATIC: of any time), of a number (NO_VALUE: of any), in any order."""
     for length, known in prefixes.by_length.items():
         for key, (number, stamp) in known.items():
@@ -114,58 +138,66 @@ def listed(prefixes: PrefixMap, before: int, value: int) -> Iterator[bytes]:
                 yield LISTED.pack(key, number, length, stamp)
 
 
-def look_up(prefixes: PrefixMap, asked: Asked, out: memoryview) -> int:
-    """Put the number of each key's longest prefix, or NO_VALUE, into *out*; returns how many have one.
+def look_up(prefixes: PrefixMap, asked: Asked, out: bytearray) -> int:
+    """Put the number of each key's longest prefix, or NO_VALUE, into *out*, as uint32; returns how many have one.
 
     Where families are given, rows of another than the one asked for keep what is in *out*.
     """
+    if shares_memory(out, asked.keys, asked.families):
+        return OVERLAP
     if asked.width > 16 or asked.offset + asked.width > asked.stride:
         return WRONG_COLUMNS
-    if len(out) < asked.rows:
+    numbers = items(out, "I")
+    if len(numbers) < asked.rows:
         return NO_SPACE
     found = 0
     for row in range(asked.rows):
         if asked.families is not None and asked.families[row] != asked.family:
             continue
         at = asked.stride * row + asked.offset
-        out[row] = _longest(prefixes, bytes(asked.keys[at : at + asked.width]))
-        found += out[row] != NO_VALUE
+        numbers[row] = _longest(prefixes, bytes(asked.keys[at : at + asked.width]))
+        found += numbers[row] != NO_VALUE
     return found
 
 
 def _longest(prefixes: PrefixMap, key: bytes) -> int:
     for length, known in prefixes.by_length.items():
-        found = known.get(cut(key, length)) if known else None
+        found = known.get(_cut(key, length)) if known else None
         if found is not None:
             return found[0]
     return prefixes.none
 
 
-def look_up_macs(prefixes: PrefixMap, asked: AskedMACs, out: memoryview) -> int:
-    """Put the number of each frame's destination, or NO_VALUE, into *out*; returns how many have one.
+def look_up_macs(prefixes: PrefixMap, asked: AskedMACs, out: bytearray) -> int:
+    """Put the number of each frame's destination, or NO_VALUE, into *out*, as uint32; returns how many have one.
 
     A frame that is cut, is for a group, or comes from one, has none; nor one whose destination was not seen since
     `oldest`.
     """
-    if len(out) < len(asked.frames.offsets):
+    if shares_memory(out, *asked.frames, asked.vnis, asked.status):
+        return OVERLAP
+    numbers = items(out, "I")
+    if len(numbers) < len(asked.frames.offsets):
         return NO_SPACE
     found = 0
     for row in range(len(asked.frames.offsets)):
-        out[row] = NO_VALUE
+        numbers[row] = NO_VALUE
         key = None if _mac_key(asked, row, 6) is None else _mac_key(asked, row, 0)
         entry = None if key is None else prefixes.by_length[KEY_BITS].get(key)
         if entry is not None and entry[1] >= asked.oldest:
-            out[row] = entry[0]
+            numbers[row] = entry[0]
             found += 1
     return found
 
 
-def refresh_macs(prefixes: PrefixMap, asked: AskedMACs, senders: Senders, out: memoryview) -> int:
+def refresh_macs(prefixes: PrefixMap, asked: AskedMACs, senders: Senders, out: bytearray) -> int:
     """Stamp the entries of frames' sources that are still behind the same sender; returns how many others there are.
 
     Those have 1 in *out*: their sources are not known, or elsewhere. A static entry is never one of them, nor is a
     frame whose source is no station's address.
     """
+    if shares_memory(out, *asked.frames, asked.vnis, asked.status, senders.column, senders.owners):
+        return OVERLAP
     if len(out) < len(asked.frames.offsets):
         return NO_SPACE
     marked = 0

@@ -14,26 +14,13 @@ keys that are found slowly.
 
 from __future__ import annotations
 
-from struct import Struct
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.columns import NO_GROUP, NO_TIMESTAMP
+from vxlanpkt.kernel.contract.grouping import COUNTS_STRUCT, KEY_COLUMNS, LARGEST_KEY, Counted, entry_size, padded
+from vxlanpkt.kernel.python.memory import items, shares_memory
 
-from vxlanpkt.kernel.contract import NO_GROUP, NO_SPACE, NO_TIMESTAMP, WRONG_COLUMNS, Counted
-
-COUNTS = ("packets", "bytes", "other_bytes", "first", "last", "flags", "first_number")
-_COUNTS = Struct("=QQQqqQQ")
 _MASK = (1 << 64) - 1
-LARGEST_KEY, KEY_COLUMNS = 64, 16
-SEED_SIZE = 80  # bytes of secrets that a kernel's own hash needs; fewer are spread over so many
 _WIDTHS = (4, 4, 8, 2, 1, 1)  # of the columns that are counted
-
-
-def padded(key_size: int) -> int:
-    """The bytes that a key takes in an entry."""
-    return (key_size + 7) // 8 * 8
-
-
-def entry_size(key_size: int) -> int:
-    """The bytes of a group."""
-    return padded(key_size) + _COUNTS.size
 
 
 class Groups:
@@ -49,7 +36,9 @@ class Groups:
 
 
 def group(counted: Counted, first: int, groups: Groups) -> int:
-    """Count the rows from *first* on; returns the first one whose group has no room, or the number of rows."""
+    """Count rows by their keys, from *first* on; returns the first one whose group has no room, or their number."""
+    if shares_memory(groups.entries, *counted[2:-1], *(column for column, _ in counted.key)):
+        return OVERLAP
     if not _are_sound(counted, groups.key_size):
         return WRONG_COLUMNS
     for row in range(first, counted.rows):
@@ -92,7 +81,7 @@ def have_all_rows(counted: Counted) -> bool:
 
 def _put_new(groups: Groups, number: int, key: bytes, row: int) -> None:
     size = entry_size(groups.key_size)
-    entry = key.ljust(padded(groups.key_size), b"\0") + _COUNTS.pack(
+    entry = key.ljust(padded(groups.key_size), b"\0") + COUNTS_STRUCT.pack(
         0, 0, 0, NO_TIMESTAMP, NO_TIMESTAMP, 0, row & _MASK
     )
     groups.entries[number * size : (number + 1) * size] = entry
@@ -100,7 +89,7 @@ def _put_new(groups: Groups, number: int, key: bytes, row: int) -> None:
 
 def _count_row(counted: Counted, row: int, groups: Groups, number: int) -> None:
     at = number * entry_size(groups.key_size) + padded(groups.key_size)
-    packets, length, other_length, first, last, flags, seen = _COUNTS.unpack_from(groups.entries, at)
+    packets, length, other_length, first, last, flags, seen = COUNTS_STRUCT.unpack_from(groups.entries, at)
     if counted.lengths is not None:
         length = length + counted.lengths[row] & _MASK
     if counted.other_lengths is not None:
@@ -111,11 +100,13 @@ def _count_row(counted: Counted, row: int, groups: Groups, number: int) -> None:
     if time != NO_TIMESTAMP:
         first = time if first == NO_TIMESTAMP else min(first, time)
         last = max(last, time)
-    _COUNTS.pack_into(groups.entries, at, packets + 1, length, other_length, first, last, flags, seen)
+    COUNTS_STRUCT.pack_into(groups.entries, at, packets + 1, length, other_length, first, last, flags, seen)
 
 
 def move_groups(old: Groups, new: Groups) -> int:
     """Put the groups of a table, in the same order, into a larger one that is empty; returns how many there are."""
+    if old is new:
+        return OVERLAP
     if old.key_size != new.key_size:
         return WRONG_COLUMNS
     if old.capacity > new.capacity:
@@ -126,28 +117,58 @@ def move_groups(old: Groups, new: Groups) -> int:
     return len(new.numbers)
 
 
-def find_groups(groups: Groups, keys: memoryview, out: memoryview) -> int:
-    """Put the number of each key's group, or NO_GROUP, into *out*; keys lie behind each other."""
+def find_groups(groups: Groups, keys: memoryview, out: bytearray) -> int:
+    """Put the number of each key's group, or NO_GROUP, into *out*, as uint32; returns the number of keys.
+
+    Keys lie behind each other.
+    """
+    if shares_memory(out, keys, memoryview(groups.entries)):
+        return OVERLAP
     size = groups.key_size
     if not size:
         return WRONG_COLUMNS
-    count = len(keys) // size
-    if len(out) < count:
+    count, numbers = len(keys) // size, items(out, "I")
+    if len(numbers) < count:
         return NO_SPACE
     for row in range(count):
-        out[row] = groups.numbers.get(bytes(keys[row * size : (row + 1) * size]), NO_GROUP)
+        numbers[row] = groups.numbers.get(bytes(keys[row * size : (row + 1) * size]), NO_GROUP)
     return count
 
 
-def bucket(timestamps: memoryview, width: int, out: memoryview) -> int:
-    """Put the number of the bucket that each time lies in into *out*: the time divided by *width*, rounded down.
+def bucket(timestamps: memoryview, width: int, out: bytearray) -> int:
+    """Put the number of the bucket of *width* nanoseconds that each time lies in into *out*, as int64: rounded down.
 
     NO_TIMESTAMP stays what it is.
     """
+    if shares_memory(out, timestamps):
+        return OVERLAP
     if width <= 0 or timestamps.itemsize != 8:
         return WRONG_COLUMNS
-    if len(out) < len(timestamps):
+    numbers = items(out, "q")
+    if len(numbers) < len(timestamps):
         return NO_SPACE
     for row, time in enumerate(timestamps):
-        out[row] = NO_TIMESTAMP if time == NO_TIMESTAMP else time // width
+        numbers[row] = NO_TIMESTAMP if time == NO_TIMESTAMP else time // width
     return len(timestamps)
+
+
+def hold_counted(counted: Counted) -> Counted:
+    """Rows that are to be counted, held: with the columns of the key as bytes."""
+    return counted._replace(key=[(column.cast("B"), width) for column, width in counted.key])
+
+
+def new_groups(key_size: int, capacity: int, seed: bytes, closed: bool = False) -> Groups:
+    """An empty table for so many groups. *seed* is what strangers must not know, where a kernel's own hash needs it."""
+    groups = Groups(key_size, capacity)
+    groups.closed = closed
+    return groups
+
+
+def left_out(groups: Groups) -> int:
+    """How many rows a closed table had no room for."""
+    return groups.left_out
+
+
+def entries(groups: Groups) -> memoryview:
+    """The groups that a table has, one behind the other."""
+    return memoryview(groups.entries)[: len(groups.numbers) * entry_size(groups.key_size)]

@@ -6,19 +6,20 @@ from typing import NamedTuple
 
 from vxlanpkt.checksum import ones_complement_sum, pseudo_header_sum
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import (
-    ChecksumState,
-    DecapRecord,
-    DecapRules,
-    IPOptions,
-    Lengths,
-    Note,
-    UDPLength,
-    Underlay,
+from vxlanpkt.kernel.contract.columns import ChecksumState, Note
+from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, IPOptions, Lengths, UDPLength, Underlay
+from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind
+from vxlanpkt.kernel.python.options import are_known_extensions, are_sound_extensions, are_sound_options
+from vxlanpkt.kernel.python.scanning import (
+    FOLLOWS,
+    FRAGMENT,
+    ROUTING,
+    SCANS,
+    extensions,
+    scan_ipv4,
+    scan_ipv6,
+    scan_udp,
 )
-from vxlanpkt.kernel.options import are_known_extensions, are_sound_extensions, are_sound_options
-from vxlanpkt.kernel.scanning import FOLLOWS, FRAGMENT, ROUTING, SCANS, extensions, scan_ipv4, scan_ipv6, scan_udp
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind
 
 MAPPED = bytes(10) + b"\xff\xff"
 _UDP_PROTOCOL = 17

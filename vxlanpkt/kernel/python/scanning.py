@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import UDPLength
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Place, Row, Walk
+from vxlanpkt.kernel.contract.decapsulation import UDPLength
+from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Place, Row, Walk
 
 # Extension headers of IPv6 (RFC 8200 section 4, RFC 6275, 7401, 5533). Hop-by-hop (0) is one only
 # directly behind the fixed header; elsewhere, and for any other number, the chain has ended.
@@ -348,3 +348,8 @@ def walk(
             return bytes(kinds), places.__getitem__, kind, None
         max_tunnels -= following in _TUNNELS
         kind = following
+
+
+def hold_ports(ports: Mapping[int, int]) -> Mapping[int, int]:
+    """The kinds behind UDP destination ports, held."""
+    return ports

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
-from vxlanpkt.kernel.contract import NO_INTERFACE, Packets, Stop, Target, Written
+from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target, Written
 
 _RECORD, _BLOCK, _WORD, _OPTION = Struct("<IIII"), Struct("<IIIIIII"), Struct("<I"), Struct("<HH")
 _ENHANCED, _ETHERNET, _RAW = 6, 1, 101
@@ -130,3 +130,13 @@ def _options(area: memoryview) -> bytes:
             kept.append(_OPTION.pack(code, length) + value + bytes(min(-length % 4, len(area) - 4 - length)))
         area = area[4 + length + (-length % 4) :]
     return b"".join([*kept, bytes(4)]) if kept else b""
+
+
+def hold_packets(packets: Packets) -> Packets:
+    """What may be put into a capture file, held."""
+    return packets
+
+
+def hold_target(target: Target) -> Target:
+    """The capture file that packets are put into, held."""
+    return target

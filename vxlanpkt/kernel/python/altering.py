@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from vxlanpkt.checksum import update_checksum
-from vxlanpkt.kernel.contract import ALTERED_LAYOUT, NO_SPACE, WRONG_COLUMNS, Alterations, Frames, Note
+from vxlanpkt.kernel.contract.answers import NO_SPACE, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.columns import ALTERED_LAYOUT, Note
+from vxlanpkt.kernel.contract.decapsulation import Alterations
+from vxlanpkt.kernel.contract.frames import Frames
 
 _TAGS = (b"\x81\0", b"\x88\xa8")
 _ETHERNET, _IPV4 = 1, 0x0800

@@ -11,18 +11,10 @@ from itertools import accumulate
 from typing import Any
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import (
-    DECAP_LAYOUT,
-    MAC,
-    NO_LINK_TYPE,
-    NO_SPACE,
-    NO_TIMESTAMP,
-    UNTAGGED,
-    Address,
-    Derived,
-    Frames,
-    Known,
-)
+from vxlanpkt.kernel.contract.answers import NO_SPACE
+from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
+from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, NO_LINK_TYPE, NO_TIMESTAMP, UNTAGGED
+from vxlanpkt.kernel.contract.frames import Frames
 
 MOST_TEXTS = 1 << 24  # so that their bytes can be counted in 31 bits
 _IPV4_TEXT, _IPV6_TEXT, _MAC_TEXT = 16, 40, 17

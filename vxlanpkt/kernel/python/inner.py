@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import (
+from vxlanpkt.kernel.contract.columns import Note
+from vxlanpkt.kernel.contract.decapsulation import (
     DecapRecord,
     DecapRules,
     ECNRule,
@@ -11,11 +12,10 @@ from vxlanpkt.kernel.contract import (
     InnerLength,
     InnerVLAN,
     Lengths,
-    Note,
 )
-from vxlanpkt.kernel.outer import MAPPED, Extent
-from vxlanpkt.kernel.scanning import TAGS, scan_extensions, scan_ipv4, scan_ipv6
-from vxlanpkt.kernel.spans import NO_KEY, Buffer, Fault, Kind
+from vxlanpkt.kernel.contract.spans import NO_KEY, Buffer, Fault, Kind
+from vxlanpkt.kernel.python.outer import MAPPED, Extent
+from vxlanpkt.kernel.python.scanning import TAGS, scan_extensions, scan_ipv4, scan_ipv6
 
 ETHERNET_LINK, RAW_LINK = 1, 101
 IPV4_TYPE, IPV6_TYPE = 0x0800, 0x86DD

@@ -10,19 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import (
-    BRIEF_LAYOUT,
-    DECAP_LAYOUT,
-    NO_GUARD,
-    REGISTERS,
-    WIDTHS,
-    Frames,
-    Join,
-    Step,
-    StepKind,
-    family_of,
-)
-from vxlanpkt.kernel.inner import ETHERNET_LINK, RAW_LINK
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, UNSOUND
+from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, WIDTHS, family_of
+from vxlanpkt.kernel.contract.filtering import NO_GUARD, REGISTERS, Join, Step, StepKind
+from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.contract.spans import Kind
+from vxlanpkt.kernel.python.inner import ETHERNET_LINK, RAW_LINK
+from vxlanpkt.kernel.python.memory import shares_memory
 
 _BYTES = 8
 _MOST_INNER_TAGS = 255  # the column counts no further, so that what is behind them is not found
@@ -131,3 +125,26 @@ def _before_packet(batch: Batch, row: int) -> int:
     if tags == _MOST_INNER_TAGS or link not in (ETHERNET_LINK, RAW_LINK):
         return 1 << 32
     return 14 + 4 * tags if link == ETHERNET_LINK else 0
+
+
+def hold_program(program: Sequence[Step], brief: bool) -> Sequence[Step]:
+    """A filter's program, held for all columns, or brief ones."""
+    return tuple(program)
+
+
+def select(
+    frames: Frames, kind: int, columns: bytearray, brief: bool, program: Sequence[Step], out: bytearray
+) -> int:  # fmt: skip
+    """Mark in *out*, a byte a row, the rows that a program matches; returns how many."""
+    rows = len(frames.offsets)
+    layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+    if shares_memory(out, *frames, memoryview(columns)):
+        return OVERLAP
+    if len(out) < rows or len(columns) < rows * layout.row_size:
+        return NO_SPACE
+    if not is_sound(program, brief):
+        return UNSOUND
+    whole = memoryview(columns)
+    batch = Batch(rows, lambda name: layout.column(name, rows, whole), frames, kind == Kind.ETHERNET)
+    out[:rows] = run(program, batch)
+    return sum(out[:rows])

@@ -5,11 +5,18 @@ A recipe's template holds every byte that is the same in each frame; the rest is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vxlanpkt.checksum import internet_checksum, ones_complement_sum, pseudo_header_sum, transport_checksum
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
-from vxlanpkt.kernel.hashing import flow_hash, inner_ip, source_port
-from vxlanpkt.kernel.spans import FRAGMENTED, Buffer, Kind, Row
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
+from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT, NO_TUNNEL
+from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
+from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.contract.spans import FRAGMENTED, Buffer, Kind, Row
+from vxlanpkt.kernel.python.frames import is_inside
+from vxlanpkt.kernel.python.hashing import hash_flow, inner_ip, source_port
+from vxlanpkt.kernel.python.memory import shares_memory
 
 _UDP_PROTOCOL = 17
 _DONT_FRAGMENT = 0x40
@@ -32,7 +39,7 @@ def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identif
     ip = recipe.ip_offset
     udp = ip + (20 if recipe.family == 4 else 40)
     inner = _Inner(buf, start, end, recipe)
-    flow = flow_hash(buf, start, end, recipe.symmetric, recipe.raw)
+    flow = hash_flow(buf, start, end, recipe.symmetric, recipe.raw)
     if recipe.gpe:
         header[udp + 11] = inner.next_protocol
     header[udp : udp + 2] = source_port(flow, recipe.low_port, recipe.high_port).to_bytes(2, "big")
@@ -47,11 +54,6 @@ def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identif
         checksum = _udp_checksum(header, recipe, inner)
         header[udp + 6 : udp + 8] = checksum.to_bytes(2, "big")
     return bytes(header)
-
-
-def clears_df(buf: Buffer, start: int, end: int, recipe: EncapRecipe) -> bool:
-    """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
-    return recipe.family == 4 and not _df(recipe.df, _Inner(buf, start, end, recipe))
 
 
 class _Inner:
@@ -169,3 +171,116 @@ def _sum_by_inner_checksum(inner: _Inner) -> int | None:
     if (end - inner.start) & 1:
         trailer = (trailer & 0xFF) << 8 | trailer >> 8
     return total + trailer
+
+
+def hold_recipe(recipe: EncapRecipe) -> Sequence[EncapRecipe]:
+    """A tunnel, held: a table of one."""
+    return (recipe,)
+
+
+def hold_table(recipes: Sequence[Sequence[EncapRecipe]]) -> Sequence[EncapRecipe]:
+    """A table of tunnels that are held."""
+    return [recipe for held in recipes for recipe in held]
+
+
+def hold_index(index: Sequence[int]) -> Sequence[int]:
+    """A column that says which tunnel of a table each row takes."""
+    return index
+
+
+def encap_one(data: bytes, recipe: Sequence[EncapRecipe], identification: int) -> bytes | Reason:
+    """The whole outer frame around *data*, or why it cannot be sent."""
+    header = encap_header(data, 0, len(data), recipe[0], identification)
+    return header if isinstance(header, Reason) else header + data
+
+
+def clears_df(data: bytes, recipe: Sequence[EncapRecipe]) -> bool:
+    """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
+    return recipe[0].family == 4 and not _df(recipe[0].df, _Inner(data, 0, len(data), recipe[0]))
+
+
+def total_length(frames: Frames) -> int:
+    """The bytes of all rows that can be sent.
+
+    Not of those too long for any datagram, nor, where all claim more than the buffer holds, of those
+    outside of it.
+    """
+    total = sum(length for length in frames.lengths if length <= LARGEST_IPV6_INNER)
+    if total <= len(frames.data):
+        return total
+    return sum(
+        length
+        for offset, length in zip(frames.offsets, frames.lengths, strict=True)
+        if length <= LARGEST_IPV6_INNER and is_inside(frames, offset, length)
+    )
+
+
+def encap(
+    frames: Frames,
+    recipes: Sequence[EncapRecipe],
+    index: Sequence[int] | None,
+    identification: int | None,
+    mode: EncapMode,
+    out: bytearray,
+) -> int:
+    """Encapsulate every row. The columns lie in *out*, and the bytes of the rows behind them.
+
+    COPY writes header and frame, HEADERS the header alone, behind each other; IN_PLACE writes the
+    header in front of the frame where it is, so rows have to lie in ascending order, each apart from
+    the one before by its header. A row that cannot be sent has length 0.
+    Row i takes identification + i, modulo 2**16.
+    """
+    rows = len(frames.offsets)
+    room = len(out) - rows * ENCAP_LAYOUT.row_size
+    if shares_memory(out, *frames, index):
+        return OVERLAP
+    if room < _needed(frames, recipes, mode):
+        return NO_SPACE
+    whole = memoryview(out)
+    out_offsets, out_lengths, status = (ENCAP_LAYOUT.column(name, rows, whole) for name in _ENCAP_NAMES)
+    target = frames.data if mode is EncapMode.IN_PLACE else whole[rows * ENCAP_LAYOUT.row_size :]
+    accepted = position = floor = 0
+    for row, (offset, length) in enumerate(zip(frames.offsets, frames.lengths, strict=True)):
+        number = 0 if identification is None else (identification + row) & 0xFFFF
+        header = _row_header(frames, offset, length, recipes, 0 if index is None else index[row], number)
+        out_offsets[row], out_lengths[row] = position, 0
+        if not isinstance(header, Reason):
+            at = offset - len(header) if mode is EncapMode.IN_PLACE else position
+            if at < floor:
+                header = Reason.NO_ROOM
+            else:
+                kept = length if mode is EncapMode.COPY else 0
+                target[at : at + len(header)] = header
+                target[at + len(header) : at + len(header) + kept] = frames.data[offset : offset + kept]
+                out_offsets[row] = at
+                out_lengths[row] = len(header) + (0 if mode is EncapMode.HEADERS else length)
+                if mode is not EncapMode.IN_PLACE:
+                    position += out_lengths[row]
+                accepted += 1
+        if mode is EncapMode.IN_PLACE and is_inside(frames, offset, length):
+            floor = max(floor, offset + length)
+        status[row] = header if isinstance(header, Reason) else 0
+    return accepted
+
+
+_ENCAP_NAMES = ("offsets", "lengths", "status")
+
+
+def _needed(frames: Frames, recipes: Sequence[EncapRecipe], mode: EncapMode) -> int:
+    """The bytes that rows may take behind the columns: the largest header for each, and the frames."""
+    if mode is EncapMode.IN_PLACE:
+        return 0
+    largest = max((len(recipe.template) for recipe in recipes), default=0)
+    return len(frames.offsets) * largest + (total_length(frames) if mode is EncapMode.COPY else 0)
+
+
+def _row_header(
+    frames: Frames, offset: int, length: int, recipes: Sequence[EncapRecipe], which: int, number: int
+) -> bytes | Reason:
+    if which == NO_TUNNEL:
+        return Reason.NO_TUNNEL
+    if which >= len(recipes):
+        return Reason.TUNNEL_OUT_OF_RANGE
+    if not is_inside(frames, offset, length):
+        return Reason.ROW_OUT_OF_RANGE
+    return encap_header(frames.data, offset, offset + length, recipes[which], number)

@@ -10,16 +10,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any, NamedTuple
 
-from vxlanpkt.kernel.contract import (
-    FINEST_UNITS,
-    NO_TIMESTAMP,
-    RECORD_COLUMNS,
-    RECORD_LAYOUT,
-    Section,
-    SectionInterface,
-    Stop,
-    Stretch,
-)
+from vxlanpkt.kernel.contract.captures import FINEST_UNITS, Section, SectionInterface, Stop, Stretch
+from vxlanpkt.kernel.contract.columns import NO_TIMESTAMP, RECORD_COLUMNS, RECORD_LAYOUT
 
 _PCAP_HEAD, _BLOCK_HEAD, _PACKET_DATA, _SIMPLE_DATA = 16, 12, 28, 12
 _LARGEST_BLOCK = (1 << 27) + (1 << 20)
@@ -199,3 +191,14 @@ def _told_fcs_length(data: memoryview, start: int, end: int, layout: _Layout) ->
             length_told = layout.word.unpack_from(data, start + 4)[0] >> 5 & 15
         start += 4 + (length + 3 & ~3)
     return length_told or 0
+
+
+def hold_section(section: Section) -> Section:
+    """What the records of a capture file are read by, held."""
+    return section._replace(interfaces=list(section.interfaces))
+
+
+def add_interface(section: Section, interface: SectionInterface) -> None:
+    """Add an interface to a section that is held: a file may have as many as it has blocks."""
+    assert isinstance(section.interfaces, list)  # as it is held
+    section.interfaces.append(interface)

@@ -7,8 +7,8 @@ association would decide passes.
 
 from __future__ import annotations
 
-from vxlanpkt.kernel.scanning import DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6, extensions
-from vxlanpkt.kernel.spans import Buffer
+from vxlanpkt.kernel.contract.spans import Buffer
+from vxlanpkt.kernel.python.scanning import DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6, extensions
 
 # RFC 791 section 3.1, RFC 2113.
 _END, _NOP, _RECORD_ROUTE, _TIMESTAMP, _ROUTER_ALERT = 0, 1, 7, 68, 148

@@ -19,8 +19,8 @@ variant first puts the smaller (address, port) as src.
 
 from __future__ import annotations
 
-from vxlanpkt.kernel.scanning import TAGS, scan_ipv4, scan_ipv6
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.python.scanning import TAGS, scan_ipv4, scan_ipv6
 
 K0, K1, K2, K3 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93
 _MASK = (1 << 64) - 1
@@ -59,7 +59,7 @@ def inner_ip(buf: Buffer, start: int, end: int, raw: bool = False) -> tuple[int,
     return ethertype, at, None if isinstance(row, Fault) else row
 
 
-def flow_hash(buf: Buffer, start: int, end: int, symmetric: bool = False, raw: bool = False) -> int:
+def hash_flow(buf: Buffer, start: int, end: int, symmetric: bool = False, raw: bool = False) -> int:
     """The 32-bit hash of the flow that the frame `buf[start:end]` belongs to."""
     if end - start < (1 if raw else 14):
         return 0
@@ -118,3 +118,8 @@ def _labels(buf: Buffer, at: int, end: int) -> int:
         if entry & _BOTTOM_OF_STACK:
             break
     return labels
+
+
+def flow_hash(data: bytes, symmetric: bool, raw: bool) -> int:
+    """The 32-bit hash of the flow that a frame belongs to."""
+    return hash_flow(data, 0, len(data), symmetric, raw)

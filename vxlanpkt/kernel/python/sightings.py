@@ -14,28 +14,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from vxlanpkt.kernel.contract import (
-    NO_IDENTIFICATION,
-    NO_SPACE,
-    NO_TIMESTAMP,
-    SIGHTING_LAYOUT,
-    TRAIT_LAYOUT,
-    WRONG_COLUMNS,
-    Counted,
-    Frames,
-    Sighted,
-    Trait,
-)
-from vxlanpkt.kernel.grouping import have_all_rows, is_chosen
-from vxlanpkt.kernel.hashing import mix
-from vxlanpkt.kernel.scanning import FOLLOWS, SCANS, scan_ipv4, scan_ipv6
-from vxlanpkt.kernel.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
-
-SECRETS = 4
-WAYS = 8
-_WORDS = 4  # of an entry, 64 bits each
-ENTRY_SET = 8 * _WORDS * WAYS
-AS_BEFORE, MARKED_OTHERWISE = 1, 2
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.columns import NO_IDENTIFICATION, NO_TIMESTAMP, SIGHTING_LAYOUT, TRAIT_LAYOUT, Trait
+from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.contract.grouping import Counted
+from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, ENTRY_WORDS, MARKED_OTHERWISE, WAYS, Sighted
+from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.python.grouping import have_all_rows, is_chosen
+from vxlanpkt.kernel.python.hashing import mix
+from vxlanpkt.kernel.python.memory import items, shares_memory
+from vxlanpkt.kernel.python.scanning import FOLLOWS, SCANS, scan_ipv4, scan_ipv6
 
 _LINKS = frozenset((Kind.ETHERNET, Kind.DOT1Q, Kind.LINUX_SLL, Kind.LINUX_SLL2, Kind.LOOPBACK))
 _TAG_OR_IP = (Kind.DOT1Q, Kind.IPV4, Kind.IPV6)
@@ -49,14 +37,19 @@ Traits = tuple[int, int, int, int, int]
 """The columns of one row: length, identification, sequence, segment, traits."""
 
 
-def traits(frames: Frames, kind: int, link_types: memoryview | None, out: memoryview) -> int:
-    """Describe every row. With *link_types* (uint16) these say what each row begins with: 1 Ethernet, 101 bare IP."""
+def traits(frames: Frames, kind: int, link_types: memoryview | None, out: bytearray) -> int:
+    """Describe the first IP header of every row: the columns lie in *out*.
+
+    With *link_types* (uint16) these say what each row begins with: 1 Ethernet, 101 bare IP.
+    """
+    if shares_memory(out, *frames, link_types):
+        return OVERLAP
     rows = len(frames.offsets)
     if link_types is not None and (link_types.itemsize != 2 or len(link_types) < rows):
         return WRONG_COLUMNS
     if len(out) < rows * TRAIT_LAYOUT.row_size:
         return NO_SPACE
-    columns = [TRAIT_LAYOUT.column(name, rows, out) for name in _TRAIT_NAMES]
+    columns = [TRAIT_LAYOUT.column(name, rows, memoryview(out)) for name in _TRAIT_NAMES]
     for row in range(rows):
         found = _NOTHING
         extent = _extent(frames, row)
@@ -138,16 +131,22 @@ def _segment(buf: Buffer, at: int, length: int) -> tuple[int, int]:
     return int.from_bytes(buf[at + 4 : at + 8], "big"), taken
 
 
-def digest(counted: Counted, frames: Frames | None, secrets: Sequence[int], out: memoryview) -> int:
-    """Put a number other than 0 for each row that is chosen, and 0 for others, into *out* (uint64)."""
+def digest(counted: Counted, frames: Frames | None, secrets: Sequence[int], out: bytearray) -> int:
+    """Put a number for each row into *out*, as uint64, made of its key and of its frame, if there are *frames*.
+
+    It is never 0 for rows that are chosen, and 0 for others.
+    """
+    if shares_memory(out, *(column for column, _ in counted.key), *(frames or ())):
+        return OVERLAP
     if not have_all_rows(counted):
         return WRONG_COLUMNS
     if frames is not None and len(frames.offsets) < counted.rows:
         return WRONG_COLUMNS
-    if len(out) < counted.rows:
+    digests = items(out, "Q")
+    if len(digests) < counted.rows:
         return NO_SPACE
     for row in range(counted.rows):
-        out[row] = _digest_row(counted, frames, secrets, row) if is_chosen(counted, row) else 0
+        digests[row] = _digest_row(counted, frames, secrets, row) if is_chosen(counted, row) else 0
     return counted.rows
 
 
@@ -179,12 +178,15 @@ def _word(data: bytes) -> int:
     return int.from_bytes(data.ljust(8, b"\0"), sys.byteorder)
 
 
-def sight(rows: Sighted, memory: memoryview, out: memoryview) -> int:
+def sight(rows: Sighted, memory: bytearray, out: bytearray) -> int:
     """Look each row up among the latest ones, and remember it; returns how many were forgotten within the window.
 
     *out* has for each row the number of the one before it with the same digest, no more than the window away, counted
     from 1, or 0; and whether there was one: AS_BEFORE, or MARKED_OTHERWISE if that one's mark was another.
     """
+    columns = (rows.digests, rows.marks, rows.timestamps)
+    if memory is out or shares_memory(out, *columns) or shares_memory(memory, *columns):
+        return OVERLAP
     count = len(rows.digests)
     if (rows.digests.itemsize, rows.marks.itemsize, rows.timestamps.itemsize) != (8, 4, 8):
         return WRONG_COLUMNS
@@ -193,15 +195,15 @@ def sight(rows: Sighted, memory: memoryview, out: memoryview) -> int:
     sets = min(len(memory) // ENTRY_SET, 0xFFFFFFFF)
     if not sets or len(out) < count * SIGHTING_LAYOUT.row_size:
         return NO_SPACE
-    words = memory[: sets * ENTRY_SET].cast("Q")
-    earlier, repeated = (SIGHTING_LAYOUT.column(name, count, out) for name in ("earlier", "repeated"))
+    words = memoryview(memory)[: sets * ENTRY_SET].cast("Q")
+    earlier, repeated = (SIGHTING_LAYOUT.column(name, count, memoryview(out)) for name in ("earlier", "repeated"))
     forgotten = 0
     for row in range(count):
         earlier[row] = repeated[row] = 0
         found, time = rows.digests[row], rows.timestamps[row]
         if not found or time == NO_TIMESTAMP:
             continue
-        base = ((found >> 32) * sets >> 32) * WAYS * _WORDS
+        base = ((found >> 32) * sets >> 32) * WAYS * ENTRY_WORDS
         at = _place(words, base, found)
         near = words[at] and abs(time - _signed(words[at + 1])) <= rows.window
         if near and words[at] == found:
@@ -219,7 +221,7 @@ _MASK = (1 << 64) - 1
 
 def _place(words: memoryview, base: int, digest: int) -> int:
     """The entry that has a digest, or that makes way for it: the first free one, or else the earliest."""
-    entries = range(base, base + WAYS * _WORDS, _WORDS)
+    entries = range(base, base + WAYS * ENTRY_WORDS, ENTRY_WORDS)
     for at in entries:
         if words[at] in (0, digest):
             return at

@@ -11,11 +11,18 @@ rule for ECN comes before that length.
 from __future__ import annotations
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract import NO_LINK_TYPE, DecapRecord, DecapRules, GPERule, Lengths, Underlay
-from vxlanpkt.kernel.inner import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK, decap_inner
-from vxlanpkt.kernel.outer import Extent, decap_outer
-from vxlanpkt.kernel.scanning import scan_vxlan
-from vxlanpkt.kernel.spans import Buffer, Fault, Kind
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
+from vxlanpkt.kernel.contract.columns import BRIEF_COLUMNS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, NO_LINK_TYPE
+from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, GPERule, Lengths, Underlay
+from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind
+from vxlanpkt.kernel.python.frames import is_inside
+from vxlanpkt.kernel.python.inner import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK, decap_inner
+from vxlanpkt.kernel.python.memory import shares_memory
+from vxlanpkt.kernel.python.outer import Extent, decap_outer
+from vxlanpkt.kernel.python.scanning import scan_vxlan
+
+_NOT_KNOWN = Underlay()
 
 # VXLAN's flag bits in byte 0, and GPE's next protocols 1 to 5.
 _G, _VERSION, _I, _P, _O = 0x80, 0x30, 0x08, 0x04, 0x01
@@ -113,3 +120,53 @@ def _gpe(flags: int, next_protocol: int, rules: DecapRules, record: DecapRecord)
     elif next_protocol != _GPE_ETHERNET:
         record.inner_link_type = NO_LINK_TYPE
     return None
+
+
+def hold_rules(rules: DecapRules) -> DecapRules:
+    """A decapsulation policy, held."""
+    return rules
+
+
+def decap_one(
+    data: bytes, missing: int, kind: int, rules: DecapRules, underlay: Underlay | None = None
+) -> DecapRecord:  # fmt: skip
+    """Decapsulate one frame, of which *missing* bytes were cut off."""
+    if len(data) >> 32:
+        return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
+    return decap_row(data, 0, len(data), missing, kind, rules, underlay or _NOT_KNOWN)
+
+
+def as_record(record: DecapRecord) -> DecapRecord:
+    """What `decap_one` returned, as the contract's own class."""
+    return record
+
+
+def decap(frames: Frames, kind: int, rules: DecapRules, brief: bool, out: bytearray) -> int:
+    """Decapsulate every row, and fill the columns, which lie in *out*."""
+    rows = len(frames.offsets)
+    layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+    if shares_memory(out, *frames):
+        return OVERLAP
+    if len(out) < rows * layout.row_size:
+        return NO_SPACE
+    whole = memoryview(out)
+    columns = {name: layout.column(name, rows, whole) for name in (BRIEF_COLUMNS if brief else DECAP_COLUMNS)}
+    accepted = 0
+    for row in range(rows):
+        record = _decap_frame(frames, row, kind, rules)
+        accepted += record.status == 0
+        for name, column in columns.items():
+            value = getattr(record, name)
+            if isinstance(value, bytes):
+                column[16 * row : 16 * row + 16] = value
+            else:
+                column[row] = value
+    return accepted
+
+
+def _decap_frame(frames: Frames, row: int, kind: int, rules: DecapRules) -> DecapRecord:
+    offset, length = frames.offsets[row], frames.lengths[row]
+    if not is_inside(frames, offset, length):
+        return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
+    original = length if frames.original_lengths is None else frames.original_lengths[row]
+    return decap_row(frames.data, offset, offset + length, max(original - length, 0), kind, rules)
