@@ -154,7 +154,7 @@ def tunnels(inner: bytes, wire: bytes, payload: bytes, peer: IPv6Address) -> Non
     reveal_type(got.vni)  # int
     reveal_type(got.inner)  # bytes
     reveal_type(got.outer)  # vxlanpkt.packet.Packet
-    reveal_type(got.notes)  # vxlanpkt.kernel.contract.Note
+    reveal_type(got.notes)  # vxlanpkt.kernel.contract.columns.Note
     reveal_type(got.link_type)  # vxlanpkt.assigned.LinkType | None
     assert_type(decap(payload, start=VXLAN, source=peer, tos=0), Decapsulated)
     policy = DecapPolicy(ports=[4789], vnis=range(10), allowed_sources=["192.0.2.0/24"], inner_vlan="strip")
