@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from array import array
 from typing import Any
 
@@ -210,7 +211,8 @@ def test_where_a_buffer_lies(kernel: Any) -> None:
     out, data, shared = kernel.new_buffer(16), bytes(16), bytearray(16)
     place = ctypes.addressof(ctypes.c_char.from_buffer(shared))
     assert kernel.address_of(shared) == kernel.address_of(memoryview(shared)) == place
-    assert kernel.address_of(data) == ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+    if sys.implementation.name != "pypy":  # which moves bytes
+        assert kernel.address_of(data) == ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
     kernel.view(out)[:] = b"a" * 16
     assert ctypes.string_at(kernel.address_of(out), 16) == b"a" * 16
 
