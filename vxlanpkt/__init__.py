@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from vxlanpkt.assigned import TCPFlags as TCPFlags
     from vxlanpkt.assigned import UDPPort as UDPPort
     from vxlanpkt.assigned import VXLANFlags as VXLANFlags
-    from vxlanpkt.batch import AddressColumn as AddressColumn
-    from vxlanpkt.batch import DecapBatch as DecapBatch
-    from vxlanpkt.batch import EncapBatch as EncapBatch
-    from vxlanpkt.batch import FrameBatch as FrameBatch
+    from vxlanpkt.batches.columns import AddressColumn as AddressColumn
+    from vxlanpkt.batches.decapsulated import DecapBatch as DecapBatch
+    from vxlanpkt.batches.encapsulated import EncapBatch as EncapBatch
+    from vxlanpkt.batches.frames import FrameBatch as FrameBatch
     from vxlanpkt.bindings import DEFAULT as DEFAULT
     from vxlanpkt.bindings import Bindings as Bindings
     from vxlanpkt.bulk.decapsulation import decap_batch as decap_batch
@@ -146,7 +146,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "ARPOperation", "ECN", "EtherType", "GBPFlags", "GPENextProtocol", "ICMPType", "ICMPv6Type", "IPProtocol",
         "IPv4Flags", "LinkType", "NDOptionType", "TCPFlags", "UDPPort", "VXLANFlags",
     ),
-    "batch": ("AddressColumn", "DecapBatch", "EncapBatch", "FrameBatch"),
+    "batches.columns": ("AddressColumn",),
+    "batches.decapsulated": ("DecapBatch",),
+    "batches.encapsulated": ("EncapBatch",),
+    "batches.frames": ("FrameBatch",),
     "bindings": ("DEFAULT", "Bindings"),
     "bulk.decapsulation": ("decap_batch",),
     "bulk.encapsulation": ("NO_TUNNEL", "encap_batch"),

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.bulk.checks import written
 from vxlanpkt.errors import FieldError, FilterError
 from vxlanpkt.expressions import parse_expression

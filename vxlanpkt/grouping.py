@@ -9,7 +9,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
-from vxlanpkt.batch import as_buffer
+from vxlanpkt.batches.columns import as_buffer
 from vxlanpkt.bulk.checks import written
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.contract.answers import OVERLAP

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from vxlanpkt.batch import DecapBatch, as_buffer
+from vxlanpkt.batches.columns import as_buffer
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.errors import FieldError
 
 if TYPE_CHECKING:

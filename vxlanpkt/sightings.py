@@ -8,7 +8,8 @@ from struct import unpack
 from typing import TYPE_CHECKING
 
 from vxlanpkt import kernel
-from vxlanpkt.batch import FrameBatch, as_buffer
+from vxlanpkt.batches.columns import as_buffer
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.contract.columns import SIGHTING_LAYOUT, TRAIT_LAYOUT, WIDTHS
 from vxlanpkt.kernel.contract.grouping import Counted

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from vxlanpkt import VTEP, Flow, flows, vteps
 from vxlanpkt.analysis.arrow_tables import arrow_table
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture import Interface, PcapngWriter, Record
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.frames import as_polars

@@ -40,7 +40,7 @@ from vxlanpkt import (
     decap,
     dissect,
 )
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.capture import COLUMNS, Capture, Interface, PcapngWriter, PcapWriter, filling, gathering
 from vxlanpkt.capture.links import start_of
 

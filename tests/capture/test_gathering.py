@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import vxlanpkt
 from vxlanpkt import CaptureError, DecapPolicy, Tunnel, kernel
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.capture import COLUMNS, CaptureTable, filling, gathering, tables
 from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowField
 from vxlanpkt.strategies import captures

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vxlanpkt import DecapPolicy, FieldError, Filter, FrameBatch, LinkType, Tunnel, decap_batch, kernel
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.grouping import Groups, buckets
 from vxlanpkt.selection import require_filter, selected
 

@@ -174,7 +174,7 @@ def bulk(frames: list[bytes], which: list[int], tunnel: Tunnel) -> None:
     batch = FrameBatch.from_frames(frames, headroom=50)
     assert_type(FrameBatch(b"", [], []), FrameBatch)
     reveal_type(batch[0])  # memoryview[int]
-    reveal_type(batch[1:])  # vxlanpkt.batch.FrameBatch
+    reveal_type(batch[1:])  # vxlanpkt.batches.frames.FrameBatch
     out = encap_batch(batch, tunnel)
     assert_type(encap_batch(batch, [tunnel], index=[*which, NO_TUNNEL], mode="copy", out=out), EncapBatch)
     assert_type(out.accepted, list[int])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowColumn, ArrowField
 from vxlanpkt.capture.batches import NO_TIMESTAMP

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vxlanpkt.analysis.masks import both, either, equal, mask, opposite, table_of, zeros
 from vxlanpkt.assigned import EtherType, IPProtocol, LinkType
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note, Trait
 from vxlanpkt.sightings import traits
 

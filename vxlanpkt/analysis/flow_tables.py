@@ -16,7 +16,7 @@ from vxlanpkt.analysis.merging import GroupSums, earlier
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, time_or_none
 from vxlanpkt.analysis.words import IEEE_802_3, ethertype_name, initials, ip_protocol_name
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from vxlanpkt.analysis.flow_tables import FlowTable
 from vxlanpkt.analysis.masks import mask, table_of
 from vxlanpkt.assigned import IPProtocol
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.grouping import SEED_SIZE, Groups
 
 _IS_UDP = table_of(lambda protocol: protocol == IPProtocol.UDP)

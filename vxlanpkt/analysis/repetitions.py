@@ -16,7 +16,7 @@ from typing import Any
 
 from vxlanpkt.analysis.findings import PairCount, Repetition, Repetitions
 from vxlanpkt.analysis.masks import both, mask, rows_of, table_of, zeros
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract.columns import ADDRESS, Trait

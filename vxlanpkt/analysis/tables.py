@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from vxlanpkt.analysis.cut_packets import Cut
 from vxlanpkt.analysis.words import counted, iso_time
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import FieldError

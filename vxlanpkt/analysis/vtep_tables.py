@@ -13,7 +13,7 @@ from vxlanpkt.analysis.group_counters import GroupCounter
 from vxlanpkt.analysis.merging import GroupSums
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files

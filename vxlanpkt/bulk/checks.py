@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vxlanpkt.batch import DecapBatch, EncapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
+from vxlanpkt.batches.encapsulated import EncapBatch
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import DecapBatch, FrameBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused, written
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT
 from vxlanpkt.kernel.contract.spans import Kind

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import EncapBatch, FrameBatch, column
+from vxlanpkt.batches.columns import column
+from vxlanpkt.batches.encapsulated import EncapBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused
 from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT
 from vxlanpkt.kernel.contract.columns import NO_TUNNEL as NO_TUNNEL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-from vxlanpkt.batch import FrameBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.capture.options import PACKET_NUMBERS, read_options
 from vxlanpkt.capture.records import Interface, Options, Record, RecordDraft
 from vxlanpkt.kernel import view

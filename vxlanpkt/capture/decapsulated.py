@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import FrameBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import written
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel import new_buffer, numbers, pick, view

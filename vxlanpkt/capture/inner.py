@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from vxlanpkt.assigned import EtherType, LinkType
-from vxlanpkt.batch import FrameBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.options import EPB_FLAGS, EPB_HASH
 from vxlanpkt.capture.records import Options, Record, copyable_options
@@ -15,7 +15,7 @@ from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
-    from vxlanpkt.batch import DecapBatch
+    from vxlanpkt.batches.decapsulated import DecapBatch
 
 Container: TypeAlias = Literal["pcap", "pcapng"]
 InnerLink: TypeAlias = Literal["error", "ethernet", "raw"]

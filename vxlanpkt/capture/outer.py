@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batch import FrameBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.encapsulation import encap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.inner import Frames

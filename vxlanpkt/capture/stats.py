@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups
 

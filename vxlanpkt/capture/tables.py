@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
-from vxlanpkt.batch import DecapBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.capture.arrow import ArrowTable
 from vxlanpkt.capture.arrow_structures import ArrowBatch, ArrowField
 from vxlanpkt.capture.columns import CaptureColumn, Names, chosen_columns, name_in

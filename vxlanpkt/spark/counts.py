@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from vxlanpkt.analysis.arrow_tables import arrow_table
 from vxlanpkt.analysis.flow_tables import FlowCounter, flow_column
 from vxlanpkt.analysis.vtep_tables import VTEPCounter, endpoint_column
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.frames import as_arrow
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries

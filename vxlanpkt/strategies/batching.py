@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from vxlanpkt.batch import FrameBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter, Record
 from vxlanpkt.strategies.damage import hostile_frames, wire
 from vxlanpkt.strategies.packets import frames, vxlan_frames

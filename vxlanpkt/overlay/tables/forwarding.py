@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from vxlanpkt import MACAddress
-from vxlanpkt.batch import FrameBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.kernel import look_up_macs, new_buffer, refresh_macs, view
 from vxlanpkt.kernel.contract.tables import KEY_BITS, MAC_KEY, STATIC, AskedMACs
 from vxlanpkt.overlay.addresses import Address

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Generic, TypeVar
 
-from vxlanpkt.batch import AddressColumn
+from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.kernel import new_buffer, view
 from vxlanpkt.kernel.contract.tables import Asked
 from vxlanpkt.overlay.addresses import Address, Network

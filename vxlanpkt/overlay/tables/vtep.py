@@ -14,7 +14,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from vxlanpkt.assigned import EtherType, IPProtocol, LinkType
-from vxlanpkt.batch import DecapBatch, EncapBatch, FrameBatch
+from vxlanpkt.batches.decapsulated import DecapBatch
+from vxlanpkt.batches.encapsulated import EncapBatch
+from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.bulk.encapsulation import NO_TUNNEL, encap_batch
 from vxlanpkt.decapsulation import Decapsulated, decap

@@ -1,0 +1,1 @@
+"""Many frames at once, and what comes of them, as columns over one buffer."""
