@@ -45,13 +45,18 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment)
 
 
-def replay(compiler: str, options: tuple[str, ...], sources: Path, into: Path) -> subprocess.CompletedProcess[str]:
-    """Build the target with the kernel in *sources*, and run it over the corpus and the seeds."""
-    files = HERE / "fuzz_kernel.c", HERE / "replay.c", sources / "_fast.c"
+def build(compiler: str, options: tuple[str, ...], sources: Path, into: Path, *more: Path) -> Path:
+    """Build the target with the kernel in *sources*."""
+    files = HERE / "fuzz_kernel.c", HERE / "replay.c", sources / "_fast.c", *more
     built = run(compiler, "-std=c11", *options, "-I", sources, *files, "-o", into / "replay")
     assert built.returncode == 0, built.stderr
     (into / "inputs.txt").write_text(as_lines(INPUTS), encoding="ascii")
-    return run(into / "replay", into / "inputs.txt")
+    return into / "replay"
+
+
+def replay(target: Path) -> subprocess.CompletedProcess[str]:
+    """Run it over the corpus and the seeds."""
+    return run(target, target.with_name("inputs.txt"))
 
 
 every_compiler = pytest.mark.parametrize("compiler", COMPILERS)
@@ -76,30 +81,58 @@ def test_corpus(compiler: str, registers: str, tmp_path: Path) -> None:
     """On every input no byte is read or written too far, nothing is undefined, and all checks of the target hold."""
     demand(compiler, *SANITIZERS)
     options = (*SANITIZERS, "-DVXLANPKT_NARROW") if registers == "narrow" else SANITIZERS
-    done = replay(compiler, options, SOURCES, tmp_path)
+    done = replay(build(compiler, options, SOURCES, tmp_path))
     assert done.returncode == 0, done.stderr
     assert f"{len(INPUTS)} inputs" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("header", "sound", "broken", "complaint"),
-    [
+BROKEN = {
+    "reads one byte too far":
         ("scanning.h", "in.end - in.start < 14", "in.end - in.start < 13", "heap-buffer-overflow"),
-        ("records.h", "if (left < found.needed)", "if (left + 64 < found.needed)", "heap-buffer-overflow"),
-        ("bytes.h", "at < (size & 7); at++", "at + 1 < (size & 7); at++", "not so: "),
-    ],
-    ids=["reads one byte too far", "takes a record that is cut", "drops the last byte of a sum"],
-)
-def test_a_broken_kernel_is_caught(header: str, sound: str, broken: str, complaint: str, tmp_path: Path) -> None:
-    """The corpus and the checks find what is wrong in a copy of the kernel with one line changed."""
+    "takes a record that is cut":
+        ("records.h", "left < found.needed", "left + 64 < found.needed", "heap-buffer-overflow"),
+    "drops the last byte of a sum":
+        ("bytes.h", "at < (size & 7)", "at + 1 < (size & 7)", "not so: "),
+}  # fmt: skip
+SWITCH = """
+#include <stdlib.h>
+
+int broken;
+
+__attribute__((constructor)) static void choose(void) { broken = atoi(getenv("BROKEN")); }
+"""
+
+
+@pytest.fixture(scope="module")
+def breakable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A target whose kernel has each of these lines both ways; which one it takes, the environment says."""
     compiler = next((name for name in COMPILERS if works(name, *ADDRESS)), "gcc")
     demand(compiler, *ADDRESS)
-    shutil.copytree(SOURCES / "csrc", tmp_path / "csrc")
-    shutil.copy(SOURCES / "_fast.c", tmp_path)
-    changed = tmp_path / "csrc" / header
-    text = changed.read_text(encoding="ascii")
-    assert sound in text
-    changed.write_text(text.replace(sound, broken, 1), encoding="ascii")
-    done = replay(compiler, ADDRESS, tmp_path, tmp_path)
+    here = tmp_path_factory.mktemp("breakable")
+    shutil.copytree(SOURCES / "csrc", here / "csrc")
+    shutil.copy(SOURCES / "_fast.c", here)
+    for number, (header, sound, broken, _) in enumerate(BROKEN.values(), 1):
+        changed = here / "csrc" / header
+        text = changed.read_text(encoding="ascii")
+        assert sound in text
+        both = text.replace(sound, f"(broken == {number} ? {broken} : {sound})", 1)
+        changed.write_text(f"extern int broken;\n{both}", encoding="ascii")
+    (here / "switch.c").write_text(SWITCH, encoding="ascii")
+    return build(compiler, ADDRESS, here, here, here / "switch.c")
+
+
+@pytest.mark.parametrize("number", range(1, len(BROKEN) + 1), ids=BROKEN)
+def test_a_broken_kernel_is_caught(number: int, breakable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The corpus and the checks find what is wrong in a copy of the kernel with one line changed."""
+    complaint = list(BROKEN.values())[number - 1][-1]
+    monkeypatch.setenv("BROKEN", str(number))
+    done = replay(breakable)
     assert done.returncode != 0
     assert complaint in done.stderr
+
+
+def test_no_other_kernel_is_caught(breakable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is found where no line is changed."""
+    monkeypatch.setenv("BROKEN", "0")
+    done = replay(breakable)
+    assert done.returncode == 0, done.stderr

@@ -47,6 +47,7 @@ from .store_machine import EXAMPLES, NODES, StoreMachine
 pytestmark = pytest.mark.live
 
 ROOT = Path(vxlanpkt.__file__).parents[1]
+ACQUIRERS = Path(__file__).with_name("acquirers.py")
 PREFIX = "/coreos.com/network"
 NETWORK = '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
 
@@ -276,20 +277,13 @@ def test_fifty_acquirers_at_once(network: str, etcd: Etcd, store: EtcdStore) -> 
     """Processes, each with a lease of its own in the end, whoever wins the races; no lease of etcd's is left over."""
     store.set_config(network)
     before = set(etcd.leases())
-    program = (
-        "import sys\nfrom vxlanpkt.overlay import EtcdStore, LeaseAttributes\n"
-        "store = EtcdStore(sys.argv[1], timeout=100)\n"
-        "print(store.acquire(LeaseAttributes.vxlan('192.0.2.' + sys.argv[2], '02:00:00:00:00:01')).key)\n"
-    )
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, etcd.url, str(number)], stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        for number in range(1, 51)
-    ]  # fmt: skip
-    keys = [process.communicate(timeout=150)[0].strip() for process in running]
-    assert [process.returncode for process in running] == [0] * 50
+    done = subprocess.run(
+        [sys.executable, ACQUIRERS, etcd.url, "50"], capture_output=True, text=True, timeout=150, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    keys = done.stdout.split()
+    assert len(keys) == 50
     leases = store.leases()
     assert sorted(lease.key for lease in leases) == sorted(keys)
     assert all(not one.subnets.overlaps(other.subnets) for one in leases for other in leases if one is not other)

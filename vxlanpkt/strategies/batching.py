@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -111,17 +111,20 @@ _BYTEORDERS: Any = st.sampled_from(("little", "big"))
 
 
 def captures(
-    frames: st.SearchStrategy[bytes] | None = None, link_types: Sequence[int] = (1, 1, 1, 101, 113, 276, 105)
+    frames: st.SearchStrategy[bytes] | None = None,
+    link_types: Sequence[int] = (1, 1, 1, 101, 113, 276, 105),
+    container: Literal["pcap", "pcapng"] | None = None,
 ) -> st.SearchStrategy[bytes]:
     """Capture files of records with these frames as data: pcap, and pcapng of several sections and interfaces.
 
     The link types that their interfaces say are some of those given; 105 is one that is not understood. Their numbers
-    are in either byte order, their timestamps of any resolution; some records are cut.
+    are in either byte order, their timestamps of any resolution; some records are cut. *container*: the only one, if it
+    is named.
     """
     data = _any_frames() if frames is None else frames
-    return _pcap_files(data, link_types) | st.lists(_pcapng_sections(data, link_types), min_size=1, max_size=3).map(
-        b"".join
-    )
+    of_pcap = _pcap_files(data, link_types)
+    of_pcapng = st.lists(_pcapng_sections(data, link_types), min_size=1, max_size=3).map(b"".join)
+    return {"pcap": of_pcap, "pcapng": of_pcapng, None: of_pcap | of_pcapng}[container]
 
 
 _YEAR_2024, _DAY = 1_704_067_200_000_000_000, 86_400_000_000_000  # nanoseconds
