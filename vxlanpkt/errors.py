@@ -131,6 +131,16 @@ class FieldError(PacketError, ValueError):
     bits: int | None
 
 
+def refused_field(layer: str, field: str, value: object, expected: str, bits: int | None = None) -> FieldError:
+    """The error for a value that a field of a class, *layer*, cannot have."""
+    return FieldError(f"{layer}.{field}: {value!r} is not {expected}", layer=layer, field=field, value=value, bits=bits)
+
+
+def refused_argument(layer: str, field: str, value: object, expected: str, bits: int | None = None) -> FieldError:
+    """The error for a value that an argument, *field*, cannot have; *layer* is what the function works on."""
+    return FieldError(f"{field}: {value!r} is not {expected}", layer=layer, field=field, value=value, bits=bits)
+
+
 class FilterError(FieldError):
     """The expression of a filter is wrong: at `.position` there is `.found`, in place of `.expected`."""
 

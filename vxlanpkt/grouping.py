@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
 from vxlanpkt.batches.columns import as_buffer
 from vxlanpkt.bulk.checks import written
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel.contract.answers import OVERLAP
 from vxlanpkt.kernel.contract.columns import ADDRESS, WIDTHS, Layout
 from vxlanpkt.kernel.contract.columns import NO_GROUP as NO_GROUP
@@ -20,6 +21,8 @@ from vxlanpkt.kernel.contract.grouping import SEED_SIZE as SEED_SIZE
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_refused = partial(refused_field, "Groups")
 
 _FIRST_CAPACITY = 1024
 # What is counted of each group, in 8 bytes each.
@@ -213,8 +216,3 @@ def _column(name: str, values: Buffer, code: str, rows: int) -> memoryview:
     if code == ADDRESS or code == "B":
         return flat
     return flat.cast(code) if rows else memoryview(array(code))  # type: ignore[call-overload]
-
-
-def _refused(field: str, value: object, expected: str) -> FieldError:
-    message = f"Groups.{field}: {value!r} is not {expected}"
-    return FieldError(message, layer="Groups", field=field, value=value, bits=None)

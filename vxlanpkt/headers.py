@@ -7,16 +7,27 @@ layer is decoded when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import KINDS, LAYERS, Bindings
-from vxlanpkt.errors import REASONS, FieldError, LayerNotFound, MalformedError, ParseError, Reason, TruncatedError
+from vxlanpkt.errors import (
+    REASONS,
+    LayerNotFound,
+    MalformedError,
+    ParseError,
+    Reason,
+    TruncatedError,
+    refused_argument,
+)
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Reading, Row, Span, span_of
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.starts import Start, kind_of
+
+_refused = partial(refused_argument, "dissect")
 
 _L = TypeVar("_L", bound=Layer)
 
@@ -242,10 +253,6 @@ def missing_bytes(length: int, original_length: int) -> int:
     if not isinstance(original_length, int) or original_length >> 32:
         raise _refused("original_length", original_length, "a number of 32 bits", 32)
     return max(original_length - length, 0)
-
-
-def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
-    return FieldError(f"{name}: {value!r} is not {expected}", layer="dissect", field=name, value=value, bits=bits)
 
 
 def _name(kind: int) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel.contract.decapsulation import (
     DecapRules,
     ECNRule,
@@ -26,6 +26,8 @@ from vxlanpkt.layers.base import as_mac
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+_refused = partial(refused_field, "DecapPolicy")
 
 _T = TypeVar("_T")
 _R = TypeVar("_R", GPERule, InnerLength)
@@ -289,12 +291,6 @@ def _networks(prefixes: Iterable[str | Network]) -> tuple[Network, ...]:
 def _prefix(network: Network) -> tuple[int, int, int]:
     """A prefix as IP version, network and mask."""
     return network.version, int(network.network_address), int(network.netmask)
-
-
-def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
-    return FieldError(
-        f"DecapPolicy.{name}: {value!r} is not {expected}", layer="DecapPolicy", field=name, value=value, bits=bits
-    )
 
 
 DecapPolicy.RFC7348 = DecapPolicy(inner_vlan="drop")

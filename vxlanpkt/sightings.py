@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from functools import partial
 from struct import unpack
 from typing import TYPE_CHECKING
 
 from vxlanpkt import kernel
 from vxlanpkt.batches.columns import as_buffer
 from vxlanpkt.batches.frames import FrameBatch
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import refused_argument
 from vxlanpkt.kernel.contract.columns import SIGHTING_LAYOUT, TRAIT_LAYOUT, WIDTHS
 from vxlanpkt.kernel.contract.grouping import Counted
 from vxlanpkt.kernel.contract.sightings import ENTRY_SET, SECRETS, Sighted
@@ -19,6 +20,8 @@ from vxlanpkt.starts import Start, outer_kind
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_refused = partial(refused_argument, "sightings")
 
 DIGEST_SEED_SIZE = 8 * SECRETS
 
@@ -118,7 +121,3 @@ class Sightings:
         self.forgotten += found
         view = kernel.view(out).toreadonly()
         return SIGHTING_LAYOUT.column("earlier", rows, view), SIGHTING_LAYOUT.column("repeated", rows, view)
-
-
-def _refused(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"{field}: {value!r} is not {expected}", layer="sightings", field=field, value=value, bits=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, overload
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict,
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
-from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason
+from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason, refused_field
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
@@ -23,6 +23,8 @@ from vxlanpkt.starts import Start, kind_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+_refused = partial(refused_field, "Tunnel")
 
 Address = IPv4Address | IPv6Address
 Frame = bytes | bytearray | memoryview
@@ -454,10 +456,6 @@ def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.
         )  # fmt: skip
     frame = frame if type(frame) is bytes else as_bytes("flow_hash", "frame", frame)
     return kernel.flow_hash(frame, symmetric, kind in _BARE_IP)
-
-
-def _refused(name: str, value: object, expected: str, bits: int | None = None) -> FieldError:
-    return FieldError(f"Tunnel.{name}: {value!r} is not {expected}", layer="Tunnel", field=name, value=value, bits=bits)
 
 
 def _number(name: str, value: int | str, bits: int, *words: str) -> int | str:

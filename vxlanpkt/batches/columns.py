@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from operator import index
 from typing import TYPE_CHECKING, Any, overload
 
-from vxlanpkt.errors import FieldError, Reason
+from vxlanpkt.errors import Reason, refused_field
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+refused = partial(refused_field, "FrameBatch")
 
 
 class AddressColumn(Sequence[Any]):
@@ -105,10 +108,3 @@ def _fits(value: Any, bits: int) -> bool:
         return not index(value) >> bits
     except TypeError:
         return False
-
-
-def refused(name: str, value: object, expected: str) -> FieldError:
-    """The error for a column, or another part of a batch, that cannot be."""
-    return FieldError(
-        f"FrameBatch.{name}: {value!r} is not {expected}", layer="FrameBatch", field=name, value=value, bits=None
-    )

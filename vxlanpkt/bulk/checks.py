@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.batches.encapsulated import EncapBatch
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import FieldError, refused_argument
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
+
+refused = partial(refused_argument, "batch")
 
 UNFIT = {
     NO_SPACE: "large enough for these rows and their headers",
@@ -22,11 +26,6 @@ def described(out: object) -> str:
 def not_a_batch(value: object) -> FieldError:
     """The error for what is to be a batch."""
     return refused("batch", type(value).__name__, "a FrameBatch: FrameBatch.from_frames makes one of a list")
-
-
-def refused(name: str, value: object, expected: str) -> FieldError:
-    """The error for an argument that cannot be."""
-    return FieldError(f"{name}: {value!r} is not {expected}", layer="batch", field=name, value=value, bits=None)
 
 
 def written(answer: int) -> int:

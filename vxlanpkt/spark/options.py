@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from vxlanpkt.capture.reader import FILE_POLICY
 from vxlanpkt.capture.tables import Addresses
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import refused_argument
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
 from vxlanpkt.spark.schemas import TABLES
+
+_refused = partial(refused_argument, "spark")
 
 PARTITION_BYTES = {"records": 1 << 27, "flows": 1 << 28, "vteps": 1 << 28}
 """Bytes of captures that a task reads for a table, if nothing else is said: for records as many as in Spark's own
@@ -128,7 +131,3 @@ def _number(name: str, text: str, least: int) -> int:
     if not text.strip().isdigit() or int(text) < least:
         raise _refused(name, text, f"a number, at least {least}")
     return int(text)
-
-
-def _refused(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"{field}: {value!r} is not {expected}", layer="spark", field=field, value=value, bits=None)

@@ -6,16 +6,20 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from vxlanpkt import MACAddress
 from vxlanpkt.batches.frames import FrameBatch
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel import look_up_macs, new_buffer, refresh_macs, view
 from vxlanpkt.kernel.contract.tables import KEY_BITS, MAC_KEY, STATIC, AskedMACs
 from vxlanpkt.overlay.addresses import Address
-from vxlanpkt.overlay.tables.numbering import GrowingMap, refused, stamp_of
+from vxlanpkt.overlay.tables.numbering import GrowingMap, stamp_of
 from vxlanpkt.overlay.tables.peer_tunnels import PeerTunnels, mapped, unmapped
 from vxlanpkt.tunnel import Tunnel, TunnelTable
+
+_refused = partial(refused_field, "ForwardingTable")
 
 TunnelTo = Callable[[int, Address], Tunnel | None]
 
@@ -400,7 +404,3 @@ def _station(mac: MACAddress | str | bytes | int) -> MACAddress:
     if address.is_multicast or address.is_unspecified:
         raise _refused("mac", mac, "the address of one station: add_flood is for groups and for all others")
     return address
-
-
-def _refused(field: str, value: object, expected: str) -> Any:
-    return refused("ForwardingTable", field, value, expected)

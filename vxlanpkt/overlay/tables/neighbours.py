@@ -12,13 +12,14 @@ RFC 4861 section 7.2 for IPv6. What is not known is never answered. Some questio
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vxlanpkt import MACAddress
 from vxlanpkt.assigned import ARPOperation, ICMPv6Type, NDOptionType
 from vxlanpkt.dissection import Dissection, dissect
-from vxlanpkt.errors import ParseError
+from vxlanpkt.errors import ParseError, refused_field
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.layers.icmpv6 import ICMPv6
@@ -30,8 +31,9 @@ from vxlanpkt.layers.neighbor_discovery import (
     TargetLinkLayerAddress,
 )
 from vxlanpkt.overlay.addresses import Address
-from vxlanpkt.overlay.tables.numbering import refused
 from vxlanpkt.packet import Packet
+
+_refused = partial(refused_field, "NeighbourTable")
 
 _Known = dict[tuple[int, Address], "_Entry"]
 
@@ -290,7 +292,3 @@ def _station_ip(address: Address | str) -> Address:
     if not _is_station_ip(found):
         raise _refused("address", address, "the address of one host")
     return found
-
-
-def _refused(field: str, value: object, expected: str) -> Any:
-    return refused("NeighbourTable", field, value, expected)

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel import (
     count_prefixes,
     drop_prefixes,
@@ -36,13 +36,7 @@ def stamp_of(seconds: float) -> int:
     """A time in seconds, of whatever clock, in nanoseconds as maps hold them."""
     if isinstance(seconds, (int, float)) and math.isfinite(seconds) and abs(seconds) < _LATEST / 1e9:
         return int(seconds * 1_000_000_000)
-    raise refused("overlay", "now", seconds, "a time in seconds")
-
-
-def refused(layer: str, field: str, value: object, expected: str) -> FieldError:
-    """The error for an argument that cannot be."""
-    message = f"{layer}.{field}: {value!r} is not {expected}"
-    return FieldError(message, layer=layer, field=field, value=value, bits=None)
+    raise refused_field("overlay", "now", seconds, "a time in seconds")
 
 
 class GrowingMap:

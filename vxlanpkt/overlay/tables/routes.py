@@ -5,15 +5,19 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from vxlanpkt.batches.columns import AddressColumn
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel import new_buffer, view
 from vxlanpkt.kernel.contract.tables import Asked
 from vxlanpkt.overlay.addresses import Address, Network
-from vxlanpkt.overlay.tables.numbering import GrowingMap, Numbers, as_tunnels, refused
+from vxlanpkt.overlay.tables.numbering import GrowingMap, Numbers, as_tunnels
 from vxlanpkt.tunnel import TunnelTable
+
+_refused = partial(refused_field, "RouteTable")
 
 NextHop = TypeVar("NextHop", bound=Hashable)
 
@@ -166,7 +170,3 @@ def _column(addresses: Sequence[Address | str]) -> AddressColumn:
     found = [_address(address) for address in addresses]
     raw = b"".join(address.packed.rjust(16, b"\0") for address in found)
     return AddressColumn(memoryview(raw), memoryview(bytes(address.version for address in found)))
-
-
-def _refused(field: str, value: object, expected: str) -> Any:
-    return refused("RouteTable", field, value, expected)

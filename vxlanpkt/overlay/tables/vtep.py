@@ -20,14 +20,13 @@ from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.bulk.encapsulation import NO_TUNNEL, encap_batch
 from vxlanpkt.decapsulation import Decapsulated, decap
-from vxlanpkt.errors import ParseError, Reason
+from vxlanpkt.errors import ParseError, Reason, refused_field
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.forwarding import ForwardingTable, TunnelTo
 from vxlanpkt.overlay.tables.neighbours import NeighbourTable
-from vxlanpkt.overlay.tables.numbering import refused
 from vxlanpkt.overlay.tables.peer_tunnels import mapped
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.tunnel import Tunnel, TunnelTable
@@ -294,7 +293,7 @@ def _peers(result: DecapBatch, start: Start, sources: memoryview | Address | str
         return None
     if isinstance(sources, memoryview):
         if sources.nbytes != 16 * len(result):
-            raise refused("Vtep", "sources", sources.nbytes, f"{len(result)} addresses of 16 bytes")
+            raise refused_field("Vtep", "sources", sources.nbytes, f"{len(result)} addresses of 16 bytes")
         return sources
     return memoryview(mapped(ip_address(sources)) * len(result))
 
