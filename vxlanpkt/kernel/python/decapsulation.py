@@ -33,6 +33,25 @@ _TUNNELS = (int(Kind.VXLAN), int(Kind.VXLANGPE))
 _ONLY_GPE, _OVS_GPE = GPERule.LINUX, GPERule.OVS
 
 
+def hold_rules(rules: DecapRules) -> DecapRules:
+    """A decapsulation policy, held."""
+    return rules
+
+
+def decap_one(
+    data: bytes, missing: int, kind: int, rules: DecapRules, underlay: Underlay | None = None
+) -> DecapRecord:  # fmt: skip
+    """Decapsulate one frame, of which *missing* bytes were cut off."""
+    if len(data) >> 32:
+        return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
+    return decap_row(data, 0, len(data), missing, kind, rules, underlay or _NOT_KNOWN)
+
+
+def as_record(record: DecapRecord) -> DecapRecord:
+    """What `decap_one` returned, as the contract's own class."""
+    return record
+
+
 def decap_row(
     buf: Buffer,
     start: int,
@@ -120,25 +139,6 @@ def _gpe(flags: int, next_protocol: int, rules: DecapRules, record: DecapRecord)
     elif next_protocol != _GPE_ETHERNET:
         record.inner_link_type = NO_LINK_TYPE
     return None
-
-
-def hold_rules(rules: DecapRules) -> DecapRules:
-    """A decapsulation policy, held."""
-    return rules
-
-
-def decap_one(
-    data: bytes, missing: int, kind: int, rules: DecapRules, underlay: Underlay | None = None
-) -> DecapRecord:  # fmt: skip
-    """Decapsulate one frame, of which *missing* bytes were cut off."""
-    if len(data) >> 32:
-        return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
-    return decap_row(data, 0, len(data), missing, kind, rules, underlay or _NOT_KNOWN)
-
-
-def as_record(record: DecapRecord) -> DecapRecord:
-    """What `decap_one` returned, as the contract's own class."""
-    return record
 
 
 def decap(frames: Frames, kind: int, rules: DecapRules, brief: bool, out: bytearray) -> int:

@@ -30,6 +30,32 @@ _FIXED_HEADER = {_IPV4: 20, _IPV6: 40}
 _MOST_TAGS = {InnerIP.LINUX: 7, InnerIP.OVS: 1}
 
 
+def hold_recipe(recipe: EncapRecipe) -> Sequence[EncapRecipe]:
+    """A tunnel, held: a table of one."""
+    return (recipe,)
+
+
+def hold_table(recipes: Sequence[Sequence[EncapRecipe]]) -> Sequence[EncapRecipe]:
+    """A table of tunnels that are held."""
+    return [recipe for held in recipes for recipe in held]
+
+
+def hold_index(index: Sequence[int]) -> Sequence[int]:
+    """A column that says which tunnel of a table each row takes."""
+    return index
+
+
+def encap_one(data: bytes, recipe: Sequence[EncapRecipe], identification: int) -> bytes | Reason:
+    """The whole outer frame around *data*, or why it cannot be sent."""
+    header = encap_header(data, 0, len(data), recipe[0], identification)
+    return header if isinstance(header, Reason) else header + data
+
+
+def clears_df(data: bytes, recipe: Sequence[EncapRecipe]) -> bool:
+    """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
+    return recipe[0].family == 4 and not _df(recipe[0].df, _Inner(data, 0, len(data), recipe[0]))
+
+
 def encap_header(buf: Buffer, start: int, end: int, recipe: EncapRecipe, identification: int) -> bytes | Reason:
     """Everything that goes before the inner frame `buf[start:end]`, or why it cannot be sent."""
     length = end - start
@@ -171,32 +197,6 @@ def _sum_by_inner_checksum(inner: _Inner) -> int | None:
     if (end - inner.start) & 1:
         trailer = (trailer & 0xFF) << 8 | trailer >> 8
     return total + trailer
-
-
-def hold_recipe(recipe: EncapRecipe) -> Sequence[EncapRecipe]:
-    """A tunnel, held: a table of one."""
-    return (recipe,)
-
-
-def hold_table(recipes: Sequence[Sequence[EncapRecipe]]) -> Sequence[EncapRecipe]:
-    """A table of tunnels that are held."""
-    return [recipe for held in recipes for recipe in held]
-
-
-def hold_index(index: Sequence[int]) -> Sequence[int]:
-    """A column that says which tunnel of a table each row takes."""
-    return index
-
-
-def encap_one(data: bytes, recipe: Sequence[EncapRecipe], identification: int) -> bytes | Reason:
-    """The whole outer frame around *data*, or why it cannot be sent."""
-    header = encap_header(data, 0, len(data), recipe[0], identification)
-    return header if isinstance(header, Reason) else header + data
-
-
-def clears_df(data: bytes, recipe: Sequence[EncapRecipe]) -> bool:
-    """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
-    return recipe[0].family == 4 and not _df(recipe[0].df, _Inner(data, 0, len(data), recipe[0]))
 
 
 def total_length(frames: Frames) -> int:

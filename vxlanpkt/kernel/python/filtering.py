@@ -32,6 +32,29 @@ class Batch(NamedTuple):
     ethernet: bool  # whether a row begins with an Ethernet header
 
 
+def hold_program(program: Sequence[Step], brief: bool) -> Sequence[Step]:
+    """A filter's program, held for all columns, or brief ones."""
+    return tuple(program)
+
+
+def select(
+    frames: Frames, kind: int, columns: bytearray, brief: bool, program: Sequence[Step], out: bytearray
+) -> int:  # fmt: skip
+    """Mark in *out*, a byte a row, the rows that a program matches; returns how many."""
+    rows = len(frames.offsets)
+    layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
+    if shares_memory(out, *frames, memoryview(columns)):
+        return OVERLAP
+    if len(out) < rows or len(columns) < rows * layout.row_size:
+        return NO_SPACE
+    if not is_sound(program, brief):
+        return UNSOUND
+    whole = memoryview(columns)
+    batch = Batch(rows, lambda name: layout.column(name, rows, whole), frames, kind == Kind.ETHERNET)
+    out[:rows] = run(program, batch)
+    return sum(out[:rows])
+
+
 def is_sound(program: Iterable[Step], brief: bool) -> bool:
     """Whether every step asks for what is there."""
     return all(_is_sound(step, brief) for step in program)
@@ -125,26 +148,3 @@ def _before_packet(batch: Batch, row: int) -> int:
     if tags == _MOST_INNER_TAGS or link not in (ETHERNET_LINK, RAW_LINK):
         return 1 << 32
     return 14 + 4 * tags if link == ETHERNET_LINK else 0
-
-
-def hold_program(program: Sequence[Step], brief: bool) -> Sequence[Step]:
-    """A filter's program, held for all columns, or brief ones."""
-    return tuple(program)
-
-
-def select(
-    frames: Frames, kind: int, columns: bytearray, brief: bool, program: Sequence[Step], out: bytearray
-) -> int:  # fmt: skip
-    """Mark in *out*, a byte a row, the rows that a program matches; returns how many."""
-    rows = len(frames.offsets)
-    layout = BRIEF_LAYOUT if brief else DECAP_LAYOUT
-    if shares_memory(out, *frames, memoryview(columns)):
-        return OVERLAP
-    if len(out) < rows or len(columns) < rows * layout.row_size:
-        return NO_SPACE
-    if not is_sound(program, brief):
-        return UNSOUND
-    whole = memoryview(columns)
-    batch = Batch(rows, lambda name: layout.column(name, rows, whole), frames, kind == Kind.ETHERNET)
-    out[:rows] = run(program, batch)
-    return sum(out[:rows])

@@ -35,6 +35,28 @@ class Groups:
         self.left_out = 0
 
 
+def hold_counted(counted: Counted) -> Counted:
+    """Rows that are to be counted, held: with the columns of the key as bytes."""
+    return counted._replace(key=[(column.cast("B"), width) for column, width in counted.key])
+
+
+def new_groups(key_size: int, capacity: int, seed: bytes, closed: bool = False) -> Groups:
+    """An empty table for so many groups. *seed* is what strangers must not know, where a kernel's own hash needs it."""
+    groups = Groups(key_size, capacity)
+    groups.closed = closed
+    return groups
+
+
+def left_out(groups: Groups) -> int:
+    """How many rows a closed table had no room for."""
+    return groups.left_out
+
+
+def entries(groups: Groups) -> memoryview:
+    """The groups that a table has, one behind the other."""
+    return memoryview(groups.entries)[: len(groups.numbers) * entry_size(groups.key_size)]
+
+
 def group(counted: Counted, first: int, groups: Groups) -> int:
     """Count rows by their keys, from *first* on; returns the first one whose group has no room, or their number."""
     if shares_memory(groups.entries, *counted[2:-1], *(column for column, _ in counted.key)):
@@ -150,25 +172,3 @@ def bucket(timestamps: memoryview, width: int, out: bytearray) -> int:
     for row, time in enumerate(timestamps):
         numbers[row] = NO_TIMESTAMP if time == NO_TIMESTAMP else time // width
     return len(timestamps)
-
-
-def hold_counted(counted: Counted) -> Counted:
-    """Rows that are to be counted, held: with the columns of the key as bytes."""
-    return counted._replace(key=[(column.cast("B"), width) for column, width in counted.key])
-
-
-def new_groups(key_size: int, capacity: int, seed: bytes, closed: bool = False) -> Groups:
-    """An empty table for so many groups. *seed* is what strangers must not know, where a kernel's own hash needs it."""
-    groups = Groups(key_size, capacity)
-    groups.closed = closed
-    return groups
-
-
-def left_out(groups: Groups) -> int:
-    """How many rows a closed table had no room for."""
-    return groups.left_out
-
-
-def entries(groups: Groups) -> memoryview:
-    """The groups that a table has, one behind the other."""
-    return memoryview(groups.entries)[: len(groups.numbers) * entry_size(groups.key_size)]

@@ -59,6 +59,11 @@ def inner_ip(buf: Buffer, start: int, end: int, raw: bool = False) -> tuple[int,
     return ethertype, at, None if isinstance(row, Fault) else row
 
 
+def flow_hash(data: bytes, symmetric: bool, raw: bool) -> int:
+    """The 32-bit hash of the flow that a frame belongs to."""
+    return hash_flow(data, 0, len(data), symmetric, raw)
+
+
 def hash_flow(buf: Buffer, start: int, end: int, symmetric: bool = False, raw: bool = False) -> int:
     """The 32-bit hash of the flow that the frame `buf[start:end]` belongs to."""
     if end - start < (1 if raw else 14):
@@ -118,8 +123,3 @@ def _labels(buf: Buffer, at: int, end: int) -> int:
         if entry & _BOTTOM_OF_STACK:
             break
     return labels
-
-
-def flow_hash(data: bytes, symmetric: bool, raw: bool) -> int:
-    """The 32-bit hash of the flow that a frame belongs to."""
-    return hash_flow(data, 0, len(data), symmetric, raw)

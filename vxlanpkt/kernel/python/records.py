@@ -55,6 +55,17 @@ class _Fault(Exception):
     """What a block says of a packet cannot be."""
 
 
+def hold_section(section: Section) -> Section:
+    """What the records of a capture file are read by, held."""
+    return section._replace(interfaces=list(section.interfaces))
+
+
+def add_interface(section: Section, interface: SectionInterface) -> None:
+    """Add an interface to a section that is held: a file may have as many as it has blocks."""
+    assert isinstance(section.interfaces, list)  # as it is held
+    section.interfaces.append(interface)
+
+
 def read_records(buffer: Any, begin: int, end: int, section: Section, out: Any) -> Stretch:
     """Read the records in `buffer[begin:end]` into columns, as many as *out* has room for."""
     rows = len(out) // RECORD_LAYOUT.row_size
@@ -191,14 +202,3 @@ def _told_fcs_length(data: memoryview, start: int, end: int, layout: _Layout) ->
             length_told = layout.word.unpack_from(data, start + 4)[0] >> 5 & 15
         start += 4 + (length + 3 & ~3)
     return length_told or 0
-
-
-def hold_section(section: Section) -> Section:
-    """What the records of a capture file are read by, held."""
-    return section._replace(interfaces=list(section.interfaces))
-
-
-def add_interface(section: Section, interface: SectionInterface) -> None:
-    """Add an interface to a section that is held: a file may have as many as it has blocks."""
-    assert isinstance(section.interfaces, list)  # as it is held
-    section.interfaces.append(interface)

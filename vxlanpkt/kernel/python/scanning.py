@@ -312,6 +312,11 @@ FOLLOWS: tuple[Mapping[int, int], ...] = (
 )  # fmt: skip
 
 
+def hold_ports(ports: Mapping[int, int]) -> Mapping[int, int]:
+    """The kinds behind UDP destination ports, held."""
+    return ports
+
+
 def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading: int = 0) -> Row | Fault:
     """Scan one header of *kind* in `buf[start:end]`; bounds outside of *buf* are a fault too."""
     if not 0 <= start <= end <= len(buf):
@@ -348,8 +353,3 @@ def walk(
             return bytes(kinds), places.__getitem__, kind, None
         max_tunnels -= following in _TUNNELS
         kind = following
-
-
-def hold_ports(ports: Mapping[int, int]) -> Mapping[int, int]:
-    """The kinds behind UDP destination ports, held."""
-    return ports

@@ -22,6 +22,16 @@ _LEFT_OUT = frozenset((_HASH, 19372, 19373))
 _FCS_FLAGS = 0x1E0
 
 
+def hold_packets(packets: Packets) -> Packets:
+    """What may be put into a capture file, held."""
+    return packets
+
+
+def hold_target(target: Target) -> Target:
+    """The capture file that packets are put into, held."""
+    return target
+
+
 def choose_rows(status: Sequence[int], wanted: Sequence[int] | None, out: Any) -> int:
     """Put the numbers of the rows that are OK, and wanted if anybody says which those are, into *out* (uint32)."""
     column = memoryview(out).cast("I")
@@ -130,13 +140,3 @@ def _options(area: memoryview) -> bytes:
             kept.append(_OPTION.pack(code, length) + value + bytes(min(-length % 4, len(area) - 4 - length)))
         area = area[4 + length + (-length % 4) :]
     return b"".join([*kept, bytes(4)]) if kept else b""
-
-
-def hold_packets(packets: Packets) -> Packets:
-    """What may be put into a capture file, held."""
-    return packets
-
-
-def hold_target(target: Target) -> Target:
-    """The capture file that packets are put into, held."""
-    return target
