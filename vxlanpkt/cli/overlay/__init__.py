@@ -56,7 +56,7 @@ class _Said:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (FieldError, CaptureError, BrokenPipeError)):
             return
-        if isinstance(error, ModuleNotFoundError):
+        if isinstance(error, ImportError):
             _say_what_is_missing(error)
         elif isinstance(error, PacketError):
             sys.exit(printable(f"vxlanpkt: {error}"))
@@ -64,7 +64,7 @@ class _Said:
             sys.exit(printable(f"vxlanpkt: {_of_system(error)}"))
 
 
-def _say_what_is_missing(error: ModuleNotFoundError) -> None:
+def _say_what_is_missing(error: ImportError) -> None:
     missing = (error.name or "").partition(".")[0]
     if missing in _OF_LINUX:
         sys.exit("vxlanpkt: agents of an overlay run on Linux alone")

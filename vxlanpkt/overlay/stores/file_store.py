@@ -35,7 +35,8 @@ try:
     import fcntl
 except ModuleNotFoundError:
     said = f"FileStore locks files as Unix does: there is no fcntl on {sys.platform}"
-    raise ModuleNotFoundError(said, name="fcntl") from None
+    # Python 3.15 puts words of its own for those of a ModuleNotFoundError.
+    raise ImportError(said, name="fcntl") from None
 
 _LOCK_PAUSE = 0.01
 _SETTLED_NS = 2_000_000_000
