@@ -135,6 +135,14 @@ def run_command(command: Command, page: str) -> None:
     assert re.fullmatch(pattern, found), f"{page}:{command.line} prints\n{found}"
 
 
+def new_module(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Where a page's names are. It has no loader, and Python 3.15 deprecates one that is None."""
+    module = ModuleType(f"docs_{name}")
+    del module.__loader__, module.__spec__
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look for the module that they are in
+    return module
+
+
 def can_run(command: Command) -> bool:
     """Whether the programs that a command calls are there."""
     return all(shutil.which(name) for name in OTHERS if re.search(rf"(?:^|[|;(] *){name} ", command.text))
@@ -145,8 +153,7 @@ def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """The examples of one page, from top to bottom."""
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     monkeypatch.chdir(tmp_path)
-    module = ModuleType(f"docs_{page.stem.replace('-', '_')}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)  # dataclasses look for the module that they are in
+    module = new_module(page.stem.replace("-", "_"), monkeypatch)
     text = page.read_text(encoding="utf-8")
     steps: list[Block | Command] = [*blocks(text), *commands(text)]
     for step in sorted(steps, key=lambda step: step.line):

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from tests.docs.test_examples import ROOT, Block, blocks, run
+from tests.docs.test_examples import ROOT, Block, blocks, new_module, run
 from tests.live.namespaces import Namespace, missing
 
 PAGES = ("interoperability", "migrating")
@@ -77,8 +76,7 @@ def test_examples(page: str, need: str, tmp_path: Path, monkeypatch: pytest.Monk
         pytest.skip(lacking)
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     monkeypatch.chdir(tmp_path)
-    module = ModuleType(f"docs_{page}_{need}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    module = new_module(f"{page}_{need}", monkeypatch)
     wanted = [block for block, needed in _parts(page) if needed in (None, need)]
 
     def run_all() -> None:
