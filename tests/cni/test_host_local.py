@@ -75,6 +75,11 @@ def theirs(step: Step, content: Config, upstream: Path) -> Config | None:
     return None if answer.status else json.loads(answer.text or "{}")
 
 
+def without_empty_dns(answer: Config | None) -> Config | None:
+    """What a newer `host-local` leaves out, and an older one does not."""
+    return {name: value for name, value in answer.items() if (name, value) != ("dns", {})} if answer else answer
+
+
 def files(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.glob("net/*")}
 
@@ -89,7 +94,8 @@ def test_the_same_answers_and_files(upstream: Path, steps: list[Step], ranges: l
                 continue  # host-local gives a container a second address, if it asks for one
             if step.asked == "10.9.9.9":
                 continue  # host-local takes another one first, and gives it back
-            assert ours(step, config(Path(first), ranges)) == theirs(step, config(Path(second), ranges), upstream)
+            said = (ours(step, config(Path(first), ranges)), theirs(step, config(Path(second), ranges), upstream))
+            assert without_empty_dns(said[0]) == without_empty_dns(said[1])
             mine, other = files(Path(first)), files(Path(second))
             assert {**mine, "lock": b""} == {**other, "lock": b""}
 
