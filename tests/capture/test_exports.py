@@ -135,7 +135,7 @@ def test_interrupted_while_it_is_written(
     def interrupted(*call: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 2:
+        if calls >= 2:  # a writer that another test left behind may have had the second one
             raise Interrupted("interrupted", offset=None)
         return None if where == "progress" else whole(*call)
 
