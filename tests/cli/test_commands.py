@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import subprocess
+import sys
+import termios
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 import vxlanpkt
+from tests.waiting import eventually
 from vxlanpkt import parse
 
 from .command import COMMAND, call
@@ -30,6 +34,11 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def unread(pipe: IO[bytes]) -> int:
+    """How many bytes nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def said(path: Path) -> list[dict[str, Any]]:
@@ -189,10 +198,9 @@ def test_signals(number: int, status: int, tmp_path: Path) -> None:
     assert child.stdin is not None
     child.stdin.write((DATA / "flannel_v4.pcap").read_bytes())
     child.stdin.flush()
-    deadline = time.monotonic() + 30
-    while not names(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    pipe = child.stdin
+    assert eventually(lambda: bool(names(tmp_path)) and unread(pipe) == 0)
+    time.sleep(0.5)  # in which it comes to wait for more
     child.send_signal(number)
     _, errors = child.communicate(timeout=30)
     assert child.returncode == status, errors

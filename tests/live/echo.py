@@ -12,7 +12,7 @@ from .namespaces import Namespace
 _DATA = bytes(range(48))
 
 
-def ping(namespace: Namespace, address: str, count: int = 3, seconds: float = 2.0) -> int:
+def ping(namespace: Namespace, address: str, count: int = 3, seconds: float = 10.0) -> int:
     """How many of *count* echo requests from *namespace* to *address* are answered with the same data."""
     version6 = ":" in address
     end = (

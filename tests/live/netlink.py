@@ -21,7 +21,7 @@ def inherit_flow_label(namespace: Namespace, device: str) -> None:
     body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 0, 0, 0) + attributes
     head = struct.pack("=IHHII", 16 + len(body), _RTM_NEWLINK, _REQUEST_AND_ACKNOWLEDGE, 1, 0)
     with namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as end:
-        end.settimeout(2.0)
+        end.settimeout(10.0)
         end.send(head + body)
         answer = end.recv(4096)
     kind, error = struct.unpack_from("=4xH10xi", answer)

@@ -109,7 +109,7 @@ class Node:
 
     def ping(self, other: Node, version: int, size: int = 56, count: int = 3) -> None:
         """Echo requests of a size; one that is lost fails."""
-        self.namespace.exec("ping", "-c", str(count), "-i", "0.05", "-W", "2", "-s", str(size),
+        self.namespace.exec("ping", "-c", str(count), "-i", "0.05", "-W", "10", "-s", str(size),
                             "-I", self.inside(version), other.inside(version))  # fmt: skip
 
 

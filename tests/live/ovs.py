@@ -27,7 +27,7 @@ _PROGRAMS = (_DATABASE, _DAEMON, "ovsdb-tool", "ovs-vsctl", "ovs-ofctl", "ovs-ap
 _TAP = Path("/dev/net/tun")
 _PREFIX = "vxlanpkt-ovs"
 _NAME = re.compile(rf"{_PREFIX}-(\d+)-\w+")
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 class Switch:
@@ -217,7 +217,7 @@ def _daemons(directory: Path) -> list[int]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(5.0)
+        process.wait(30.0)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

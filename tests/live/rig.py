@@ -89,7 +89,7 @@ class Rig:
         end = self.peer.socket(family, socket.SOCK_DGRAM)
         try:
             end.bind((PEER_IP if family == socket.AF_INET else PEER_IP6, port))
-            end.settimeout(2.0)
+            end.settimeout(10.0)
             yield end
         finally:
             end.close()

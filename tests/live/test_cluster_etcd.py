@@ -43,7 +43,7 @@ def test_away_and_back(nodes: Cluster) -> None:
     assert send_stream(first.container, second.container, 4, DATA) == DATA
     third = nodes.add("user")
     third.agent.start()
-    assert pings(second.container, first.container, 6)
+    assert pings(second.container, first.container, 6, seconds=10.0)
     assert third.agent.is_running
     nodes.etcd.start()
     nodes.settle()

@@ -47,7 +47,7 @@ def _exchange(nodes: Cluster, first: int, second: int) -> None:
     near, far = nodes.nodes[first].container, nodes.nodes[second].container
     for version in (4, 6):
         for size in (56, 4096, 60000):
-            assert pings(near, far, version, size, 2.0)
+            assert pings(near, far, version, size, 10.0)
         for sender, receiver in ((near, far), (far, near)):
             for size in (1, 1000, 4096, 60000):
                 assert echo_datagram(sender, receiver, version, DATA[:size]) == DATA[:size]
@@ -59,7 +59,7 @@ def test_hosts(vxlan: Cluster) -> None:
     for near, far in ((1, 3), (3, 1)):
         for version in (4, 6):
             target = vxlan.nodes[far].container.inside(version)
-            vxlan.nodes[near].namespace.exec("ping", "-c", "1", "-W", "2", "-s", "3000", target)
+            vxlan.nodes[near].namespace.exec("ping", "-c", "1", "-W", "10", "-s", "3000", target)
 
 
 def test_nothing_lost(vxlan: Cluster) -> None:

@@ -146,7 +146,7 @@ def test_a_container(machine: Machine, version: str, ipam: str) -> None:
     }  # fmt: skip
     (bridge,) = (link for link in links_of(machine.host) if link["ifname"] == "cni0")
     assert gateway in [each["local"] for each in bridge["addr_info"]]
-    container.exec("ping", "-c", "1", "-W", "5", gateway)
+    container.exec("ping", "-c", "1", "-W", "10", gateway)
     if version != "0.3.1":
         check = machine.call("CHECK", {**config, "prevResult": answer.json}, "c1")
         assert check.status == 0, check
@@ -173,7 +173,7 @@ def test_containers_reach_each_other(machine: Machine) -> None:
     config = machine.network()
     (first,), (second,) = (machine.call("ADD", config, name).addresses for name in ("c1", "c2"))
     assert first != second
-    machine.namespace("c1").exec("ping", "-c", "1", "-W", "5", second.partition("/")[0])
+    machine.namespace("c1").exec("ping", "-c", "1", "-W", "10", second.partition("/")[0])
 
 
 def test_masquerading(machine: Machine) -> None:

@@ -46,7 +46,7 @@ def address(runtime: ContainerRuntime, name: str, version: int = 4) -> str:
 
 
 def ping(runtime: ContainerRuntime, name: str, target: str) -> None:
-    runtime.exec(name, "ping", "-c", "1", "-W", "5", target)
+    runtime.exec(name, "ping", "-c", "1", "-W", "10", target)
 
 
 def send_stream(runtime: ContainerRuntime, name: str, target: str) -> None:
@@ -188,7 +188,7 @@ def test_by_hand(nodes: tuple[Machine, Machine], blue: str) -> None:
     result = json.loads(cni("add", NETWORK, "blue").stdout)
     assert {ip["address"].partition("/")[0] for ip in result["ips"]} == node.addresses
     assert [each["sandbox"] for each in result["interfaces"] if each["name"] == "eth0"] == [blue]
-    node.host.run("ip", "netns", "exec", "blue", "ping", "-c", "1", "-W", "5", address(far, "far"))
+    node.host.run("ip", "netns", "exec", "blue", "ping", "-c", "1", "-W", "10", address(far, "far"))
     cni("check", NETWORK, "blue")
     node.host.run("ip", "-n", "blue", "addr", "flush", "dev", "eth0")
     found = cni("check", NETWORK, "blue", check=False)

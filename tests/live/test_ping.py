@@ -41,5 +41,5 @@ def test_ping(rig: Rig, ip_version: int, inner: str, program: str) -> None:
         if program == "socket":
             assert ping(rig.kernel, inner) == 3
         else:
-            done = rig.kernel.exec("ping", "-c", "3", "-i", "0.2", "-W", "2", inner)
+            done = rig.kernel.exec("ping", "-c", "3", "-i", "0.2", "-W", "10", inner)
             assert " 0% packet loss" in done.stdout, done.stdout

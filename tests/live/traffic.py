@@ -29,7 +29,7 @@ def pings(sender: End, receiver: End, version: int, size: int = 56, seconds: flo
     return done.returncode == 0
 
 
-def send_stream(sender: End, receiver: End, version: int, data: bytes, seconds: float = 10.0) -> bytes:
+def send_stream(sender: End, receiver: End, version: int, data: bytes, seconds: float = 60.0) -> bytes:
     """What arrives of a TCP stream."""
     family = socket.AF_INET if version == 4 else socket.AF_INET6
     arrived = bytearray()
@@ -87,7 +87,7 @@ def echo_datagram(sender: End, receiver: End, version: int, data: bytes) -> byte
     ):
         for end, node in ((far, receiver), (near, sender)):
             end.bind((node.inside(version), 0))
-            end.settimeout(3.0)
+            end.settimeout(30.0)
         near.sendto(data, far.getsockname()[:2])
         got, origin = far.recvfrom(1 << 16)
         far.sendto(got, origin[:2])

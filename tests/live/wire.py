@@ -54,7 +54,7 @@ class Wire:
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_MARK, mark)
         self._socket.send(frame)
 
-    def receive_until(self, wanted: Callable[[bytes], bool], seconds: float = 2.0) -> list[Seen]:
+    def receive_until(self, wanted: Callable[[bytes], bool], seconds: float = 10.0) -> list[Seen]:
         """All that arrives up to and including the first frame that is *wanted*, or until the time is over."""
         deadline = time.monotonic() + seconds
         seen: list[Seen] = []
@@ -69,7 +69,7 @@ class Wire:
                 break
         return seen
 
-    def receive(self, wanted: Callable[[bytes], bool], seconds: float = 2.0) -> Seen:
+    def receive(self, wanted: Callable[[bytes], bool], seconds: float = 10.0) -> Seen:
         """The first frame that is *wanted*; neighbour discovery and the like are passed over."""
         seen = self.receive_until(wanted, seconds)
         if not seen or not wanted(seen[-1].data):

@@ -8,17 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import eventually
 from vxlanpkt import FieldError
 from vxlanpkt.overlay import Added, EtcdStore, LeaseAttributes, LeaseLostError, Snapshot, StoreError, Subnets
 from vxlanpkt.overlay.leases.leases import Lease
-from vxlanpkt.overlay.stores import etcd_watch
+from vxlanpkt.overlay.stores import etcd_gateway, etcd_watch
 from vxlanpkt.overlay.stores.etcd_answers import EtcdRefusal, bytes64, text64
 from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway
+from vxlanpkt.overlay.stores.etcd_watch import EtcdWatch
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -123,12 +126,16 @@ def test_a_call(serve: Serve) -> None:
         (whole(b'{"error":"etcdserver: no leader","code":14}', b"503 Service Unavailable"), "no leader"),
     ],
 )
-def test_what_is_no_answer(answer: bytes, why: str, serve: Serve) -> None:
+def test_what_is_no_answer(answer: bytes, why: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked for again until the time is up, and then it is the reason."""
     server = serve([answer])
-    with pytest.raises(StoreError, match=why):
-        gateway(server.url, timeout=0.2).call("kv/range", {}, dict)
-    assert len(server.asked) > 1
+    pauses: list[float] = []  # of which each takes four seconds, without waiting
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 4 * len(pauses), sleep=pauses.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(etcd_gateway, "time", clock)
+        with pytest.raises(StoreError, match=why):
+            gateway(server.url, timeout=20).call("kv/range", {}, dict)
+    assert len(server.asked) == 1 + len(pauses) > 1
     assert gateway(serve([answer], [whole(b"{}")]).url).call("kv/range", {}, dict) == {}
 
 
@@ -277,6 +284,12 @@ NO_ANSWERS = (
 )
 
 
+def _fault(watch: EtcdWatch) -> str:
+    """What it says after a moment in which it had nothing to tell."""
+    assert watch.poll(0.05) is None
+    return watch.fault
+
+
 @pytest.mark.parametrize("body", NO_ANSWERS)
 def test_answers_that_are_not_etcds(body: bytes, serve: Serve) -> None:
     """JSON, but not what etcd says: whatever was asked, it is the store that is at fault."""
@@ -289,8 +302,7 @@ def test_answers_that_are_not_etcds(body: bytes, serve: Serve) -> None:
         with pytest.raises(StoreError):
             ask()
     with store.watch() as watch:
-        assert watch.poll(0.05) is None
-        assert watch.fault
+        assert eventually(lambda: _fault(watch))
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"header":{"revision":"2"},"ID":"0","TTL":"60"}'])
@@ -314,8 +326,7 @@ def test_a_watch_that_is_told_nonsense(body: bytes, serve: Serve) -> None:
     server = serve([whole(b'{"header":{"revision":"7"}}')], [HEAD + b"\r\n" + result], [whole(b"{}")])
     with EtcdStore(server.url).watch() as watch:
         assert watch.poll(10) == Snapshot(())
-        assert watch.poll(0.2) is None
-        assert watch.fault
+        assert eventually(lambda: _fault(watch))
 
 
 def test_an_etcd_that_does_not_begin_to_watch(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,9 +167,16 @@ def test_rest_costs_nothing(rig: Rig) -> None:
     rig.device.send(tcp_frame(b"data"))
     rig.peer.recv(2000)
     (thread,) = (one for one in threading.enumerate() if one.name == "fake queue 0")
+    assert eventually(lambda: _rests(thread))
     before = _switches(thread)
     time.sleep(0.3)
     assert _switches(thread) - before <= 2
+
+
+def _rests(thread: threading.Thread) -> bool:
+    before = _switches(thread)
+    time.sleep(0.05)
+    return _switches(thread) == before
 
 
 def _switches(thread: threading.Thread) -> int:
