@@ -16,12 +16,20 @@ from hypothesis import strategies as st
 
 from tests.waiting import eventually
 from vxlanpkt import FieldError
-from vxlanpkt.overlay import Added, EtcdStore, LeaseAttributes, LeaseLostError, Snapshot, StoreError, Subnets
+from vxlanpkt.overlay import (
+    Added,
+    EtcdStore,
+    LeaseAttributes,
+    LeaseLostError,
+    LeaseWatch,
+    Snapshot,
+    StoreError,
+    Subnets,
+)
 from vxlanpkt.overlay.leases.leases import Lease
 from vxlanpkt.overlay.stores import etcd_gateway, etcd_watch
 from vxlanpkt.overlay.stores.etcd_answers import EtcdRefusal, bytes64, text64
 from vxlanpkt.overlay.stores.etcd_gateway import EtcdGateway
-from vxlanpkt.overlay.stores.etcd_watch import EtcdWatch
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
@@ -284,7 +292,7 @@ NO_ANSWERS = (
 )
 
 
-def _fault(watch: EtcdWatch) -> str:
+def _fault(watch: LeaseWatch) -> str:
     """What it says after a moment in which it had nothing to tell."""
     assert watch.poll(0.05) is None
     return watch.fault
