@@ -152,7 +152,7 @@ def test_vni(vni: int) -> None:
     assert TUNNEL4.replace(vni=vni).encap(PING)[42:50] == b"\x08\0\0\0" + vni.to_bytes(3, "big") + b"\0"
 
 
-@pytest.mark.parametrize("vni", [-1, 1 << 24, 1 << 32, "5000", 1.0, None])
+@pytest.mark.parametrize("vni", [-1, 1 << 24, 1 << 32, "5000", 1.0, None, True])
 def test_vni_refused(vni: Any) -> None:
     """What does not fit 24 bits is refused, never wrapped."""
     error = refused("vni", vni=vni)
@@ -246,7 +246,7 @@ def test_source_port() -> None:
     assert TUNNEL4.replace(src_port=(49152, 65536)).encap(PING) == TUNNEL4.encap(PING)
 
 
-@pytest.mark.parametrize("value", [(9, 9), (10, 9), (-1, 9), (0, 65537), 65536, -1, "1", (1, 2.5)])
+@pytest.mark.parametrize("value", [(9, 9), (10, 9), (-1, 9), (0, 65537), 65536, -1, "1", (1, 2.5), True, (False, 9)])
 def test_source_port_refused(value: Any) -> None:
     """An empty or reversed range, and what is no port, is refused."""
     refused("src_port", src_port=value)
@@ -256,6 +256,13 @@ def test_source_port_refused(value: Any) -> None:
 def test_source_port_of_another_shape(value: Any) -> None:
     """A range has two ends: anything else is the caller's mistake, and named as such."""
     refused("src_port", src_port=value)
+
+
+@pytest.mark.parametrize("field", ["gpe", "symmetric"])
+@pytest.mark.parametrize("value", ["linux", "no", "", 1, 0, None])
+def test_switches_refused(field: str, value: Any) -> None:
+    """What is neither True nor False is not taken for one of them."""
+    refused(field, **{field: value})
 
 
 # -- what is taken over from the inner packet
@@ -343,7 +350,7 @@ def test_identification() -> None:
         assert outer(tunnel, frame, identification=7)[IPv4].identification == 7
     assert outer(TUNNEL4.replace(df="inherit"), inner4(flags=2))[IPv4].flags == 2
     assert outer(TUNNEL6.replace(df="unset"))[IPv6].hop_limit == 64
-    for number in (-1, 65536, "1"):
+    for number in (-1, 65536, "1", True):
         with pytest.raises(FieldError) as caught:
             TUNNEL4.encap(PING, identification=number)  # type: ignore[arg-type]
         assert caught.value.field == "identification"
@@ -384,7 +391,8 @@ def test_udp_checksum() -> None:
             assert outer(sent)[UDP].checksum
             for frame in (PING, inner4(), inner6(), ALIEN, PING[:15], PING[:14] + b"\1"):
                 assert parse(sent.encap(frame), max_tunnels=0).checksum_errors() == ()
-    refused("udp_checksum", udp_checksum="none")
+    for unknown in ("none", "", 0, False):
+        refused("udp_checksum", udp_checksum=unknown)
 
 
 @pytest.mark.parametrize("how", ["full", "inner"])

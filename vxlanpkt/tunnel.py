@@ -167,11 +167,11 @@ class Tunnel:
             "ecn": _choice("ecn", ecn, "rfc6040", "linux", "none"),
             "df": _choice("df", df, "set", "unset", "inherit"),
             "flow_label": _number("flow_label", flow_label, 20, "inherit", "hash"),
-            "udp_checksum": udp_checksum and _choice("udp_checksum", udp_checksum, "zero", "full", "inner"),
+            "udp_checksum": _choice("udp_checksum", udp_checksum, None, "zero", "full", "inner"),
             "vlans": _tags(vlans),
             "group_policy": _group_policy(group_policy),
-            "gpe": bool(gpe),
-            "symmetric": bool(symmetric),
+            "gpe": _switch("gpe", gpe),
+            "symmetric": _switch("symmetric", symmetric),
             "inner_ip": _choice("inner_ip", inner_ip, "sound", "linux", "ovs"),
         }
         for name, value in values.items():
@@ -263,8 +263,8 @@ class Tunnel:
                 asked = "a number of 16 bits: DF is clear (RFC 6864), so encap(frame, identification=N)"
                 raise _refused("identification", None, asked, 16)
             identification = 0
-        else:
-            _number("identification", identification, 16)
+        elif not _fits(identification, 16):
+            raise _refused("identification", identification, "a number of 16 bits", 16)
         frame = kernel.encap_one(inner, held, identification)
         return frame if type(frame) is bytes else self._refuse(inner, frame)
 
@@ -461,14 +461,24 @@ def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.
 def _number(name: str, value: int | str, bits: int, *words: str) -> int | str:
     if isinstance(value, str) and value in words:
         return value
-    if not isinstance(value, int) or value >> bits:
+    if not _fits(value, bits):
         raise _refused(name, value, " or ".join([f"a number of {bits} bits", *map(repr, words)]), bits)
     return value
 
 
-def _choice(name: str, value: str, *words: str) -> str:
+def _fits(value: object, bits: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and not value >> bits
+
+
+def _switch(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise _refused(name, value, "True or False")
+    return value
+
+
+def _choice(name: str, value: str | None, *words: str | None) -> str | None:
     if value not in words:
-        raise _refused(name, value, f"one of {', '.join(words)}")
+        raise _refused(name, value, f"one of {', '.join(map(str, words))}")
     return value
 
 
@@ -483,10 +493,10 @@ def _address(name: str, value: Address | str) -> Address:
 
 
 def _ports(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
-    if value is None or (isinstance(value, int) and not value >> 16):
+    if value is None or _fits(value, 16):
         return value
     ends = tuple(value) if isinstance(value, Iterable) else ()
-    if len(ends) == 2 and all(isinstance(port, int) for port in ends) and 0 <= ends[0] < ends[1] <= 1 << 16:
+    if len(ends) == 2 and all(_fits(port, 17) for port in ends) and ends[0] < ends[1] <= 1 << 16:
         return ends[0], ends[1]
     raise _refused("src_port", value, "a port, or (low, high) with low < high <= 65536", 16)
 
