@@ -63,7 +63,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 # Inside the overlay, from the bottom to the top; what stands in one line does not import each other. Below all of it
 # are the types of `overlay.addresses`.
-OVERLAY = (("leases", "tables"), ("stores", "plans"), ("linux", "datapath"), ("agent",), ("service",))
+OVERLAY = (("leases", "tables"), ("stores", "plans"), ("linux",), ("datapath",), ("agent",), ("service",))
 # What wings may import although it is no public name: (core module, name).
 EXCEPTIONS = frozenset((
     # What makes columns of captures, and lets go of them: too much for Python to do row by row.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import socket
@@ -20,11 +19,6 @@ _HERE = Path(__file__).parent
 _FLAGS = ["-O3", "-Wall", "-Wextra", "-Wconversion"]
 _LONGEST_RUN = 44  # datagrams of relay.c's size that the kernel takes at once
 _BUFFER = 8 << 20
-_INJECTOR = "inject0"
-_TUNSETIFF, _TUNSETVNETHDRSZ, _TUNSETOFFLOAD = 0x400454CA, 0x400454D8, 0x400454D0
-_TAP, _TUNNEL_HEADER = 0x2 | 0x1000 | 0x4000, 24
-_OFFLOADS = 0x1 | 0x2 | 0x4 | 0x80 | 0x100  # checksum, tso4, tso6, udp_tunnel_gso, udp_tunnel_gso_csum
-_SIOCGIFHWADDR, _SIOCSIFFLAGS, _IFF_UP = 0x8927, 0x8914, 0x1
 _UDP_GRO, _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 104, 32, 33
 
 
@@ -45,10 +39,10 @@ def _compile() -> Any:
 class Relay:
     """The thread of a relay and what it holds open; as much of a data path as a node needs."""
 
-    def __init__(self, module: Any, node: Node, other: Node, injector: int) -> None:
+    def __init__(self, module: Any, node: Node, other: Node) -> None:
         assert node.device is not None
         node.device.limit_segments(_LONGEST_RUN)
-        self._lib, self._injector, self._stop = module.lib, injector, os.eventfd(0)
+        self._lib, self._stop = module.lib, os.eventfd(0)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for option in (_SO_SNDBUFFORCE, _SO_RCVBUFFORCE):
             self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
@@ -56,14 +50,10 @@ class Relay:
         self._socket.bind((node.underlay(), PORT))
         self._relay = module.ffi.new("Relay *")
         self._relay.device, self._relay.receiver = node.device.queues[0], self._socket.fileno()
-        self._relay.stop, self._relay.injector = self._stop, injector
-        self._relay.local = socket.inet_aton(node.underlay())
+        self._relay.stop = self._stop
         self._relay.peer = struct.pack("=H", socket.AF_INET) + struct.pack(
             "!H4s8x", PORT, socket.inet_aton(node.underlay(other.number))
         )
-        if injector >= 0:
-            answer = fcntl.ioctl(self._socket, _SIOCGIFHWADDR, struct.pack("16s24x", _INJECTOR.encode()))
-            self._relay.injector_mac = answer[18:24]
         self._thread = threading.Thread(target=self._lib.relay_run, args=(self._relay,), daemon=True)
         self.counters: dict[str, int] = {}
 
@@ -75,41 +65,20 @@ class Relay:
         self._thread.join()
         self._socket.close()
         os.close(self._stop)
-        if self._injector >= 0:
-            os.close(self._injector)
 
 
 class RelayPair(Pair):
-    """The first node is a relay, and the second one too unless *second* says what else it is."""
+    """Both nodes are relays."""
 
     _module: Any = None
 
-    def __init__(self, second: Backend | None = None, *, injects: bool = False) -> None:
+    def __init__(self) -> None:
         if RelayPair._module is None:
             RelayPair._module = _compile()
-        self._injects, self._numbers = injects, (1,) if second else (1, 2)
-        super().__init__("user", second or "user", 4)
+        super().__init__("user", "user", 4)
 
     def _node(self, number: int, backend: Backend, version: int, queues: int) -> Node:
         node = super()._node(number, backend, version, queues)
-        if number in self._numbers:
-            # It is no data path, but starts and closes as one does.
-            node.open_path = lambda other: self._open(node, other)  # type: ignore
+        # It is no data path, but starts and closes as one does.
+        node.open_path = lambda other: Relay(self._module, node, other)  # type: ignore
         return node
-
-    def _open(self, node: Node, other: Node) -> Relay:
-        return Relay(self._module, node, other, _open_injector() if self._injects else -1)
-
-
-def _open_injector() -> int:
-    """A TAP that takes long frames in tunnels and from which the kernel routes what bears its own address."""
-    queue = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    fcntl.ioctl(queue, _TUNSETIFF, struct.pack("16sH22x", _INJECTOR.encode(), _TAP))
-    fcntl.ioctl(queue, _TUNSETVNETHDRSZ, struct.pack("i", _TUNNEL_HEADER))
-    fcntl.ioctl(queue, _TUNSETOFFLOAD, _OFFLOADS)
-    for key, value in (("forwarding", 1), ("accept_local", 1), ("rp_filter", 0)):
-        Path(f"/proc/sys/net/ipv4/conf/{_INJECTOR}/{key}").write_text(f"{value}\n")
-    Path("/proc/sys/net/ipv4/conf/all/rp_filter").write_text("0\n")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH22x", _INJECTOR.encode(), _IFF_UP))
-    return queue

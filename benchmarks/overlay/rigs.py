@@ -78,10 +78,11 @@ SETUPS: dict[str, Callable[[], Pair]] = {
     "loops in C both ends": lambda: Pair("user", "user", 4),
     "C to kernel": lambda: Pair("user", "kernel", 4),
     "kernel to C": lambda: Pair("kernel", "user", 4),
+    "tunnel GSO, C both ends": lambda: Pair("gso", "gso", 4),
+    "tunnel GSO, C to kernel": lambda: Pair("gso", "kernel", 4),
+    "kernel to C with tunnel GSO": lambda: Pair("kernel", "gso", 4),
     "bare UDP (TUN), C both ends": lambda: Pair("udp", "udp", 4),
     RELAY: RelayPair,
-    "injecting relay to C": lambda: RelayPair("user", injects=True),
-    "injecting relay to kernel": lambda: RelayPair("kernel", injects=True),
     "Python both ends": lambda: PythonPair("kernel", "kernel", 4),
 }
 TCP_ONLY = [name for name in SETUPS if "relay" in name]  # they carry no more than one stream asks for

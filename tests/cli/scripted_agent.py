@@ -39,6 +39,7 @@ class Agent:
         backend: str | None,
         subnet_env: str,
         queues: int,
+        tunnel_gso: bool,
         on_ready: Callable[[AgentStatus], None],
     ) -> None:
         self._store, self._interface, self._env, self._on_ready = store, interface, Path(subnet_env), on_ready

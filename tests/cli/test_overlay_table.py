@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said() -> None:
     bad = dataclasses.replace(
         NOW, store_fault="no route to host", failed=3, lease_expiry=4502.0,
         faults=("refused: make route 10.5.2.0/24 via 10.5.2.0 dev flannel.1: Network is unreachable", "it is gone"),
-        links=(dataclasses.replace(LINK, missing=("UDP_GRO", "UDP_SEGMENT")),),
+        links=(dataclasses.replace(LINK, missing=("UDP_GRO", "UDP_SEGMENT"), tunnel_gso_frames=1200),),
     )  # fmt: skip
     told = lines(bad)
     assert "         does not answer: no route to host" in told
@@ -117,6 +117,7 @@ def test_what_is_wrong_is_said() -> None:
     assert "kernel   114 requests, 3 failed; 38 changes of leases" in told
     assert "lease    ended 1 min 40 s ago" in told
     assert "         flannel.1 would be faster with UDP_GRO, UDP_SEGMENT" in told
+    assert "         flannel.1 has sent 1,200 long frames as one" in told
     assert lines(dataclasses.replace(NOW, lease_expiry=None))[2] == "lease    does not end"
 
 

@@ -28,8 +28,8 @@ from .traffic import pings
 from .underlay import LINK, MTU, ROUTER, Segment
 
 NETWORK = {"Network": "10.5.0.0/16", "EnableIPv6": True, "IPv6Network": "fc00:5::/48"}
-Kind = Literal["kernel", "user", "udp"]
-_TYPES = {"kernel": "vxlan", "user": "vxlan-user", "udp": "udp"}
+Kind = Literal["kernel", "user", "gso", "udp"]  # "gso": as "user", with tunnel GSO
+_TYPES = {"kernel": "vxlan", "user": "vxlan-user", "gso": "vxlan-user", "udp": "udp"}
 _PREFIX = "vxlanpkt-live-cluster"
 _BRIDGE, _PORT = "cni0", "container"
 _SETTLE_SECONDS = 60.0
@@ -214,7 +214,7 @@ class Cluster:
         where = ["--store", str(self.home / "store")]
         if self.etcd is not None:
             where = ["--etcd", self.etcd.url_at(self.segment.here(0, 4))]
-        backend = [] if kind == "udp" else ["--backend", _TYPES[kind]]
+        backend = [] if kind == "udp" else ["--backend", _TYPES[kind], *(["--tunnel-gso"] if kind == "gso" else [])]
         return ["--config", str(self.home / "net-conf.json"), *where, *backend]
 
     def config_of(self, kind: Kind) -> NetworkConfig:

@@ -1,5 +1,5 @@
 """Two nodes of an overlay in two namespaces, joined by a veth pair: each with the kernel's vxlan device, programmed as
-flannel programs it, or with a TAP or TUN and the library's packet loops.
+flannel programs it, or with a TAP or TUN and the library's packet loops ("gso": with tunnel GSO below them).
 
 On each node 10.5.K.2 and fc00:5:K::2 stand for a container: they are on its loopback device.
 """
@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from vxlanpkt import Tunnel
-from vxlanpkt.overlay import DataPath, Device, Event, Peers
+from vxlanpkt.overlay import DataPath, Device, Event, Peers, TunnelGSO
 
 from .namespaces import Namespace
 
 UNDERLAY, OVERLAY = "underlay", "flannel.1"
 VNI, PORT = 1, 8472
-Backend = Literal["kernel", "user", "udp"]
+Backend = Literal["kernel", "user", "gso", "udp"]
 
 
 class Node:
@@ -30,6 +30,7 @@ class Node:
         self.events: list[Event] = []
         self.device: Device | None = None
         self.path: DataPath | None = None
+        self.tunnel_gso: TunnelGSO | None = None
 
     def underlay(self, number: int | None = None) -> str:
         """The address of a node on the underlay: this one's if no other is named."""
@@ -93,11 +94,18 @@ class Node:
     def open_path(self, other: Node) -> DataPath:
         """Packet loops that are not yet started."""
         assert self.device is not None
-        return DataPath(self.device, self.underlay(), peers=self.peers(other), on_event=self.events.append)
+        if self.backend == "gso":
+            self.tunnel_gso = TunnelGSO(UNDERLAY, self.underlay())
+        return DataPath(
+            self.device, self.underlay(), peers=self.peers(other), tunnel_gso=self.tunnel_gso,
+            on_event=self.events.append,
+        )  # fmt: skip
 
     def close(self) -> None:
         if self.path is not None:
             self.path.close()
+        if self.tunnel_gso is not None:
+            self.tunnel_gso.close()
         if self.device is not None:
             self.device.close()
         self.namespace.delete()

@@ -1,12 +1,15 @@
-/* The packet loops over a sendmsg that does as the test says. */
+/* The packet loops over a sendmsg and a writev that do as the test says. */
 
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 static ssize_t scripted_sendmsg(int socket, const struct msghdr *message, int flags);
+static ssize_t scripted_writev(int file, const struct iovec *parts, int count);
 #define sendmsg scripted_sendmsg
+#define writev scripted_writev
 #include "overlay/_datapath.c"
 
 enum { MOST = 256 };
@@ -42,6 +45,12 @@ static ssize_t scripted_sendmsg(int socket, const struct msghdr *message, int fl
         return -1;
     }
     return size;
+}
+
+static ssize_t scripted_writev(int file, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
+    return scripted_sendmsg(file, &message, 0);
 }
 
 /* Frames that stand in the device's queue one behind the other. */

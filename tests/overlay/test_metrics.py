@@ -28,7 +28,7 @@ STATUS = AgentStatus(
     "vxlan-user", "a store", "eth0", ("10.5.52.0/24", "fd42:5:52::/64"), 1450, 1000.5, 1060.0, 4711, 87000.25,
     faults=("make Route", "make FDBEntry"), programmed=113, failed=2, events=25,
     links=(
-        LinkStatus("flannel.1", "tap", 1450, "192.0.2.1", 8472, 1, None, 10, 1000, 20, 2000, {"VNI_REFUSED": 3}),
+        LinkStatus("flannel.1", "tap", 1450, "192.0.2.1", 8472, 1, None, 10, 1000, 20, 2000, {"VNI_REFUSED": 3}, (), 7),
         LinkStatus("flannel-v6.1", "tap", 1430, "2001:db8::1", 8472, 1, None, 11, 1100, 21, 2100, {}),
     ),
     peers=(
@@ -81,6 +81,7 @@ def test_what_a_status_becomes() -> None:
     assert value(found, "link_receive_bytes_total", link="flannel-v6.1") == 1100
     assert value(found, "link_transmit_packets_total", link="flannel-v6.1") == 21
     assert value(found, "link_transmit_bytes_total", link="flannel.1") == 2000
+    assert value(found, "link_tunnel_gso_frames_total", link="flannel.1") == 7
     assert value(found, "link_drops_total", link="flannel.1", reason="VNI_REFUSED") == 3
     assert [value(found, "peers", path=path) for path in ("tunnel", "direct", "none")] == [2, 0, 1]
 

@@ -21,6 +21,7 @@ pytest.importorskip("vxlanpkt.overlay._datapathlib", exc_type=ImportError)
 from vxlanpkt.overlay import Peers
 from vxlanpkt.overlay.datapath.datapath import _COUNTS, EventKind
 from vxlanpkt.overlay.datapath.loops import load
+from vxlanpkt.overlay.datapath.peer_views import PeerView
 
 from .offloads import Offload
 from .test_segments import long_frame, tcp_frame
@@ -57,9 +58,12 @@ class Scripted:
         self.use(Peers.vxlan({_STATION: Tunnel(1, "192.0.2.1", "192.0.2.2")}))
 
     def use(self, peers: Peers) -> None:
-        self.peers = peers
+        self.use_view(PeerView(peers, peers.pointer))
+
+    def use_view(self, view: PeerView) -> None:
+        self.view = view
         ours, _ = load()
-        self.queue.peers = self.ffi.cast("struct vxlanpkt_peers *", int(ours.cast("uintptr_t", peers.pointer)))
+        self.queue.peers = self.ffi.cast("struct vxlanpkt_peers *", int(ours.cast("uintptr_t", view.pointer)))
 
     def send(self, frame: bytes, offload: Offload | None = None, script: tuple[int, ...] = ()) -> int:
         """Send a frame, with these errors in turn; how many calls there were."""

@@ -64,6 +64,13 @@ INLINE uint32_t outer_ecn(uint32_t mode, uint32_t ecn)
     return mode == ECN_MODE_LINUX && ecn == CE ? ECT0 : ecn;
 }
 
+INLINE uint32_t outer_flow_label(const struct vxlanpkt_recipe *recipe, uint32_t inner, uint32_t flow)
+{
+    return recipe->flow_label_mode == FLOW_LABEL_INHERIT ? inner
+           : recipe->flow_label_mode == FLOW_LABEL_HASH  ? flow & 0xFFFFF
+                                                         : recipe->flow_label;
+}
+
 INLINE bool outer_df(uint32_t mode, bool inner_df) { return mode == DF_INHERIT ? inner_df : mode == DF_SET; }
 
 /* The sum of an inner frame, with a segment whose checksum is right not read at all: such a segment sums to the
@@ -161,10 +168,7 @@ INLINE uint32_t encap_header(const uint8_t *buf, uint64_t size, const struct vxl
     if (recipe->family == 4) {
         patch_ipv4(ip, recipe, tos, ttl, 36 + length, outer_df(recipe->df, found.df), identification);
     } else {
-        uint32_t label = recipe->flow_label_mode == FLOW_LABEL_INHERIT ? found.flow_label
-                         : recipe->flow_label_mode == FLOW_LABEL_HASH  ? flow & 0xFFFFF
-                                                                       : recipe->flow_label;
-        patch_ipv6(ip, tos, ttl, 16 + length, label);
+        patch_ipv6(ip, tos, ttl, 16 + length, outer_flow_label(recipe, found.flow_label, flow));
     }
     if (recipe->udp_checksum != UDP_CHECKSUM_ZERO)
         store16(udp + 6, outer_udp_checksum(header, recipe, buf, size, &inner));

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vxlanpkt.overlay.datapath.icmp_errors import ICMPErrors as ICMPErrors
     from vxlanpkt.overlay.datapath.icmp_errors import icmp_error as icmp_error
     from vxlanpkt.overlay.datapath.peers import Peers as Peers
+    from vxlanpkt.overlay.datapath.tunnel_gso import TunnelGSO as TunnelGSO
     from vxlanpkt.overlay.leases.config import NetworkConfig as NetworkConfig
     from vxlanpkt.overlay.leases.config import SubnetRange as SubnetRange
     from vxlanpkt.overlay.leases.config import UDPBackend as UDPBackend
@@ -123,6 +124,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "tables.neighbours": ("Neighbour", "NeighbourTable"),
     "linux.netlink": ("Netlink",),
     "datapath.peers": ("Peers",),
+    "datapath.tunnel_gso": ("TunnelGSO",),
     "plans.planning": ("plan",),
     "plans.reconciling": ("Failure", "Outcome", "Reconciler"),
     "tables.routes": ("RouteTable",),

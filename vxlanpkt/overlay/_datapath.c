@@ -55,6 +55,8 @@
 #include "overlay/csrc/peers.h"
 #include "overlay/csrc/segments.h"
 #include "overlay/csrc/joining.h"
+#include "overlay/csrc/outgoing.h"
+#include "overlay/csrc/tunnel_gso.h"
 #include "overlay/csrc/sending.h"
 #include "overlay/csrc/receiving.h"
 #include "overlay/csrc/loop.h"
@@ -85,6 +87,11 @@ const struct vxlanpkt_peers *vxlanpkt_datapath_in_use(const struct vxlanpkt_queu
 void vxlanpkt_datapath_stop(struct vxlanpkt_queue *queue) { __atomic_store_n(&queue->stopping, 1, __ATOMIC_RELEASE); }
 
 /* -- peers */
+
+void vxlanpkt_set_next_hop(const struct vxlanpkt_peers *peers, uint32_t number, const struct vxlanpkt_next_hop *hop)
+{
+    __atomic_store_n(peers->next_hops + number, hop, __ATOMIC_RELEASE);
+}
 
 uint32_t vxlanpkt_fill_places(struct vxlanpkt_place *places, uint32_t place_count, uint64_t seed,
                               const struct vxlanpkt_place *items, uint32_t count)

@@ -187,6 +187,7 @@ def _link_statuses() -> st.SearchStrategy[LinkStatus]:
         tx_bytes=_counts(),
         drops=st.dictionaries(st.sampled_from(("VNI_REFUSED", "SOURCE_REFUSED", "rx_errors", "tx_dropped")), _counts()),
         missing=st.lists(st.sampled_from(("IFF_VNET_HDR", "UDP_GRO", "UDP_SEGMENT")), unique=True).map(tuple),
+        tunnel_gso_frames=_counts(),
     )
 
 

@@ -69,6 +69,8 @@ def _head(now: AgentStatus, width: int) -> Iterator[Text]:
     for link in now.links:
         if link.missing:
             yield from _said("", f"{link.name} would be faster with {', '.join(link.missing)}", width)
+        if link.tunnel_gso_frames:
+            yield from _said("", f"{link.name} has sent {counted(link.tunnel_gso_frames, 'long frame')} as one", width)
 
 
 def _lease(now: AgentStatus, width: int) -> Iterator[Text]:

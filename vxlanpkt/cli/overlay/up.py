@@ -66,6 +66,8 @@ def _address(kind: type[IPv4Address | IPv6Address]) -> Callable[[click.Context, 
               help="Where the CNI plugin finds this node's subnet.")  # fmt: skip
 @click.option("--queues", type=click.IntRange(1, _MOST_QUEUES), default=1, show_default=True, metavar="N",
               help="Threads that carry packets, for vxlan-user and udp.")  # fmt: skip
+@click.option("--tunnel-gso", is_flag=True,
+              help="Let long frames of TCP leave as one, past netfilter; for vxlan-user.")  # fmt: skip
 @click.option("--metrics", metavar="ADDRESS:PORT", help="Serve metrics of Prometheus here, over HTTP.")
 @agent_options
 @click.option("-v", "verbose", is_flag=True, help="Log more.")
@@ -78,6 +80,7 @@ def up(
     public_ipv6: IPv6Address | None,
     subnet_env: str,
     queues: int,
+    tunnel_gso: bool,
     metrics: str | None,
     run_dir: str,
     name: str,
@@ -103,7 +106,8 @@ def up(
         record = WrittenRecord(files)
         agent = Agent(
             store, interface, public_ip=public_ip, public_ipv6=public_ipv6, queues=queues, subnet_env=subnet_env,
-            backend=backend or (None if file is None else file.node_backend), on_ready=record.on_ready,
+            tunnel_gso=tunnel_gso, on_ready=record.on_ready,
+            backend=backend or (None if file is None else file.node_backend),
         )  # fmt: skip
         running = RunningAgent(agent)
         undo.enter_context(stopped_by_signals(running.stop))

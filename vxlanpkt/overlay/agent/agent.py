@@ -60,6 +60,7 @@ class Agent:
         backend: BackendType | None = None,
         subnet_env: str | Path = DEFAULT_PATH,
         queues: int = 1,
+        tunnel_gso: bool = False,
         on_ready: Callable[[AgentStatus], None] | None = None,
     ) -> None:
         """Do nothing yet.
@@ -70,9 +71,11 @@ class Agent:
         backend     "vxlan" or "vxlan-user" where the network has the other: to other nodes they are the same
         subnet_env  where the CNI plugin reads this node's subnet and MTU
         queues      threads of each data path
+        tunnel_gso  let long frames of TCP leave as one, where packets are carried by "vxlan-user"
         on_ready    called once, in the thread of `run`, when packets can pass
         """
-        self._store, self._interface, self._backend, self._queues = store, interface, backend, queues
+        self._store, self._interface, self._backend = store, interface, backend
+        self._queues, self._tunnel_gso = queues, tunnel_gso
         self._public_ip = None if public_ip is None else IPv4Address(public_ip)
         self._public_ipv6 = None if public_ipv6 is None else IPv6Address(public_ipv6)
         self._subnet_env = Path(subnet_env)
@@ -144,7 +147,7 @@ class Agent:
             return None
         from vxlanpkt.overlay.datapath.data_plane import DataPlane
 
-        return DataPlane(config, self._queues, self._devices_gone)
+        return DataPlane(config, self._queues, self._devices_gone, tunnel_gso=self._tunnel_gso)
 
     def _devices_gone(self) -> None:
         if self._loop is not None:

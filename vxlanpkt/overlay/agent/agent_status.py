@@ -85,6 +85,7 @@ def _link(link: OverlayLink, counters: LinkCounters, plane: DataPlane | None) ->
         tx_bytes=counters.tx_bytes,
         drops=counters.losses | ({} if plane is None else plane.losses(link.name)),
         missing=() if plane is None else plane.missing(link.name),
+        tunnel_gso_frames=0 if plane is None else plane.tunnel_gso_frames(link.name),
     )
 
 

@@ -16,7 +16,7 @@ class LinkStatus:
     kind: "vxlan", "tap" or "tun". rx_packets, rx_bytes: what the device handed to this node, tx_packets, tx_bytes:
     what this node gave it, as the kernel counts them. drops: what was refused or lost, by its cause: of a data path
     `Reason` names of what came from peers and the loops' own counters; of the kernel's device its error counters.
-    missing: what the kernel lacks that would have made it faster.
+    missing: what the kernel lacks that would have made it faster. tunnel_gso_frames: long frames that left as one.
     """
 
     name: str
@@ -32,6 +32,7 @@ class LinkStatus:
     tx_bytes: int = 0
     drops: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    tunnel_gso_frames: int = 0
 
     @property
     def endpoint(self) -> str:

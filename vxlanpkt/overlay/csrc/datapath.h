@@ -1,7 +1,7 @@
 /* What the packet loops and their Python side hand each other. The compiler and cffi read this same text. */
 
 /* Stands for the declarations below, as VXLANPKT_CONTRACT does for the kernel's: tests/overlay computes it. */
-#define VXLANPKT_DATAPATH 0x9F723365
+#define VXLANPKT_DATAPATH 0x997DE15C
 
 #define DATAPATH_HEADERS 64
 #define DATAPATH_LARGEST_HEADER 256
@@ -10,7 +10,7 @@
 #define DATAPATH_EVENTS 64
 #define DATAPATH_EVENT_BYTES 600
 #define DATAPATH_REASONS 256
-#define DATAPATH_COUNTS 32
+#define DATAPATH_COUNTS 34
 #define DATAPATH_NO_PEER 4294967295
 #define DATAPATH_PREFIXES 129
 #define DATAPATH_SOURCE 255
@@ -63,7 +63,9 @@ enum vxlanpkt_count {
     COUNT_WRITE_ERRORS = 28,
     COUNT_READ_ERRORS = 29,
     COUNT_EVENTS = 30,
-    COUNT_EVENTS_LOST = 31
+    COUNT_EVENTS_LOST = 31,
+    COUNT_TUNNEL_GSO_FRAMES = 32,
+    COUNT_TUNNEL_GSO_REFUSED = 33
 };
 
 /* struct virtio_net_hdr, as it stands before each frame: numbers in the machine's own order. */
@@ -83,6 +85,13 @@ struct vxlanpkt_peer {
     uint32_t address_length;
 };
 
+/* What frames that leave as one are addressed to, and by whom: the MAC addresses of the next hop and of the interface
+ * below, behind each other; and the longest IP packet on the way. It never changes. */
+struct vxlanpkt_next_hop {
+    uint8_t macs[12];
+    uint32_t mtu;
+};
+
 /* A place of the hash table: a prefix of an address, a station's MAC address (DATAPATH_STATION), or the address that a
  * peer sends from (DATAPATH_SOURCE). IPv4 is in its mapped form, a MAC address in the first 6 bytes. */
 struct vxlanpkt_place {
@@ -92,7 +101,7 @@ struct vxlanpkt_place {
 };
 
 /* All that is known of the peers, and the rules for what they send and for what others do (NULL for bare IP). It never
- * changes: a queue is given another one. `lengths` are those of the prefixes,
+ * changes but for the next hop of each peer (NULL where none has any, or this one has not): a queue is given another one. `lengths` are those of the prefixes,
  * the longest first; the number of places is a power of two, and one at least is free (peer DATAPATH_NO_PEER). */
 struct vxlanpkt_peers {
     const void *rules;
@@ -100,6 +109,7 @@ struct vxlanpkt_peers {
     const struct vxlanpkt_peer *peers;
     const struct vxlanpkt_place *places;
     const uint32_t *flood;
+    const struct vxlanpkt_next_hop **next_hops;
     uint64_t seed;
     uint32_t place_count;
     uint32_t flood_count;
@@ -119,7 +129,7 @@ struct vxlanpkt_event {
 };
 
 /* One queue of the device and what goes with it. A loop alone writes to `in_use`, the counts and the events; others may
- * read them at any time. `peers` and `stopping` are written by others. `sent` has room for frames that wait and for one
+ * read them at any time. `peers` and `stopping` are written by others. `sender_ports` are those of the senders. `sent` has room for frames that wait and for one
  * more. */
 struct vxlanpkt_queue {
     const struct vxlanpkt_peers *peers;
@@ -129,6 +139,8 @@ struct vxlanpkt_queue {
     int32_t stop;
     int32_t stopping;
     int32_t senders[64];
+    uint16_t sender_ports[64];
+    int32_t tunnel_gso;
     uint32_t sender_count;
     uint32_t mtu;
     uint8_t raw;
@@ -139,9 +151,11 @@ struct vxlanpkt_queue {
     uint8_t ttl;
     uint8_t groups_segments;
     uint32_t segmentation_pause;
+    uint32_t tunnel_gso_pause;
+    uint32_t tunnel_gso_turn;
     uint32_t event_count;
     uint64_t event_time;
-    uint64_t counts[32];
+    uint64_t counts[34];
     uint64_t reasons[256];
     struct vxlanpkt_event events[64];
     uint8_t headers[16896];
@@ -154,6 +168,7 @@ uint32_t vxlanpkt_datapath_run(struct vxlanpkt_queue *queue);
 void vxlanpkt_datapath_use(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers);
 const struct vxlanpkt_peers *vxlanpkt_datapath_in_use(const struct vxlanpkt_queue *queue);
 void vxlanpkt_datapath_stop(struct vxlanpkt_queue *queue);
+void vxlanpkt_set_next_hop(const struct vxlanpkt_peers *peers, uint32_t number, const struct vxlanpkt_next_hop *hop);
 
 uint32_t vxlanpkt_fill_places(struct vxlanpkt_place *places, uint32_t place_count, uint64_t seed,
                               const struct vxlanpkt_place *items, uint32_t count);

@@ -74,6 +74,7 @@ static bool finish_checksum(uint8_t *frame, uint64_t size, const struct vxlanpkt
 struct cut {
     struct transport at;
     uint32_t size, count;
+    uint8_t gso_type;
 };
 
 /* The kernel leaves the checksum of a long frame unfinished, always. */
@@ -88,6 +89,7 @@ static bool plan_cut(const uint8_t *frame, const struct inner *inner, const stru
         return false;
     uint64_t payload = cut->at.end - cut->at.payload;
     cut->size = offload->gso_size;
+    cut->gso_type = offload->gso_type;
     cut->count = payload ? (uint32_t)((payload + cut->size - 1) / cut->size) : 1;
     return true;
 }

@@ -1,40 +1,6 @@
 /* From the device to the peers: each frame looked up, cut, and sent as runs of datagrams of one size. */
 
-enum { MOST_IN_RUN = 64, LARGEST_RUN = 65507, VXLAN_HEADER = 8, PATIENCE_MS = 2, PATIENCE = 5, PAUSE = 4096 };
-
-#define COUNT(queue, what, number) \
-    __atomic_store_n((queue)->counts + (what), (queue)->counts[what] + (uint64_t)(number), __ATOMIC_RELAXED)
-
-/* Tell Python, if there is room. */
-static void tell(struct vxlanpkt_queue *queue, uint32_t kind, const struct vxlanpkt_peer *peer, uint32_t error,
-                 bool inward, const uint8_t *frame, uint64_t size)
-{
-    if (queue->event_count == DATAPATH_EVENTS) {
-        COUNT(queue, COUNT_EVENTS_LOST, 1);
-        return;
-    }
-    struct vxlanpkt_event *event = queue->events + queue->event_count++;
-    event->kind = kind;
-    memset(event->address, 0, sizeof event->address);
-    if (peer)
-        memcpy(event->address, peer->address, sizeof event->address);
-    event->error = error;
-    event->inward = inward;
-    event->length = (uint32_t)size;
-    memcpy(event->head, frame, smaller(size, DATAPATH_EVENT_BYTES));
-    COUNT(queue, COUNT_EVENTS, 1);
-}
-
-/* One frame on its way out, and what its outer headers take over from it. */
-struct outgoing {
-    uint8_t *frame;
-    uint64_t size;
-    struct inner inner;
-    const struct vxlanpkt_peer *peer;
-    const uint8_t *header; /* VXLAN's, or NULL */
-    int sender;
-    int tos, ttl;
-};
+enum { MOST_IN_RUN = 64, LARGEST_RUN = 65507 };
 
 static void put_control(struct msghdr *message, int level, int type, const void *value, size_t size)
 {
@@ -44,13 +10,6 @@ static void put_control(struct msghdr *message, int level, int type, const void 
     control->cmsg_len = (socklen_t)CMSG_LEN(size); /* which it is with musl; a size_t with glibc */
     memcpy(CMSG_DATA(control), value, size);
     message->msg_controllen += (socklen_t)CMSG_SPACE(size);
-}
-
-/* Wait a little for room in the socket's buffer; false if there is none in time, or the loop is to stop. */
-static bool wait_for_room(struct vxlanpkt_queue *queue, int sender)
-{
-    struct pollfd waited[2] = {{sender, POLLOUT, 0}, {queue->stop, POLLIN, 0}};
-    return poll(waited, 2, PATIENCE_MS) > 0 && !waited[1].revents && waited[0].revents & POLLOUT;
 }
 
 /* Send parts as one datagram, or, if `segment` is not 0, as datagrams of that size; returns 0 or the error. */
@@ -94,20 +53,6 @@ static int send_parts(struct vxlanpkt_queue *queue, const struct outgoing *out, 
                      || ((errno == EAGAIN || errno == EWOULDBLOCK) && wait_for_room(queue, out->sender));
         if (!again || tries == PATIENCE)
             return errno ? errno : EAGAIN;
-    }
-}
-
-static void count_failure(struct vxlanpkt_queue *queue, const struct outgoing *out, int error, uint64_t datagrams)
-{
-    switch (error) {
-    case EMSGSIZE:
-        COUNT(queue, COUNT_TOO_BIG, datagrams);
-        tell(queue, EVENT_TOO_BIG, out->peer, (uint32_t)error, false, out->frame, out->size);
-        break;
-    case ENOBUFS:
-    case ENOMEM: COUNT(queue, COUNT_NO_BUFFERS, datagrams); break;
-    case EAGAIN: COUNT(queue, COUNT_SEND_BUFFER_FULL, datagrams); break;
-    default: COUNT(queue, COUNT_SEND_ERRORS, datagrams);
     }
 }
 
@@ -237,7 +182,9 @@ static void send_cut(struct vxlanpkt_queue *queue, const struct outgoing *out, c
 static void outfit(struct vxlanpkt_queue *queue, struct outgoing *out, uint32_t flow)
 {
     const struct vxlanpkt_recipe *recipe = out->peer->recipe;
-    out->sender = queue->senders[source_port(flow, 0, queue->sender_count)];
+    uint32_t sender = source_port(flow, 0, queue->sender_count);
+    out->sender = queue->senders[sender];
+    out->src_port = queue->sender_ports[sender];
     out->header = NULL;
     out->tos = 0;
     out->ttl = queue->ttl;
@@ -249,6 +196,7 @@ static void outfit(struct vxlanpkt_queue *queue, struct outgoing *out, uint32_t 
     out->tos = recipe->inherit_dscp ? (int)(found.tos & 0xFC) : recipe->dscp << 2;
     out->tos |= (int)outer_ecn(recipe->ecn, found.tos & 3);
     out->ttl = recipe->inherit_ttl ? (int)found.ttl : recipe->ttl;
+    out->flow_label = outer_flow_label(recipe, found.flow_label, flow);
 }
 
 static void send_to(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct held *held,
@@ -262,7 +210,8 @@ static void send_to(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *p
         return;
     }
     release(queue, held);
-    send_cut(queue, out, cut);
+    if (!send_as_one(queue, out, cut))
+        send_cut(queue, out, cut);
 }
 
 static void flood(struct vxlanpkt_queue *queue, const struct vxlanpkt_peers *peers, struct held *held,
@@ -281,6 +230,7 @@ static void send_by_station(struct vxlanpkt_queue *queue, const struct vxlanpkt_
     bool is_group = key[0] & 1;
     uint32_t peer = is_group ? DATAPATH_NO_PEER : find_peer(peers, key, DATAPATH_STATION);
     if (peer != DATAPATH_NO_PEER) {
+        out->next_hop = next_hop_of(peers, peer);
         send_to(queue, peers, held, out, peer, cut);
     } else if (peers->flood_count) {
         flood(queue, peers, held, out, cut);

@@ -14,6 +14,7 @@ from vxlanpkt.overlay.datapath.datapath import DataPath, Ending
 from vxlanpkt.overlay.datapath.devices import Device
 from vxlanpkt.overlay.datapath.icmp_errors import ICMPErrors
 from vxlanpkt.overlay.datapath.peers import Peers
+from vxlanpkt.overlay.datapath.tunnel_gso import TunnelGSO
 from vxlanpkt.overlay.leases.config import NetworkConfig
 from vxlanpkt.overlay.plans.kernel_state import OverlayLink, Plan
 from vxlanpkt.overlay.plans.planning import networks_of
@@ -30,12 +31,20 @@ _LOSSES = (
 class DataPlane:
     """The data paths of a node, one for each link of kind "tap" or "tun".
 
-    queues   of each device
-    on_gone  called, in a queue's thread, when a device or its socket is gone
+    queues      of each device
+    on_gone     called, in a queue's thread, when a device or its socket is gone
+    tunnel_gso  whether long frames of TCP are to leave as one, over VXLAN
     """
 
-    def __init__(self, config: NetworkConfig, queues: int = 1, on_gone: Callable[[], None] | None = None) -> None:
-        self._config, self._queues, self._on_gone = config, queues, on_gone
+    def __init__(
+        self,
+        config: NetworkConfig,
+        queues: int = 1,
+        on_gone: Callable[[], None] | None = None,
+        *,
+        tunnel_gso: bool = False,
+    ) -> None:
+        self._config, self._queues, self._on_gone, self._tunnel_gso = config, queues, on_gone, tunnel_gso
         self._carriers: dict[str, _Carrier] = {}  # by the name of their link
 
     def bring(self, plan: Plan) -> bool:
@@ -62,7 +71,7 @@ class DataPlane:
         self._carriers.pop(name).close()
 
     def _open(self, link: OverlayLink) -> _Carrier:
-        carrier = _Carrier(self._config, link, self._queues, self._tell)
+        carrier = _Carrier(self._config, link, self._queues, self._tell, self._tunnel_gso)
         if carrier.missing:
             _logger.warning("%s: the kernel lacks %s: it does without", link.name, ", ".join(carrier.missing))
         return carrier
@@ -82,6 +91,11 @@ class DataPlane:
         carrier = self._carriers.get(name)
         return () if carrier is None else carrier.missing
 
+    def tunnel_gso_frames(self, name: str) -> int:
+        """How many long frames from the device of that name left as one."""
+        carrier = self._carriers.get(name)
+        return 0 if carrier is None else carrier.tunnel_gso_frames
+
     def close(self) -> None:
         """End all loops, and remove their devices."""
         carriers, self._carriers = self._carriers, {}
@@ -92,11 +106,14 @@ class DataPlane:
 class _Carrier:
     """The device and the data path of one link."""
 
-    def __init__(self, config: NetworkConfig, link: OverlayLink, queues: int, on_end: Callable[[Ending], None]) -> None:
+    def __init__(
+        self, config: NetworkConfig, link: OverlayLink, queues: int, on_end: Callable[[Ending], None], tunnel_gso: bool
+    ) -> None:
         self._config, self._link = config, link
         self._gateways: dict[tuple[int, MACAddress | None], Address] = {}
         with ExitStack() as undo:
             self._device = undo.enter_context(self._open_device(queues))
+            self._gso = undo.enter_context(self._open_gso()) if tunnel_gso and link.kind == "tap" else None
             self._path = self._open_path(on_end)
             undo.callback(self._path.close)
             self._path.start()
@@ -110,6 +127,16 @@ class _Carrier:
         except OSError as error:
             raise OSError(error.errno, f"this {kind.upper()} cannot be opened: {error.strerror}", link.name) from error
 
+    def _open_gso(self) -> TunnelGSO:
+        link = self._link
+        try:
+            gso = TunnelGSO(link.underlay, link.local)
+        except OSError as error:
+            raise OSError(error.errno, f"no tunnel GSO: {error.strerror}", link.underlay) from error
+        if gso.missing:
+            _logger.warning("%s: no tunnel GSO: %s", link.name, gso.missing)
+        return gso
+
     def _open_path(self, on_end: Callable[[Ending], None]) -> DataPath:
         link = self._link
         try:
@@ -120,6 +147,7 @@ class _Carrier:
                 peers=Peers.udp({}) if link.kind == "tun" else Peers.vxlan({}),
                 on_event=ICMPErrors(self._device, lambda version, mac: self._gateways.get((version, mac))),
                 on_end=on_end,
+                tunnel_gso=self._gso,
             )
         except OSError as error:
             at = f"UDP port {link.port} of {link.local}"
@@ -168,7 +196,13 @@ class _Carrier:
     def missing(self) -> tuple[str, ...]:
         """What the kernel lacks of what was asked for."""
         is_one = len(self._device.queues) == 1
-        return tuple(name for name in self._device.features.missing if not (is_one and name == "multi_queue"))
+        lacks = [name for name in self._device.features.missing if not (is_one and name == "multi_queue")]
+        return (*lacks, *(("tunnel_gso",) if self._gso is not None and self._gso.missing else ()))
+
+    @property
+    def tunnel_gso_frames(self) -> int:
+        """How many long frames left as one."""
+        return self._path.counters["tunnel_gso_frames"]
 
     def losses(self) -> dict[str, int]:
         refused = {

@@ -16,13 +16,17 @@ import threading
 from collections.abc import Callable
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vxlanpkt import FieldError, Reason
 from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.datapath.devices import Device
 from vxlanpkt.overlay.datapath.loops import load
+from vxlanpkt.overlay.datapath.peer_views import PeerView
 from vxlanpkt.overlay.datapath.peers import Peers, unpack_address
+
+if TYPE_CHECKING:
+    from vxlanpkt.overlay.datapath.tunnel_gso import TunnelGSO
 
 _ffi, _lib = load()
 _logger = logging.getLogger(__name__)
@@ -34,7 +38,7 @@ _DEFAULT_BUFFER = 8 << 20
 _UDP_GRO, _SOL_UDP = 104, 17
 _SO_RCVBUFFORCE, _SO_SNDBUFFORCE, _SO_ATTACH_FILTER = 33, 32, 26
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
-_IP_RECVTOS, _IPV6_RECVTCLASS = 13, 66
+_IP_RECVTOS, _IPV6_RECVTCLASS, _IPV6_AUTOFLOWLABEL = 13, 66, 70
 _COUNTS = {
     int(number): name.removeprefix("COUNT_").lower()
     for number, name in _ffi.typeof("enum vxlanpkt_count").elements.items()
@@ -85,6 +89,7 @@ class DataPath:
         peers: Peers,
         source_ports: int = 16,
         buffer_size: int = _DEFAULT_BUFFER,
+        tunnel_gso: TunnelGSO | None = None,
         on_event: Callable[[Event], None] | None = None,
         on_end: Callable[[Ending], None] | None = None,
     ) -> None:
@@ -97,6 +102,7 @@ class DataPath:
         source_ports  for VXLAN, how many UDP source ports flows are spread over by their hash; each is a socket. Bare
                       UDP is sent from *port*
         buffer_size   bytes of each socket's buffers
+        tunnel_gso    the interface below by which long frames of TCP leave as one, for VXLAN; close it after the path
         on_event      called in the queue's thread, which waits for it: of what went nowhere. At most 64 in 20 ms are
                       told; `counters` knows of the others. What it raises is logged
         on_end        called in the queue's thread when a queue ends by itself, as its device or socket is gone
@@ -109,11 +115,14 @@ class DataPath:
             raise _refused("source_ports", source_ports, f"from 1 to {_lib.DATAPATH_SENDERS}")
         self.device = device
         self.local = ip_address(local)
+        if tunnel_gso is not None and (peers.is_udp or tunnel_gso.local != self.local):
+            raise _refused("tunnel_gso", tunnel_gso, "one at the address of a data path for VXLAN")
         self.port = port or (8285 if peers.is_udp else 8472)
         self._on_event, self._on_end = on_event, on_end
         self._buffer_size = buffer_size
-        self._peers = self._checked(peers)
-        self._retired: list[Peers] = []
+        self._tunnel_gso = tunnel_gso
+        self._view = self._viewed(peers)
+        self._retired: list[PeerView] = []
         self._changing = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
@@ -137,13 +146,18 @@ class DataPath:
             raise _refused("peers", peers, "of the same backend as before")
         return peers
 
+    def _viewed(self, peers: Peers) -> PeerView:
+        self._checked(peers)
+        return PeerView(peers, peers.pointer) if self._tunnel_gso is None else self._tunnel_gso.view(peers)
+
     def _new_queue(self, device: int, receiver: socket.socket, senders: list[socket.socket]) -> Any:
         features = self.device.features
         queue = _ffi.new("struct vxlanpkt_queue *")
-        queue.peers = self._peers.pointer
+        queue.peers = self._view.pointer
+        queue.tunnel_gso = -1 if self._tunnel_gso is None else self._tunnel_gso.descriptor
         queue.device, queue.receiver, queue.stop = device, receiver.fileno(), self._stop
         for at, sender in enumerate(senders):
-            queue.senders[at] = sender.fileno()
+            queue.senders[at], queue.sender_ports[at] = sender.fileno(), sender.getsockname()[1]
         queue.sender_count = len(senders)
         queue.raw, queue.ipv6, queue.ttl = self.device.kind == "tun", self.local.version == 6, _TTL
         queue.vnet_header = features.vnet_header
@@ -196,6 +210,9 @@ class DataPath:
     def _open_sender(self, first: int, width: int) -> socket.socket:
         opened = self._open_socket()
         _drop_all(opened)
+        if self._tunnel_gso is not None and self.local.version == 6:
+            # Short frames of a flow have the label that long ones have: the kernel and routers tell flows apart by it.
+            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_AUTOFLOWLABEL, 0)
         for port in range(first, first + width):
             try:
                 opened.bind((str(self.local), port))
@@ -282,6 +299,8 @@ class DataPath:
         events = [_event(queue.events[at]) for at in range(queue.event_count)]
         queue.event_count = 0
         for event in events:
+            if self._tunnel_gso is not None and event.kind is EventKind.TOO_BIG and event.peer is not None:
+                self._tunnel_gso.look_again(event.peer[0])
             self._call(self._on_event, event)
 
     def _call(self, hook: Callable[[Any], None] | None, argument: Any) -> None:
@@ -298,16 +317,16 @@ class DataPath:
     @property
     def peers(self) -> Peers:
         """Those that packets go to now."""
-        return self._peers
+        return self._view.peers
 
     def replace_peers(self, peers: Peers) -> None:
         """Send to, and take from, *peers* from now on: at the latest when a queue has done its next 64 packets."""
-        self._checked(peers)
         with self._changing:
-            self._retired.append(self._peers)
-            self._peers = peers
+            view = self._viewed(peers)
+            self._retired.append(self._view)
+            self._view = view
             for queue in self._queues:
-                _lib.vxlanpkt_datapath_use(queue, peers.pointer)
+                _lib.vxlanpkt_datapath_use(queue, view.pointer)
             in_use = {_lib.vxlanpkt_datapath_in_use(queue) for queue in self._queues}
             self._retired = [retired for retired in self._retired if retired.pointer in in_use]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from vxlanpkt.kernel.contract import CONTRACT as KERNEL
 
-CONTRACT = 0x9F723365  # stands for the declarations in csrc/datapath.h, which has it too
+CONTRACT = 0x997DE15C  # stands for the declarations in csrc/datapath.h, which has it too
 
 
 def load() -> tuple[Any, Any]:

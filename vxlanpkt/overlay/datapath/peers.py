@@ -34,6 +34,7 @@ class Peers:
         self.addresses: frozenset[Address] = frozenset()  # datagrams from any other are refused
         self.version = 0  # of the underlay: 4, 6, or 0 if there is no peer
         self.hops: tuple[tuple[Address, int], ...] = ()  # address and port of each peer, by its number
+        self.tunnels: tuple[Tunnel, ...] = ()  # to each peer, by its number; none over bare UDP
         self.pointer: Any = None
         self._kept: list[Any] = []
 
@@ -80,6 +81,7 @@ class Peers:
             sources,
             [numbers[tunnel] for tunnel in flooded],
         )
+        made.tunnels = tuple(numbers)
         made.pointer.rules = _ffi.cast("void *", address_of(rules.pointer))
         made.pointer.rules_for_strangers = _ffi.cast("void *", address_of(strangers.pointer))
         return made

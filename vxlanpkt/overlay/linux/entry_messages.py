@@ -23,6 +23,7 @@ ROUTE_PROTOCOL = 89  # of our routes: free in iproute2's rt_protos and in the ke
 _IP = tuple(FAMILIES.values())
 _PERMANENT, _STATIC, _NTF_SELF = 0x80, 0x40, 0x02  # NUD_PERMANENT, NUD_NOARP; the entry is the device's own
 _IFA_F_NODAD = 0x02
+_UDP = 17
 _TABLE_MAIN, _PROTOCOL_KERNEL, _UNICAST, _ONLINK, _CLONED = 254, 2, 1, 4, 0x200
 _SCOPE_UNIVERSE, _SCOPE_NOWHERE = 0, 255
 _LOOKUP_TABLE, _FIB_MATCH = 0x1000, 0x2000  # RTM_F_: the answer names its table, and is the route itself
@@ -70,6 +71,15 @@ def route_to(address: Address) -> Message:
     # The answer of IPv6 names its table in any case, and the flag is refused.
     message["flags"] = _FIB_MATCH | (_LOOKUP_TABLE if address.version == 4 else 0)
     message["attrs"] = [["RTA_DST", str(address)]]
+    return message
+
+
+def route_between(source: Address, destination: Address) -> Message:
+    """Asks for the way that datagrams of UDP take from one address to another, with what ICMP errors said of it."""
+    message = rtmsg()
+    message["family"] = FAMILIES[destination.version]
+    message["dst_len"] = message["src_len"] = destination.max_prefixlen
+    message["attrs"] = [["RTA_DST", str(destination)], ["RTA_SRC", str(source)], ["RTA_IP_PROTO", _UDP]]
     return message
 
 

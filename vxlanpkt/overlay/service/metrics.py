@@ -83,6 +83,11 @@ def _of_links(links: tuple[LinkStatus, ...]) -> Iterator[Metric]:
             lambda link: link.tx_packets,
         ),
         ("link_transmit_bytes", "Bytes of these packets.", lambda link: link.tx_bytes),
+        (
+            "link_tunnel_gso_frames",
+            "Long frames that left as one, to be cut behind the data path.",
+            lambda link: link.tunnel_gso_frames,
+        ),
     )
     for name, meaning, value in counters:
         family = CounterMetricFamily(_PREFIX + name, meaning, labels=["link"])
