@@ -83,6 +83,7 @@ EXCEPTIONS = frozenset((
     ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"), ("kernel", "callback"),
     ("bulk.checks", "written"),  # what a kernel answers
     ("errors", "refused_argument"), ("errors", "refused_field"),  # one form for what all say of wrong values
+    ("policy", "require_policy"),
     *(("kernel.contract.columns", name) for name in ("DECAP_COLUMNS", "DECAP_LAYOUT", "WIDTHS")),
     *(("kernel.contract.captures", name) for name in ("Address", "Derived", "Known", "MAC")),
     ("kernel.contract.columns", "NO_LINK_TYPE"),  # the value in a public column, `DecapBatch.inner_link_type`

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vxlanpkt import (
     UDP,
+    VXLAN,
     DecapPolicy,
     FieldError,
     FrameBatch,
@@ -200,3 +203,29 @@ def _inner(frame: bytes, policy: DecapPolicy) -> bytes | None:
 def test_a_prefix_that_is_no_list() -> None:
     with pytest.raises(FieldError, match=r"'10\.0\.0\.0/8' is not an iterable of prefixes: \['10\.0\.0\.0/8'\] is$"):
         DecapPolicy(allowed_sources="10.0.0.0/8")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("linux", "policy: 'linux' is not a DecapPolicy: DecapPolicy.presets()['linux'] is one"),
+        ("LINUX_GBP", "policy: 'LINUX_GBP' is not a DecapPolicy: DecapPolicy.presets()['linux-gbp'] is one"),
+        ("mine", "policy: 'mine' is not a DecapPolicy"),
+        (None, "policy: None is not a DecapPolicy"),
+        (DecapPolicy, f"policy: {DecapPolicy!r} is not a DecapPolicy"),
+    ],
+)
+def test_what_is_no_policy(value: Any, said: str) -> None:
+    """The error names the argument, and the preset whose name was given in its place."""
+    frame = INPUTS["plain"].frame
+    batch = FrameBatch.from_frames([frame])
+    calls: list[Callable[[], object]] = [
+        lambda: decap(frame, policy=value),
+        lambda: decap(frame[42:], policy=value, start=VXLAN, source="192.0.2.1"),
+        lambda: decap_batch(batch, policy=value),
+        lambda: decap_batch(batch, policy=value, columns="brief"),
+    ]
+    for call in calls:
+        with pytest.raises(FieldError) as caught:
+            call()
+        assert (str(caught.value), caught.value.field, caught.value.value) == (said, "policy", value)

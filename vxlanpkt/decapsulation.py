@@ -22,7 +22,7 @@ from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 from vxlanpkt.packet import Packet
-from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.policy import DecapPolicy, require_policy
 from vxlanpkt.starts import Start, outer_kind
 
 Address = IPv4Address | IPv6Address
@@ -130,16 +130,20 @@ def decap(
     original_length  the frame's length on the wire, if the capture cut it
 
     Raises `DecapError` for what the policy refuses, `TruncatedError`, `MalformedError` or
-    `ChecksumError` for broken bytes; each has a `Reason`. Raises `FieldError` where
-    `allowed_sources` is set and nothing says where a payload came from.
+    `ChecksumError` for broken bytes; each has a `Reason`. Raises `FieldError` for what is no policy, and
+    where `allowed_sources` is set and nothing says where a payload came from.
     """
     data = data if type(data) is bytes else as_bytes("decap", "data", data)
     missing = 0 if original_length is None else missing_bytes(len(data), original_length)
-    if start is _ETHERNET and source is None and tos is None:
-        record = kernel.decap_one(data, missing, _ETHERNET_KIND, policy.held_rules)
-    else:
-        kind, underlay = outer_kind(start), _underlay(policy, start, source, tos)
-        record = kernel.decap_one(data, missing, kind, policy.held_rules, underlay)
+    try:
+        if start is _ETHERNET and source is None and tos is None:
+            record = kernel.decap_one(data, missing, _ETHERNET_KIND, policy.held_rules)
+        else:
+            kind, underlay = outer_kind(start), _underlay(policy, start, source, tos)
+            record = kernel.decap_one(data, missing, kind, policy.held_rules, underlay)
+    except (AttributeError, TypeError):  # no frame is to wait for a look at its policy
+        require_policy("decap", policy)
+        raise
     if record.status:
         raise refusal(data, Reason(record.status), policy, start, original_length)
     return Decapsulated(data, record, policy, start, original_length)

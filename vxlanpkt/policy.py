@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.errors import refused_field
+from vxlanpkt.errors import refused_argument, refused_field
 from vxlanpkt.kernel.contract.decapsulation import (
     DecapRules,
     ECNRule,
@@ -248,6 +248,15 @@ class DecapPolicy:
         named = {name.lower().replace("_", "-"): value for name, value in vars(DecapPolicy).items()
                  if isinstance(value, DecapPolicy)}  # fmt: skip
         return {"default": DecapPolicy(), **named}
+
+
+def require_policy(layer: str, policy: object) -> None:
+    """Raise `FieldError` for what is no policy, with the preset that was meant; *layer* is what asks for one."""
+    if isinstance(policy, DecapPolicy):
+        return
+    name = policy.lower().replace("_", "-") if isinstance(policy, str) else ""
+    hint = f": DecapPolicy.presets()[{name!r}] is one" if name in DecapPolicy.presets() else ""
+    raise refused_argument(layer, "policy", policy, f"a DecapPolicy{hint}")
 
 
 def _rule(rules: type[_R], value: bool | str) -> _R:

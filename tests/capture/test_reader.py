@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vxlanpkt import CaptureError, DecapPolicy, LinkType, Note, Reason, Tunnel, decap
+from vxlanpkt import (
+    CaptureError,
+    DecapPolicy,
+    FieldError,
+    LinkType,
+    Note,
+    Reason,
+    Tunnel,
+    decap,
+    decap_file,
+    flows,
+)
 from vxlanpkt.capture import Capture, Interface, PcapngWriter, Record
 from vxlanpkt.capture import open as open_capture
 
@@ -117,6 +129,23 @@ def test_policies_ports_and_vnis() -> None:
     assert capture.stats.reasons == {Reason.OK: 1, Reason.NOT_VXLAN: 3}
     assert list(capture.decap(vni=4)) == []
     assert capture.stats.reasons == {Reason.VNI_REFUSED: 3, Reason.NOT_VXLAN: 1}
+
+
+def test_what_is_no_policy(tmp_path: Path) -> None:
+    """It is refused where it is given, before a file is opened or written, and not by the first pass."""
+    policy: Any = "linux"
+    capture = capture_of(interface() + enhanced(WIRE))
+    for call in (
+        lambda: open_capture(tmp_path / "none.pcap", policy=policy),
+        lambda: decap_file(tmp_path / "none.pcap", tmp_path / "made.pcap", policy=policy),
+        lambda: flows(tmp_path / "none.pcap", policy=policy),
+        lambda: capture.table(policy=policy),
+        lambda: list(capture.decap(policy=policy)),
+        lambda: list(capture.decap(policy=policy, vni=1)),
+    ):
+        with pytest.raises(FieldError, match=r"^policy: 'linux' is not a DecapPolicy: DecapPolicy.presets\(\)"):
+            call()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_stripped_tags() -> None:

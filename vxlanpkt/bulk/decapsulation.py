@@ -11,7 +11,7 @@ from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused, written
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT
 from vxlanpkt.kernel.contract.spans import Kind
-from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.policy import DecapPolicy, require_policy
 from vxlanpkt.starts import Start, outer_kind
 
 _DEFAULT_POLICY = DecapPolicy()
@@ -40,6 +40,7 @@ def decap_batch(
     """
     if not isinstance(batch, FrameBatch):
         raise not_a_batch(batch)
+    require_policy("batch", policy)
     rows = batch._rows
     kind = _ETHERNET_KIND
     if start is not _ETHERNET:

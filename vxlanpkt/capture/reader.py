@@ -18,7 +18,7 @@ from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
 from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError
-from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.policy import DecapPolicy, require_policy
 from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
@@ -224,11 +224,13 @@ class Capture:
 def policy_for(ports: Iterable[int] | None, policy: DecapPolicy | None) -> DecapPolicy:
     """The policy given, or that for files, with *ports* if there are any."""
     chosen = FILE_POLICY if policy is None else policy
+    require_policy("capture", chosen)
     return chosen if ports is None else chosen.replace(ports=ports)
 
 
 def with_vnis(policy: DecapPolicy, vni: int | Iterable[int] | None) -> DecapPolicy:
     """*policy* with nothing but *vni* accepted, out of what it accepts already."""
+    require_policy("capture", policy)
     if vni is None:
         return policy
     wanted = policy.replace(vnis=(vni,) if isinstance(vni, int) else vni)

@@ -15,7 +15,7 @@ from vxlanpkt.capture.gathering import Rows, gathered, rows_of
 from vxlanpkt.capture.refusals import require_one_of
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract.captures import MAC, Address
-from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.policy import DecapPolicy, require_policy
 from vxlanpkt.selection import RowFilter, require_filter, selected
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class CaptureTable(ArrowTable):
     ) -> None:
         """The arguments are those of `Capture.table`."""
         require_one_of("addresses", addresses, _ADDRESSES)
+        if policy is not None:
+            require_policy("capture", policy)
         if filter is not None:
             require_filter(filter)
         self._capture = capture
