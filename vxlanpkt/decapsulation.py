@@ -5,12 +5,12 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
-from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
 from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
 from vxlanpkt.headers import missing_bytes
+from vxlanpkt.kernel import as_record, decap_one
 from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, Underlay
 from vxlanpkt.kernel.contract.spans import Kind
@@ -104,7 +104,7 @@ class Decapsulated:
     @property
     def record(self) -> DecapRecord:
         """All that was found, as in a row of a batch's columns."""
-        return kernel.as_record(self._record)
+        return as_record(self._record)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._data, self.record, self._policy, self._start, self._original_length)
@@ -137,10 +137,10 @@ def decap(
     missing = 0 if original_length is None else missing_bytes(len(data), original_length)
     try:
         if start is _ETHERNET and source is None and tos is None:
-            record = kernel.decap_one(data, missing, _ETHERNET_KIND, policy.held_rules)
+            record = decap_one(data, missing, _ETHERNET_KIND, policy.held_rules)
         else:
             kind, underlay = outer_kind(start), _underlay(policy, start, source, tos)
-            record = kernel.decap_one(data, missing, kind, policy.held_rules, underlay)
+            record = decap_one(data, missing, kind, policy.held_rules, underlay)
     except (AttributeError, TypeError):  # no frame is to wait for a look at its policy
         require_policy("decap", policy)
         raise

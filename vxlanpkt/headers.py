@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import KINDS, LAYERS, Bindings
 from vxlanpkt.errors import (
@@ -22,6 +21,7 @@ from vxlanpkt.errors import (
     TruncatedError,
     refused_argument,
 )
+from vxlanpkt.kernel import scan, walk
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Reading, Row, Span, span_of
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
@@ -234,12 +234,12 @@ def find_headers(
         assert isinstance(start, type)
         return _continue(data, start, [], bindings, max_tunnels, bounds, start, reading)
     if not bindings.walkable:
-        first = kernel.scan(kind, data, 0, length, missing, reading)
+        first = scan(kind, data, 0, length, missing, reading)
         if isinstance(first, Fault):
             return Headers(data, start, b"", _NOWHERE, LAYERS, (_name(kind), first), bounds)
         return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, reading)
     entered = max(max_tunnels - 1, 0) if kind in _TUNNELS else max_tunnels
-    kinds, place_at, last, fault = kernel.walk(data, missing, kind, bindings.held_ports, entered, reading)
+    kinds, place_at, last, fault = walk(data, missing, kind, bindings.held_ports, entered, reading)
     if fault is not None:
         return Headers(data, start, kinds, place_at, LAYERS, (_name(last), fault), bounds)
     if bindings.built_in:
@@ -307,7 +307,7 @@ def _headers_of(
 
 def _scan(layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int, reading: int) -> Row | Fault:
     if kind < len(LAYERS):
-        return kernel.scan(kind, data, start, end, missing, reading)
+        return scan(kind, data, start, end, missing, reading)
     found = layer.scan(data, start, end)
     if isinstance(found, Fault):
         return found

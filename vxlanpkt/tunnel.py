@@ -14,6 +14,7 @@ from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason, refused_field
+from vxlanpkt.kernel import clears_df, encap_one
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
@@ -259,13 +260,13 @@ class Tunnel:
         inner = inner if type(inner) is bytes else as_bytes("Tunnel", "inner", inner)
         held = self.held if start is LinkType.ETHERNET else self.held_recipe(start)
         if identification is None:
-            if self.df != "set" and kernel.clears_df(inner, held):
+            if self.df != "set" and clears_df(inner, held):
                 asked = "a number of 16 bits: DF is clear (RFC 6864), so encap(frame, identification=N)"
                 raise _refused("identification", None, asked, 16)
             identification = 0
         elif not _fits(identification, 16):
             raise _refused("identification", identification, "a number of 16 bits", 16)
-        frame = kernel.encap_one(inner, held, identification)
+        frame = encap_one(inner, held, identification)
         return frame if type(frame) is bytes else self._refuse(inner, frame)
 
     @staticmethod

@@ -9,6 +9,7 @@ from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused, written
+from vxlanpkt.kernel import decap
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.policy import DecapPolicy, require_policy
@@ -52,11 +53,11 @@ def decap_batch(
         _check_brief(columns, policy)
     if out is None:
         buffer = kernel.new_buffer(rows * (_BRIEF_ROW if brief else _FULL_ROW))
-        written(kernel.decap(batch.held, kind, policy.held_rules, brief, buffer))
+        written(decap(batch.held, kind, policy.held_rules, brief, buffer))
         return DecapBatch(rows, brief, buffer, batch, policy, start)
     if type(out) is not DecapBatch or out._rows != rows or out._brief != brief:
         raise refused("out", described(out), f"a DecapBatch of {rows} rows with {columns} columns")
-    done = kernel.decap(batch.held, kind, policy.held_rules, brief, out._buffer)
+    done = decap(batch.held, kind, policy.held_rules, brief, out._buffer)
     if done < 0:
         raise refused("out", described(out), UNFIT[done])
     return out._written(batch, policy, start)

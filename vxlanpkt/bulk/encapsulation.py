@@ -11,6 +11,7 @@ from vxlanpkt.batches.columns import column
 from vxlanpkt.batches.encapsulated import EncapBatch
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused
+from vxlanpkt.kernel import encap
 from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT
 from vxlanpkt.kernel.contract.columns import NO_TUNNEL as NO_TUNNEL
 from vxlanpkt.kernel.contract.encapsulation import EncapMode
@@ -66,13 +67,13 @@ def encap_batch(
     held = table.held if start is _ETHERNET else table.held_recipe(start)
     if out is None:
         buffer = kernel.new_buffer(rows * _ENCAP_ROW + _room(batch, table.overhead, how))
-        done = kernel.encap(batch.held, held, chosen, identification, how, buffer)
+        done = encap(batch.held, held, chosen, identification, how, buffer)
         if done < 0:
             raise refused("lengths", "a column that another thread writes", "a column for this call")
         return EncapBatch(rows, buffer, elsewhere)
     if type(out) is not EncapBatch or out._rows != rows:
         raise refused("out", described(out), f"an EncapBatch of {rows} rows")
-    done = kernel.encap(batch.held, held, chosen, identification, how, out._buffer)
+    done = encap(batch.held, held, chosen, identification, how, out._buffer)
     if done < 0:
         raise refused("out", described(out), UNFIT[done])
     return out._written(elsewhere)

@@ -1,7 +1,8 @@
 """Bulk work on buffers: one contract, and the kernel that VXLANPKT_BACKEND picks to meet it.
 
 `python` is the specification, `c` the compiled one. `backend` names the kernel in use. VXLANPKT_BACKEND
-is auto (the compiled one where it is there), c, or python. Each of its functions is loaded when it is first used.
+is auto (the compiled one where it is there), c, or python. Each of its functions is loaded when it is first used; who
+calls one for every frame imports it by its name, as attributes of a module that does so are slower to get.
 """
 
 from __future__ import annotations
