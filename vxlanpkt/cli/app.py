@@ -14,8 +14,7 @@ from typing import Any
 import click
 
 import vxlanpkt
-from vxlanpkt.cli.errors_said import in_words_of, printable
-from vxlanpkt.cli.options import SOURCE
+from vxlanpkt.cli.errors_said import SOURCE, in_words_of, printable
 from vxlanpkt.cli.signals import Interrupted, handled_signals
 from vxlanpkt.errors import CaptureError, FieldError
 

@@ -6,6 +6,8 @@ import re
 
 import click
 
+# Of a click context's `meta`: what a verb reads, which its errors name; None where there are several files.
+SOURCE = "vxlanpkt.source"
 # What the library calls otherwise than a verb does.
 _ALIASES = {"written_as": "format"}
 _ADDRESS = re.compile(r"(?:IPv[46]Address|MACAddress)\('([^']*)'\)")

@@ -10,6 +10,7 @@ import click
 
 from vxlanpkt.assigned import UDPPort
 from vxlanpkt.capture.opening import is_pattern
+from vxlanpkt.cli.errors_said import SOURCE
 from vxlanpkt.errors import FilterError
 from vxlanpkt.filters import Filter
 from vxlanpkt.policy import DecapPolicy
@@ -17,7 +18,6 @@ from vxlanpkt.policy import DecapPolicy
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 POLICIES = DecapPolicy.presets()
-SOURCE = "vxlanpkt.source"
 
 
 if TYPE_CHECKING:
