@@ -82,7 +82,8 @@ EXCEPTIONS = frozenset((
     ("kernel", "pick"),
     ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"), ("kernel", "callback"),
     ("bulk.checks", "written"),  # what a kernel answers
-    ("errors", "refused_argument"), ("errors", "refused_field"),  # one form for what all say of wrong values
+    # One form for what all say of wrong values.
+    *(("errors", name) for name in ("is_number", "refused_argument", "refused_field")),
     ("policy", "require_policy"),
     *(("kernel.contract.columns", name) for name in ("DECAP_COLUMNS", "DECAP_LAYOUT", "WIDTHS")),
     *(("kernel.contract.captures", name) for name in ("Address", "Derived", "Known", "MAC")),

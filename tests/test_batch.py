@@ -508,7 +508,7 @@ def test_identification() -> None:
     batch = FrameBatch.from_frames([INNER4] * 3)
     tunnel = TUNNEL4.replace(df="unset")
     refused(lambda: encap_batch(batch, tunnel), "identification")
-    for wrong in (-1, 65536, "1"):
+    for wrong in (-1, 65536, "1", True):
         refused(lambda: encap_batch(batch, tunnel, identification=wrong), "identification")  # type: ignore[arg-type] # noqa: B023
     sent = encap_batch(batch, tunnel, identification=65535)
     assert [bytes(frame[18:20]).hex() for frame in sent] == ["ffff", "0000", "0001"]

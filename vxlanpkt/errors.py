@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 if TYPE_CHECKING:
     from vxlanpkt.packet import Packet
@@ -129,6 +129,11 @@ class FieldError(PacketError, ValueError):
     field: str
     value: object
     bits: int | None
+
+
+def is_number(value: object, bits: int) -> TypeGuard[int]:
+    """Whether a value is an unsigned number of so many bits; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and not value >> bits
 
 
 def refused_field(layer: str, field: str, value: object, expected: str, bits: int | None = None) -> FieldError:

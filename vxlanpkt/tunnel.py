@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict,
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
-from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason, refused_field
+from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason, is_number, refused_field
 from vxlanpkt.kernel import clears_df, encap_one
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.contract.spans import Kind
@@ -264,7 +264,7 @@ class Tunnel:
                 asked = "a number of 16 bits: DF is clear (RFC 6864), so encap(frame, identification=N)"
                 raise _refused("identification", None, asked, 16)
             identification = 0
-        elif not _fits(identification, 16):
+        elif not is_number(identification, 16):
             raise _refused("identification", identification, "a number of 16 bits", 16)
         frame = encap_one(inner, held, identification)
         return frame if type(frame) is bytes else self._refuse(inner, frame)
@@ -462,13 +462,9 @@ def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.
 def _number(name: str, value: int | str, bits: int, *words: str) -> int | str:
     if isinstance(value, str) and value in words:
         return value
-    if not _fits(value, bits):
+    if not is_number(value, bits):
         raise _refused(name, value, " or ".join([f"a number of {bits} bits", *map(repr, words)]), bits)
     return value
-
-
-def _fits(value: object, bits: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and not value >> bits
 
 
 def _switch(name: str, value: bool) -> bool:
@@ -494,10 +490,10 @@ def _address(name: str, value: Address | str) -> Address:
 
 
 def _ports(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
-    if value is None or _fits(value, 16):
+    if value is None or is_number(value, 16):
         return value
     ends = tuple(value) if isinstance(value, Iterable) else ()
-    if len(ends) == 2 and all(_fits(port, 17) for port in ends) and ends[0] < ends[1] <= 1 << 16:
+    if len(ends) == 2 and all(is_number(port, 17) for port in ends) and ends[0] < ends[1] <= 1 << 16:
         return ends[0], ends[1]
     raise _refused("src_port", value, "a port, or (low, high) with low < high <= 65536", 16)
 

@@ -328,8 +328,19 @@ def test_identifications_are_counted() -> None:
     assert numbers(TUNNEL) == [0, 0, 0]
     assert numbers(TUNNEL.replace(df="unset")) == [0, 1, 2]
     assert numbers(TUNNEL, identification=65534) == [65534, 65535, 0]
-    with pytest.raises(FieldError, match="identification"):
-        numbers(TUNNEL, identification=1 << 16)
+    for wrong in (1 << 16, -1, "1", 1.0, True):
+        with pytest.raises(FieldError, match=f"^identification: {wrong!r} is not a number of 16 bits$"):
+            numbers(TUNNEL, identification=wrong)
+
+
+def test_encap_into_what_is_no_tunnel(tmp_path: Path) -> None:
+    wrong: Any
+    for wrong in ("192.0.2.1", None, [TUNNEL]):
+        with pytest.raises(FieldError) as caught:
+            encap_file(tmp_path / "none.pcap", tmp_path / "made.pcap", wrong)
+        assert str(caught.value) == f"tunnel: {wrong!r} is not a Tunnel"
+        assert (caught.value.field, caught.value.value) == ("tunnel", wrong)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_encap_of_what_does_not_fit() -> None:

@@ -11,6 +11,7 @@ from vxlanpkt.batches.columns import column
 from vxlanpkt.batches.encapsulated import EncapBatch
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused
+from vxlanpkt.errors import is_number
 from vxlanpkt.kernel import encap
 from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT
 from vxlanpkt.kernel.contract.columns import NO_TUNNEL as NO_TUNNEL
@@ -54,9 +55,9 @@ def encap_batch(
     table: Tunnel | TunnelTable = tunnels if isinstance(tunnels, (Tunnel, TunnelTable)) else TunnelTable(tunnels)
     if identification is None:
         if table.can_clear_df:
-            raise refused("identification", None, "a number of 16 bits, as DF can be clear (RFC 6864)")
-    elif not isinstance(identification, int) or identification >> 16:
-        raise refused("identification", identification, "a number of 16 bits")
+            raise refused("identification", None, "a number of 16 bits, as DF can be clear (RFC 6864)", 16)
+    elif not is_number(identification, 16):
+        raise refused("identification", identification, "a number of 16 bits", 16)
     how = _MODES.get(mode) if isinstance(mode, str) else None
     if how is None:
         raise refused("mode", mode, f"one of {', '.join(_MODES)}")

@@ -13,7 +13,7 @@ from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.refusals import refused, require_one_of
 from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.errors import CaptureError
+from vxlanpkt.errors import CaptureError, is_number
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter, require_filter, selected
 
@@ -109,11 +109,12 @@ def encap_file(
     Packets too long for a datagram are left out, and counted under INNER_TOO_LONG.
     Raises as `decap_file`.
     """
-    if identification is not None and not 0 <= identification < 1 << 16:
-        raise refused("identification", identification, "a number of 16 bits")
-    _require_container(container)
-    from vxlanpkt.capture.outer import wrapped  # which is not loaded to decapsulate
+    from vxlanpkt.capture.outer import require_tunnel, wrapped  # which are not loaded to decapsulate
 
+    require_tunnel(tunnel)
+    if identification is not None and not is_number(identification, 16):
+        raise refused("identification", identification, "a number of 16 bits", 16)
+    _require_container(container)
     counter = 0 if identification is None and tunnel.df != "set" else identification
     with Capture(source, policy_for(None, None)) as capture:
         outputs = Outputs(capture, target, container, split=False)

@@ -11,11 +11,18 @@ from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.inner import Frames
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.records import Record
+from vxlanpkt.capture.refusals import refused
 from vxlanpkt.errors import BuildError, CaptureError, Reason
 from vxlanpkt.tunnel import Tunnel
 
 _LONGEST_DATAGRAM = 65535
 _BARE_IP = (LinkType.RAW, LinkType.IPV4, LinkType.IPV6)
+
+
+def require_tunnel(tunnel: object) -> None:
+    """Raise FieldError for what is no tunnel."""
+    if not isinstance(tunnel, Tunnel):
+        raise refused("tunnel", tunnel, "a Tunnel")
 
 
 def wrapped(records: RecordBatch, tunnel: Tunnel, identification: int | None) -> tuple[Frames, memoryview]:
