@@ -53,8 +53,10 @@ class Agent:
 
     @property
     def output(self) -> str:
-        """What it has printed, over all starts."""
-        return self._output.read_text(errors="replace") if self._output.exists() else ""
+        """What it has printed, over all starts, and how it ended, if it has."""
+        code = None if self._process is None else self._process.poll()
+        ended = "" if code is None else f"ended: {code}\n"
+        return (self._output.read_text(errors="replace") if self._output.exists() else "") + ended
 
     def start(self) -> None:
         """Start it, from the main thread, with whose end it would go; do not wait."""

@@ -63,7 +63,9 @@ class Namespace:
     """One network namespace, named after this process so that a later run can tell whether it is stale."""
 
     def __init__(self) -> None:
-        self.name = f"{_PREFIX}-{os.getpid()}-{next(_numbers)}"
+        # The documentation's tests have a copy of this module, which counts for itself.
+        names = (f"{_PREFIX}-{os.getpid()}-{number}" for number in _numbers)
+        self.name = next(name for name in names if not (_NETNS_DIR / name).exists())
         run("ip", "netns", "add", self.name)
         _alive.add(self)
         self.ip("link", "set", "lo", "up")

@@ -524,9 +524,9 @@ def test_authentication(mortal: Etcd) -> None:
     assert watch.poll(20) == Removed(lease.subnets)
     watch.close()
     with pytest.raises(StoreError, match="user name is empty"):
-        EtcdStore(mortal.url, timeout=1).leases()
+        EtcdStore(mortal.url, timeout=20).leases()
     with pytest.raises(StoreError, match="authentication failed"):
-        EtcdStore(mortal.url, username="root", password="wrong", timeout=1).leases()
+        EtcdStore(mortal.url, username="root", password="wrong", timeout=20).leases()
 
 
 def test_a_killed_test_leaves_no_etcd() -> None:
