@@ -143,6 +143,8 @@ def test_columns_of_unequal_length() -> None:
     refused(lambda: FrameBatch(b"abcd", [0, 1], [1]), "lengths")
     refused(lambda: FrameBatch(b"abcd", [0], [1], [1, 2]), "original_lengths")
     batch = FrameBatch(b"abcd", [0], [1])
+    error = refused(lambda: encap_batch(batch, [TUNNEL4], index=["a"]), "index")  # type: ignore[list-item]
+    assert (str(error), error.layer) == ("index: 'a' is not an unsigned 32-bit number, in row 0", "batch")
     refused(lambda: encap_batch(batch, [TUNNEL4], index=[0, 0]), "index")
     refused(lambda: encap_batch(batch, [TUNNEL4]), "index")
 
@@ -509,7 +511,8 @@ def test_identification() -> None:
     tunnel = TUNNEL4.replace(df="unset")
     refused(lambda: encap_batch(batch, tunnel), "identification")
     for wrong in (-1, 65536, "1", True):
-        refused(lambda: encap_batch(batch, tunnel, identification=wrong), "identification")  # type: ignore[arg-type] # noqa: B023
+        error = refused(lambda: encap_batch(batch, tunnel, identification=wrong), "identification")  # type: ignore[arg-type] # noqa: B023
+        assert error.bits == 16
     sent = encap_batch(batch, tunnel, identification=65535)
     assert [bytes(frame[18:20]).hex() for frame in sent] == ["ffff", "0000", "0001"]
     assert encap_batch(batch, TUNNEL6.replace(df="unset")).accepted == [0, 1, 2]
@@ -519,7 +522,8 @@ def test_allowed_sources_of_bare_payloads() -> None:
     """A batch of payloads does not say where they came from: a policy that asks is refused."""
     policy = DecapPolicy(allowed_sources=["192.0.2.0/24"])
     batch = FrameBatch.from_frames([FRAMES["ipv4"][42:]])
-    refused(lambda: decap_batch(batch, policy=policy, start=VXLAN), "policy")
+    error = refused(lambda: decap_batch(batch, policy=policy, start=VXLAN), "policy")
+    assert str(error) == "policy: allowed_sources cannot be judged for bare payloads: decap takes source="
     assert decap_batch(batch, start=VXLAN).vni[0] == 5000
     assert decap_batch(FrameBatch.from_frames([FRAMES["ipv4"]]), policy=policy).accepted == [0]
 

@@ -114,6 +114,9 @@ def test_keys_refused() -> None:
     refused(lambda: Groups(dict.fromkeys("abcdefghijklmnopq", "B"), seed=SEED), "key")
     groups = Groups({"number": "I"}, seed=SEED)
     refused(lambda: groups.add(2, []), "key")
+    text: Any = "12345678"
+    with pytest.raises(FieldError, match=r"^Groups.key: 'str' is not a buffer$"):
+        groups.find([text])
     refused(lambda: groups.add(2, [array("I", [1])]), "number")
     refused(lambda: groups.add(2, [array("Q", [1])]), "number")
     refused(lambda: groups.find([b"12345678"]), "number")

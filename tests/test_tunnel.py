@@ -585,6 +585,14 @@ def test_flow_hash_of_bare_ip() -> None:
     assert hashed(b"", start=LinkType.RAW) == hashed(b"\x55" + bytes(40), start=LinkType.RAW) == 0
 
 
+@pytest.mark.parametrize("value", ["x", 1, None])
+def test_flow_hash_takes_true_or_false(value: Any) -> None:
+    """Neither kernel is asked what else might be meant."""
+    with pytest.raises(FieldError) as caught:
+        flow_hash(PING, symmetric=value)
+    assert str(caught.value) == f"flow_hash.symmetric: {value!r} is not True or False"
+
+
 @pytest.mark.parametrize("start", [LinkType.LINUX_SLL, LinkType.LINUX_SLL2, LinkType.NULL, UDP, VXLAN, 12345])
 def test_flow_hash_of_what_no_tunnel_carries(start: Any) -> None:
     """What `Tunnel.encap` refuses to carry is not hashed as something else."""

@@ -147,7 +147,7 @@ class Groups:
 
     def find(self, key: Sequence[Buffer]) -> memoryview:
         """The number of the group that each key has, or NO_GROUP, as uint32; *key* are columns as `add` takes them."""
-        rows = as_buffer("key", key[0]).nbytes // WIDTHS[next(iter(self._key.values()))] if key else 0
+        rows = as_buffer("key", key[0], _refused).nbytes // WIDTHS[next(iter(self._key.values()))] if key else 0
         if not rows:
             return memoryview(array("I"))
         keys = memoryview(bytearray(rows * self._key_size))
@@ -210,7 +210,7 @@ def _column(name: str, values: Buffer, code: str, rows: int) -> memoryview:
     width = WIDTHS[code]
     if items.nbytes == rows * width and items.format == code and items.ndim == 1 and items.c_contiguous:
         return items  # as kernels make them
-    flat = as_buffer(name, items)
+    flat = as_buffer(name, items, _refused)
     if flat.nbytes != rows * width or (code != ADDRESS and items.itemsize != width):
         raise _refused(name, f"{len(items)} items of {items.itemsize} bytes", f"{rows} items of {width} bytes")
     if code == ADDRESS or code == "B":

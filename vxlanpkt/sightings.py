@@ -79,8 +79,8 @@ class Digests:
         status: Buffer | None = None,
     ) -> memoryview:
         """A uint64 for each row, 0 for one that is not *selected* or whose *status* is not OK; *frames* count too."""
-        columns = [as_buffer("key", column) for column in key]
-        chosen, judged = (None if one is None else as_buffer("selected", one) for one in (selected, status))
+        columns = [as_buffer("key", column, _refused) for column in key]
+        chosen, judged = (None if one is None else as_buffer("selected", one, _refused) for one in (selected, status))
         counted = Counted(rows, list(zip(columns, self._widths, strict=True)), None, None, None, None, chosen, judged)
         out = kernel.new_buffer(8 * rows)
         held = None if frames is None else frames.held

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict,
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
-from vxlanpkt.errors import REASONS, BuildError, FieldError, Reason, is_number, refused_field
+from vxlanpkt.errors import REASONS, BuildError, Reason, is_number, refused_field
 from vxlanpkt.kernel import clears_df, encap_one
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.contract.spans import Kind
@@ -451,10 +451,9 @@ def flow_hash(frame: Frame, *, symmetric: bool = False, start: Start = LinkType.
     """
     kind = kind_of(start)
     if kind is not Kind.ETHERNET and kind not in _BARE_IP:
-        raise FieldError(
-            f"flow_hash.start: {start!r} is not Ethernet, or IP",
-            layer="flow_hash", field="start", value=start, bits=None,
-        )  # fmt: skip
+        raise refused_field("flow_hash", "start", start, "Ethernet, or IP")
+    if not isinstance(symmetric, bool):
+        raise refused_field("flow_hash", "symmetric", symmetric, "True or False")
     frame = frame if type(frame) is bytes else as_bytes("flow_hash", "frame", frame)
     return kernel.flow_hash(frame, symmetric, kind in _BARE_IP)
 

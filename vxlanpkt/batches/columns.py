@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from operator import index
 from typing import TYPE_CHECKING, Any, overload
 
-from vxlanpkt.errors import Reason, refused_field
+from vxlanpkt.errors import FieldError, Reason, refused_field
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 refused = partial(refused_field, "FrameBatch")
+_Refusal = Callable[[str, object, str], FieldError]  # the error of whoever was given a column, by its name
 
 
 class AddressColumn(Sequence[Any]):
@@ -59,7 +60,7 @@ def count_reasons(status: memoryview) -> dict[Reason, int]:
     return {Reason(reason): reasons.count(reason) for reason in sorted(set(reasons))}
 
 
-def as_buffer(name: str, data: Buffer) -> memoryview:
+def as_buffer(name: str, data: Buffer, refused: _Refusal = refused) -> memoryview:
     """*data* as a flat view of bytes; `FieldError` if it is not C-contiguous."""
     try:
         view = memoryview(data)
@@ -72,7 +73,7 @@ def as_buffer(name: str, data: Buffer) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(b"")  # what is empty cannot be cast
 
 
-def column(name: str, values: Sequence[int] | Buffer, code: str) -> Any:
+def column(name: str, values: Sequence[int] | Buffer, code: str, refused: _Refusal = refused) -> Any:
     """*values* as a column of the `array` type *code*; `FieldError` for another item size, or what does not fit.
 
     What has a buffer is used as it is, so its items have to be unsigned and of that size; other

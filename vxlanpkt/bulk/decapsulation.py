@@ -9,6 +9,7 @@ from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused, written
+from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel import decap
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT
 from vxlanpkt.kernel.contract.spans import Kind
@@ -47,7 +48,10 @@ def decap_batch(
     if start is not _ETHERNET:
         kind = Kind.NOTHING if start is None else outer_kind(start)
         if policy.allowed_sources is not None and kind in (Kind.VXLAN, Kind.VXLANGPE):
-            raise refused("policy", "allowed_sources", "something that bare payloads can be judged by")
+            raise FieldError(
+                "policy: allowed_sources cannot be judged for bare payloads: decap takes source=",
+                layer="batch", field="policy", value=policy, bits=None,
+            )  # fmt: skip
     brief = columns != "all"
     if brief:
         _check_brief(columns, policy)

@@ -84,7 +84,7 @@ def _index(rows: int, index: Sequence[int] | memoryview | None) -> Any:
     """The column of tunnels as the kernel holds it."""
     if index is None:
         raise refused("index", None, "a column that says which tunnel of the table each row takes")
-    chosen: Sequence[int] = column("index", index, "I")
+    chosen: Sequence[int] = column("index", index, "I", refused)
     if len(chosen) != rows:
         raise refused("index", len(chosen), f"a column of {rows} rows")
     return kernel.hold_index(chosen)
