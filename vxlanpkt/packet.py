@@ -310,7 +310,7 @@ def parse(
     bindings: Bindings = DEFAULT,
     max_tunnels: int = 4,
     original_length: int | None = None,
-    lengths: Literal["strict", "captured"] = "strict",
+    lengths: Literal["strict", "captured", "ip"] = "strict",
 ) -> Packet:
     """`dissect`, but what cannot be read to its end raises.
 

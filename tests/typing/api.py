@@ -102,6 +102,7 @@ def read(wire: bytes, datagram: memoryview) -> None:
     packet = parse(wire)
     parse(datagram, start=VXLAN)
     parse(wire, start=LinkType.RAW, ports=[4789], bindings=DEFAULT, max_tunnels=1, original_length=1500)
+    parse(wire, lengths="ip")
     reveal_type(packet)  # vxlanpkt.packet.Packet
     reveal_type(packet[VXLAN].vni)  # int
     reveal_type(packet.get(ARP))  # vxlanpkt.layers.arp.ARP | None
