@@ -139,12 +139,18 @@ def test_cutting_anything(frame: bytes, offload: Offload, raw: bool) -> None:
 
 @given(st.data(), VERSIONS, st.booleans())
 def test_cutting_damaged(data: st.DataObject, version: int, raw: bool) -> None:
-    """A sound frame, damaged at some places."""
+    """A sound frame, damaged at some places: a refusal, or parts with all of its payload, none longer than said."""
     frame, offload = long_frame(bytes(2000), 500, version, raw)
     changed = bytearray(frame)
     for at in data.draw(st.lists(st.integers(0, 100), max_size=5)):
         changed[at] = data.draw(st.integers(0, 255))
-    cut(bytes(changed[: data.draw(st.integers(0, len(frame)))]), offload, raw)
+    damaged = bytes(changed[: data.draw(st.just(len(frame)) | st.integers(0, len(frame)))])
+    parts = cut(damaged, offload, raw)
+    if parts is None:
+        return
+    header = offload.checksum_start + 4 * (damaged[offload.checksum_start + 12] >> 4)
+    assert all(header <= len(part) <= header + offload.gso_size for part in parts)
+    assert b"".join(part[header:] for part in parts) == damaged[header:]
 
 
 @pytest.mark.parametrize("change", [{"flags": 0}, {"gso_size": 0}, {"gso_type": TCPV6}, {"gso_type": UDP_L4}])
@@ -218,8 +224,15 @@ def test_describing_a_wrong_checksum() -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 2000), st.booleans())
 def test_describing_anything(frame: bytes, mtu: int, raw: bool) -> None:
-    """Any bytes are described."""
-    describe(frame, mtu, raw)
+    """Any bytes are described, and none but a checksum's are changed; or they are not to be handed on."""
+    described = describe(frame, mtu, raw)
+    if described is None:
+        return
+    handed, offload = described
+    at = offload.checksum_start + offload.checksum_offset
+    field = range(at, at + 2) if offload.flags & NEEDS_CSUM else range(0)
+    assert len(handed) == len(frame)
+    assert all(handed[place] == frame[place] for place in range(len(frame)) if place not in field)
 
 
 # -- joining
