@@ -139,7 +139,7 @@ def test_cutting_anything(frame: bytes, offload: Offload, raw: bool) -> None:
 
 @given(st.data(), VERSIONS, st.booleans())
 def test_cutting_damaged(data: st.DataObject, version: int, raw: bool) -> None:
-    """A sound frame, damaged at some places: a refusal, or parts with all of its payload, none longer than said."""
+    """A sound frame, damaged at some places: a refusal, or parts of its payload, as far as IP says, in its order."""
     frame, offload = long_frame(bytes(2000), 500, version, raw)
     changed = bytearray(frame)
     for at in data.draw(st.lists(st.integers(0, 100), max_size=5)):
@@ -150,7 +150,7 @@ def test_cutting_damaged(data: st.DataObject, version: int, raw: bool) -> None:
         return
     header = offload.checksum_start + 4 * (damaged[offload.checksum_start + 12] >> 4)
     assert all(header <= len(part) <= header + offload.gso_size for part in parts)
-    assert b"".join(part[header:] for part in parts) == damaged[header:]
+    assert damaged[header:].startswith(b"".join(part[header:] for part in parts))
 
 
 @pytest.mark.parametrize("change", [{"flags": 0}, {"gso_size": 0}, {"gso_type": TCPV6}, {"gso_type": UDP_L4}])
