@@ -70,8 +70,10 @@ struct vxlanpkt_record vxlanpkt_decap_one(const uint8_t *data, uint64_t size, ui
 int64_t vxlanpkt_alter(const struct vxlanpkt_frames *frames, const struct vxlanpkt_alterations *alterations,
                        uint8_t *out, uint64_t size)
 {
-    if (shares_memory(out, size, frames))
+    if (shares_memory(out, size, frames) || shares_alterations(out, size, alterations))
         return VXLANPKT_OVERLAP;
+    if (alterations->rows < frames->rows)
+        return VXLANPKT_WRONG_COLUMNS;
     if (size / ALTERED_ROW < frames->rows)
         return VXLANPKT_NO_SPACE;
     return alter_rows(frames, alterations, out, size);
@@ -302,9 +304,16 @@ struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begi
     return read_records(data, smaller(begin, end), end, section, out, rows);
 }
 
-uint64_t vxlanpkt_choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out)
+int64_t vxlanpkt_choose_rows(const uint8_t *status, uint64_t rows, const uint8_t *wanted, uint64_t count, uint8_t *out,
+                             uint64_t size)
 {
-    return put_chosen(status, wanted, rows, out);
+    if (overlap(out, size, status, rows) || (wanted && overlap(out, size, wanted, count)))
+        return VXLANPKT_OVERLAP;
+    if (wanted && count < rows)
+        return VXLANPKT_WRONG_COLUMNS;
+    if (size / 4 < rows)
+        return VXLANPKT_NO_SPACE;
+    return (int64_t)put_chosen(status, wanted, rows, out);
 }
 
 void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, uint32_t *spare, uint64_t count)
@@ -329,7 +338,7 @@ struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *pack
 int64_t vxlanpkt_group(const struct vxlanpkt_rows *rows, uint64_t first, struct vxlanpkt_groups *groups)
 {
     struct group_table table;
-    if (shares_groups(groups, rows))
+    if (shares_rows(groups->memory, groups->size, rows))
         return VXLANPKT_OVERLAP;
     if (!are_sound(rows, groups->key_size))
         return VXLANPKT_WRONG_COLUMNS;
@@ -371,10 +380,10 @@ int64_t vxlanpkt_find_groups(const struct vxlanpkt_groups *groups, const struct 
 int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width, uint8_t *out, uint64_t size)
 {
     uint64_t rows = timestamps->size / 8;
-    if (timestamps->width != 8 || width <= 0)
-        return VXLANPKT_WRONG_COLUMNS;
     if (overlap(out, size, timestamps->data, timestamps->size))
         return VXLANPKT_OVERLAP;
+    if (timestamps->width != 8 || width <= 0)
+        return VXLANPKT_WRONG_COLUMNS;
     if (size / 8 < rows)
         return VXLANPKT_NO_SPACE;
     put_buckets(timestamps->data, rows, width, out);
@@ -386,11 +395,11 @@ int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width,
 int64_t vxlanpkt_traits(const struct vxlanpkt_frames *frames, uint32_t kind, const struct vxlanpkt_column *link_types,
                         uint8_t *out, uint64_t size)
 {
-    if (link_types->data && (link_types->width != 2 || link_types->size / 2 < frames->rows))
-        return VXLANPKT_WRONG_COLUMNS;
     if (shares_memory(out, size, frames)
         || (link_types->data && overlap(out, size, link_types->data, link_types->size)))
         return VXLANPKT_OVERLAP;
+    if (link_types->data && (link_types->width != 2 || link_types->size / 2 < frames->rows))
+        return VXLANPKT_WRONG_COLUMNS;
     if (size / TRAIT_ROW < frames->rows)
         return VXLANPKT_NO_SPACE;
     put_traits(frames, kind, link_types->data, out);
@@ -400,13 +409,10 @@ int64_t vxlanpkt_traits(const struct vxlanpkt_frames *frames, uint32_t kind, con
 int64_t vxlanpkt_digest(const struct vxlanpkt_rows *rows, const struct vxlanpkt_frames *frames, const uint64_t *secrets,
                         uint8_t *out, uint64_t size)
 {
-    for (uint64_t at = 0; at < rows->key_columns && at < VXLANPKT_KEY_COLUMNS; at++)
-        if (rows->key[at].data && overlap(out, size, rows->key[at].data, rows->key[at].size))
-            return VXLANPKT_OVERLAP;
+    if (shares_rows(out, size, rows) || (frames && shares_memory(out, size, frames)))
+        return VXLANPKT_OVERLAP;
     if (!have_all_rows(rows) || (frames && frames->rows < rows->count))
         return VXLANPKT_WRONG_COLUMNS;
-    if (frames && shares_memory(out, size, frames))
-        return VXLANPKT_OVERLAP;
     if (size / 8 < rows->count)
         return VXLANPKT_NO_SPACE;
     put_digests(rows, frames, secrets, out);
@@ -418,15 +424,15 @@ int64_t vxlanpkt_sight(const struct vxlanpkt_sighted *rows, uint8_t *memory, uin
 {
     uint64_t count = rows->digests.size / 8, sets = smaller(memory_size / SIGHT_SET, UINT32_MAX);
     const struct vxlanpkt_column *columns[] = {&rows->digests, &rows->marks, &rows->timestamps};
-    if (rows->digests.width != 8 || rows->marks.width != 4 || rows->timestamps.width != 8
-        || rows->marks.size / 4 < count || rows->timestamps.size / 8 < count)
-        return VXLANPKT_WRONG_COLUMNS;
     for (int at = 0; at < 3; at++)
         if (overlap(out, size, columns[at]->data, columns[at]->size)
             || overlap(memory, memory_size, columns[at]->data, columns[at]->size))
             return VXLANPKT_OVERLAP;
     if (overlap(out, size, memory, memory_size))
         return VXLANPKT_OVERLAP;
+    if (rows->digests.width != 8 || rows->marks.width != 4 || rows->timestamps.width != 8
+        || rows->marks.size / 4 < count || rows->timestamps.size / 8 < count)
+        return VXLANPKT_WRONG_COLUMNS;
     if (!sets || size / SIGHTING_ROW < count)
         return VXLANPKT_NO_SPACE;
     return (int64_t)sight_rows(rows, (item64 *)memory, sets, out);
@@ -438,10 +444,10 @@ int64_t vxlanpkt_put_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, uin
                               const uint32_t *values, int64_t stamp)
 {
     struct prefix_map parts;
-    if (!open_map(map, &parts))
-        return VXLANPKT_NO_SPACE;
     if (overlap(map->memory, map->size, keys, 16 * count) || overlap(map->memory, map->size, values, 4 * count))
         return VXLANPKT_OVERLAP;
+    if (!open_map(map, &parts))
+        return VXLANPKT_NO_SPACE;
     uint64_t number = number_of_length(&parts, length), done = 0;
     if (number == parts.length_count && length)
         return VXLANPKT_WRONG_COLUMNS;
@@ -457,10 +463,10 @@ int64_t vxlanpkt_put_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, uin
 int64_t vxlanpkt_drop_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, uint64_t count, uint32_t length)
 {
     struct prefix_map parts;
-    if (!open_map(map, &parts))
-        return VXLANPKT_NO_SPACE;
     if (overlap(map->memory, map->size, keys, 16 * count))
         return VXLANPKT_OVERLAP;
+    if (!open_map(map, &parts))
+        return VXLANPKT_NO_SPACE;
     uint64_t number = number_of_length(&parts, length), dropped = 0;
     for (uint64_t at = 0; at < count; at++) {
         if (!length) {
@@ -476,6 +482,7 @@ int64_t vxlanpkt_drop_prefixes(struct vxlanpkt_map *map, const uint8_t *keys, ui
 int64_t vxlanpkt_move_prefixes(const struct vxlanpkt_map *from, struct vxlanpkt_map *to)
 {
     struct prefix_map old, new;
+    bool fits = true;
     if (from && overlap(from->memory, from->size, to->memory, to->size))
         return VXLANPKT_OVERLAP;
     to->used = to->count = to->longest_marker = to->stale = 0;
@@ -490,10 +497,9 @@ int64_t vxlanpkt_move_prefixes(const struct vxlanpkt_map *from, struct vxlanpkt_
             continue;
         if (number == new.length_count)
             return VXLANPKT_WRONG_COLUMNS;
-        if (!put_prefix(to, &new, slot.key, number, slot.value, slot.stamp))
-            return VXLANPKT_NO_SPACE;
+        fits = fits && put_prefix(to, &new, slot.key, number, slot.value, slot.stamp);
     }
-    return (int64_t)to->count;
+    return fits ? (int64_t)to->count : VXLANPKT_NO_SPACE;
 }
 
 int64_t vxlanpkt_settle(struct vxlanpkt_map *map)
@@ -511,10 +517,10 @@ int64_t vxlanpkt_list_prefixes(const struct vxlanpkt_map *map, uint64_t *next, i
                                uint8_t *out, uint64_t size)
 {
     struct prefix_map parts;
-    if (!open_map(map, &parts))
-        return VXLANPKT_NO_SPACE;
     if (overlap(map->memory, map->size, out, size))
         return VXLANPKT_OVERLAP;
+    if (!open_map(map, &parts))
+        return VXLANPKT_NO_SPACE;
     return (int64_t)list_prefixes(&parts, next, before, value, out, size / SLOT);
 }
 
@@ -535,13 +541,13 @@ int64_t vxlanpkt_look_up(const struct vxlanpkt_map *map, const struct vxlanpkt_a
                          uint64_t size)
 {
     struct prefix_map parts;
+    if (overlap(out, size, asked->keys, asked->keys_size) || overlap(out, size, map->memory, map->size)
+        || (asked->families && overlap(out, size, asked->families, asked->family_count)))
+        return VXLANPKT_OVERLAP;
+    if (!are_keys(asked))
+        return VXLANPKT_WRONG_COLUMNS;
     if (!open_map(map, &parts) || size / 4 < asked->rows)
         return VXLANPKT_NO_SPACE;
-    if (asked->width > 16 || asked->offset > asked->stride || asked->width > asked->stride - asked->offset)
-        return VXLANPKT_WRONG_COLUMNS;
-    if (overlap(out, size, asked->keys, asked->stride * asked->rows) || overlap(out, size, map->memory, map->size)
-        || (asked->families && overlap(out, size, asked->families, asked->rows)))
-        return VXLANPKT_OVERLAP;
     return (int64_t)look_up_keys(map, &parts, asked, INT64_MIN, out);
 }
 
@@ -549,12 +555,12 @@ int64_t vxlanpkt_look_up_macs(const struct vxlanpkt_map *map, const struct vxlan
                               uint64_t size)
 {
     struct prefix_map parts;
+    if (shares_macs(out, size, asked) || overlap(out, size, map->memory, map->size))
+        return VXLANPKT_OVERLAP;
+    if (asked->rows < asked->frames->rows)
+        return VXLANPKT_WRONG_COLUMNS;
     if (!open_map(map, &parts) || size / 4 < asked->frames->rows)
         return VXLANPKT_NO_SPACE;
-    if (shares_memory(out, size, asked->frames) || overlap(out, size, map->memory, map->size)
-        || (asked->vnis && overlap(out, size, asked->vnis, 4 * asked->frames->rows))
-        || (asked->status && overlap(out, size, asked->status, asked->frames->rows)))
-        return VXLANPKT_OVERLAP;
     return (int64_t)look_up_macs(&parts, asked, out);
 }
 
@@ -562,13 +568,13 @@ int64_t vxlanpkt_refresh_macs(struct vxlanpkt_map *map, const struct vxlanpkt_ma
                               const struct vxlanpkt_senders *senders, uint8_t *out, uint64_t size)
 {
     struct prefix_map parts;
+    if (shares_macs(out, size, asked) || shares_memory(map->memory, map->size, asked->frames)
+        || overlap(out, size, map->memory, map->size) || overlap(out, size, senders->column, 4 * senders->rows)
+        || overlap(out, size, senders->owners, 4 * senders->owner_count))
+        return VXLANPKT_OVERLAP;
+    if (smaller(asked->rows, senders->rows) < asked->frames->rows)
+        return VXLANPKT_WRONG_COLUMNS;
     if (!open_map(map, &parts) || size < asked->frames->rows)
         return VXLANPKT_NO_SPACE;
-    if (shares_memory(out, size, asked->frames) || shares_memory(map->memory, map->size, asked->frames)
-        || overlap(out, size, map->memory, map->size) || overlap(out, size, senders->column, 4 * asked->frames->rows)
-        || overlap(out, size, senders->owners, 4 * senders->owner_count)
-        || (asked->vnis && overlap(out, size, asked->vnis, 4 * asked->frames->rows))
-        || (asked->status && overlap(out, size, asked->status, asked->frames->rows)))
-        return VXLANPKT_OVERLAP;
     return (int64_t)refresh_macs(&parts, asked, senders, out);
 }

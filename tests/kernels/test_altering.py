@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract.answers import NO_SPACE, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.columns import ALTERED_LAYOUT
 from vxlanpkt.kernel.contract.decapsulation import Alterations
 from vxlanpkt.strategies import frames, mutated
 
 c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")
+BOTH: tuple[Any, ...] = (python, c)
 INNER = st.one_of(frames().map(bytes), mutated(frames()), st.binary(max_size=60))
 
 
@@ -45,21 +46,28 @@ def test_the_kernels_agree(data: bytes, rows: list[Any], room: int) -> None:
     assert results[0][0] >= 0 or results[0][0] in (NO_SPACE, WRONG_COLUMNS)
 
 
-def test_a_result_over_its_own_input_is_refused() -> None:
-    buffer = c.new_buffer(100)
+@pytest.mark.parametrize("kernel", BOTH, ids=["python", "c"])
+def test_a_result_over_its_own_input(kernel: Any) -> None:
+    """Over the frames, or over one of the columns that say what is to be done."""
+    buffer = kernel.new_buffer(100)
     columns = [memoryview(array(code, [0])) for code in "QIBHHB"]
-    held = c.hold_frames(c.view(buffer), columns[0], columns[1], None)
-    assert c.alter(held, Alterations(*columns[2:]), buffer) < 0
+    held = kernel.hold_frames(kernel.view(buffer), columns[0], columns[1], None)
+    assert kernel.alter(held, Alterations(*columns[2:]), buffer) == OVERLAP
+    held = kernel.hold_frames(memoryview(bytes(4)), columns[0], columns[1], None)
+    for at in range(2, 6):
+        code: Any = columns[at].format
+        own = kernel.view(buffer)[96 : 96 + columns[at].nbytes].cast(code)
+        over = [own if number == at else column for number, column in enumerate(columns)]
+        assert kernel.alter(held, Alterations(*over[2:]), buffer) == OVERLAP
 
 
-def test_outputs_and_columns_that_are_too_small() -> None:
-    """No room for the columns of the result, in either kernel; in C no item of a column for each row."""
+@pytest.mark.parametrize("kernel", BOTH, ids=["python", "c"])
+def test_outputs_and_columns_that_are_too_small(kernel: Any) -> None:
+    """No room for the columns of the result; no item of a column for each row."""
     columns = [memoryview(array(code, [0, 0])) for code in "QIBHHB"]
-    for kernel in (python, c):
-        held = kernel.hold_frames(memoryview(bytes(4)), columns[0], columns[1], None)
-        out = kernel.new_buffer(2 * ALTERED_LAYOUT.row_size - 1)
-        assert kernel.alter(held, Alterations(*columns[2:]), out) == NO_SPACE
-    held = c.hold_frames(memoryview(bytes(4)), columns[0], columns[1], None)
+    held = kernel.hold_frames(memoryview(bytes(4)), columns[0], columns[1], None)
+    out = kernel.new_buffer(2 * ALTERED_LAYOUT.row_size - 1)
+    assert kernel.alter(held, Alterations(*columns[2:]), out) == NO_SPACE
     for at in range(2, 6):
         short = [column[:1] if number == at else column for number, column in enumerate(columns)]
-        assert c.alter(held, Alterations(*short[2:]), c.new_buffer(100)) == WRONG_COLUMNS
+        assert kernel.alter(held, Alterations(*short[2:]), kernel.new_buffer(100)) == WRONG_COLUMNS

@@ -233,20 +233,25 @@ def test_numbers(kernel: Any) -> None:
     assert kernel.numbers(1, 4, out) == NO_SPACE
 
 
-def test_c_refuses_memory_that_is_shared() -> None:
-    """An output over the columns that are read, before a byte of it is written."""
+@pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)
+def test_memory_that_is_shared(kernel: Any) -> None:
+    """An output over the columns that are read is refused before a byte of it is written."""
     batch = FrameBatch.from_frames([bytes(60)] * 3)
-    result = Result(c, batch, DecapPolicy(), Kind.ETHERNET)
-    before = bytes(c.view(result.columns))
-    assert c.derived(result.columns, result.frames, Derived.GROUP_POLICY, result.columns) == OVERLAP
-    assert c.address_text(result.columns, 3, Address.INNER_SRC, result.columns) == OVERLAP
-    assert c.mac_text(result.columns, result.frames, MAC.SRC, result.columns) == OVERLAP
-    assert c.mac_bytes(result.columns, result.frames, MAC.SRC, result.columns) == OVERLAP
+    result = Result(kernel, batch, DecapPolicy(), Kind.ETHERNET)
+    columns, frames = result.columns, result.frames
+    before = bytes(kernel.view(columns))
+    assert kernel.derived(columns, frames, Derived.GROUP_POLICY, columns) == OVERLAP
+    assert kernel.address_text(columns, 3, Address.INNER_SRC, columns) == OVERLAP
+    assert kernel.mac_text(columns, frames, MAC.SRC, columns) == OVERLAP
+    assert kernel.mac_bytes(columns, frames, MAC.SRC, columns) == OVERLAP
+    assert kernel.pick(kernel.view(columns), [1], memoryview(bytes(3)), columns) == OVERLAP
     times, links = memoryview(array("q", [1] * 3)), memoryview(array("I", [14] * 3))
-    assert c.known(result.columns, result.frames, times, links, False, result.columns) == OVERLAP
-    of_links = c.view(result.columns)[:12].cast("I")
-    assert c.known(c.new_buffer(3 * DECAP_LAYOUT.row_size), result.frames, times, of_links, False, result.columns) < 0
-    assert bytes(c.view(result.columns)) == before
+    assert kernel.known(columns, frames, times, links, False, columns) == OVERLAP
+    of_links = kernel.view(columns)[:12].cast("I")
+    others = kernel.new_buffer(3 * DECAP_LAYOUT.row_size)
+    assert kernel.known(others, frames, times, of_links, False, columns) == OVERLAP
+    assert kernel.names(of_links, kernel.hold_names(), columns) == OVERLAP
+    assert bytes(kernel.view(columns)) == before
 
 
 @pytest.mark.parametrize("kernel", BOTH, ids=lambda kernel: kernel.__name__)

@@ -43,6 +43,13 @@ INLINE bool put_altered(uint8_t *to, const uint8_t *frame, uint32_t length, cons
     return true;
 }
 
+/* Whether an output shares memory with the columns of what is to be done. */
+static bool shares_alterations(const uint8_t *out, uint64_t size, const struct vxlanpkt_alterations *how)
+{
+    return overlap(out, size, how->notes, how->rows) || overlap(out, size, how->link_types, 2 * how->rows)
+           || overlap(out, size, how->ethertypes, 2 * how->rows) || overlap(out, size, how->ecn, how->rows);
+}
+
 INLINE int64_t alter_rows(const struct vxlanpkt_frames *frames, const struct vxlanpkt_alterations *how, uint8_t *out,
                           uint64_t size)
 {

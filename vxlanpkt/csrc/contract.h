@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used:
  * kernel/contract/__init__.py has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xF7BCEDC5
+#define VXLANPKT_CONTRACT 0xF14C0C4E
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -345,8 +345,9 @@ struct vxlanpkt_header {
     uint8_t bytes[80];
 };
 
-/* contract.Alterations: what a policy asks to be done to inner frames, of as many rows as the batch has. */
+/* contract.Alterations: what a policy asks to be done to inner frames, and of how many rows all columns say so. */
 struct vxlanpkt_alterations {
+    uint64_t rows;
     const uint8_t *notes;
     const uint16_t *link_types;
     const uint16_t *ethertypes;
@@ -516,10 +517,13 @@ struct vxlanpkt_map {
     uint8_t lengths[128];
 };
 
-/* contract.Asked: keys of `width` bytes, at `offset` of each `stride` bytes; of families, those of one alone. */
+/* contract.Asked: keys of `width` bytes, at `offset` of each `stride` bytes; of families, those of one alone. families
+ * may be NULL. */
 struct vxlanpkt_asked {
     const uint8_t *keys;
     const uint8_t *families;
+    uint64_t keys_size;
+    uint64_t family_count;
     uint64_t rows;
     uint64_t stride;
     uint64_t offset;
@@ -527,11 +531,13 @@ struct vxlanpkt_asked {
     uint32_t family;
 };
 
-/* contract.AskedMACs: addresses in frames, of one VNI or one in each row. status and vnis may be NULL. */
+/* contract.AskedMACs: addresses in frames, of one VNI or one in each row. status and vnis may be NULL; `rows` are those
+ * that the others have. */
 struct vxlanpkt_macs {
     const struct vxlanpkt_frames *frames;
     const uint32_t *vnis;
     const uint8_t *status;
+    uint64_t rows;
     int64_t oldest;
     uint32_t vni;
 };
@@ -540,6 +546,7 @@ struct vxlanpkt_macs {
 struct vxlanpkt_senders {
     const uint32_t *column;
     const uint32_t *owners;
+    uint64_t rows;
     uint64_t owner_count;
     int64_t now;
 };
@@ -600,7 +607,8 @@ struct vxlanpkt_releases {
 };
 
 /* Entry points. Those over batches return the count of rows that are OK, or one of these. They never allocate, and
- * write every element of every column.
+ * write every element of every column. Before they write they look for what is wrong, in this order: an output that shares
+ * memory, columns, room, a program.
  *
  * The columns of a result lie behind each other in one buffer, in the order of contract.DECAP_COLUMNS, BRIEF_COLUMNS
  * or ENCAP_COLUMNS; the bytes of encapsulated rows lie behind their columns. */
@@ -633,7 +641,8 @@ struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begi
                                               const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows);
 int64_t vxlanpkt_alter(const struct vxlanpkt_frames *frames, const struct vxlanpkt_alterations *alterations,
                        uint8_t *out, uint64_t size);
-uint64_t vxlanpkt_choose_rows(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out);
+int64_t vxlanpkt_choose_rows(const uint8_t *status, uint64_t rows, const uint8_t *wanted, uint64_t count, uint8_t *out,
+                             uint64_t size);
 void vxlanpkt_sort_rows(const uint32_t *vnis, uint64_t rows, uint32_t *chosen, uint32_t *spare, uint64_t count);
 struct vxlanpkt_written vxlanpkt_put_records(const struct vxlanpkt_packets *packets,
                                              const struct vxlanpkt_target *target, const uint32_t *chosen,

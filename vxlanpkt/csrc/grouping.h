@@ -258,19 +258,20 @@ static bool are_sound(const struct vxlanpkt_rows *rows, uint64_t key_size)
     return size == key_size && key_size <= VXLANPKT_LARGEST_KEY && have_all_rows(rows);
 }
 
-INLINE bool lies_in(const struct vxlanpkt_groups *groups, const struct vxlanpkt_column *column)
+INLINE bool shares_column(const uint8_t *out, uint64_t size, const struct vxlanpkt_column *column)
 {
-    return column->data && overlap(groups->memory, groups->size, column->data, column->size);
+    return column->data && overlap(out, size, column->data, column->size);
 }
 
-static bool shares_groups(const struct vxlanpkt_groups *groups, const struct vxlanpkt_rows *rows)
+/* Whether an output shares memory with the columns of rows that are to be counted. */
+static bool shares_rows(const uint8_t *out, uint64_t size, const struct vxlanpkt_rows *rows)
 {
     for (uint64_t at = 0; at < rows->key_columns && at < VXLANPKT_KEY_COLUMNS; at++)
-        if (lies_in(groups, rows->key + at))
+        if (shares_column(out, size, rows->key + at))
             return true;
-    return lies_in(groups, &rows->lengths) || lies_in(groups, &rows->other_lengths)
-           || lies_in(groups, &rows->timestamps) || lies_in(groups, &rows->flags) || lies_in(groups, &rows->selected)
-           || lies_in(groups, &rows->status);
+    return shares_column(out, size, &rows->lengths) || shares_column(out, size, &rows->other_lengths)
+           || shares_column(out, size, &rows->timestamps) || shares_column(out, size, &rows->flags)
+           || shares_column(out, size, &rows->selected) || shares_column(out, size, &rows->status);
 }
 
 INLINE uint64_t group_rows(const struct vxlanpkt_rows *rows, uint64_t row, struct vxlanpkt_groups *groups,

@@ -336,6 +336,14 @@ INLINE void find_block(const struct prefix_map *map, struct map_block *block, bo
             block->values[at] = map->none;
 }
 
+/* Whether each row has a key, inside of its item, and a family where these are asked for. */
+static bool are_keys(const struct vxlanpkt_asked *asked)
+{
+    return asked->width <= 16 && asked->offset <= asked->stride && asked->width <= asked->stride - asked->offset
+           && (!asked->stride || asked->keys_size / asked->stride >= asked->rows)
+           && (!asked->families || asked->family_count >= asked->rows);
+}
+
 /* The numbers of keys that lie in a column of items, or only of those of one family. */
 static uint64_t look_up_keys(const struct vxlanpkt_map *from, const struct prefix_map *map,
                              const struct vxlanpkt_asked *asked, int64_t oldest, uint8_t *out)
@@ -356,6 +364,13 @@ static uint64_t look_up_keys(const struct vxlanpkt_map *from, const struct prefi
         }
     }
     return found;
+}
+
+/* Whether an output shares memory with frames, or with the columns beside them. */
+static bool shares_macs(const uint8_t *out, uint64_t size, const struct vxlanpkt_macs *asked)
+{
+    return shares_memory(out, size, asked->frames) || (asked->vnis && overlap(out, size, asked->vnis, 4 * asked->rows))
+           || (asked->status && overlap(out, size, asked->status, asked->rows));
 }
 
 INLINE bool is_station(uint64_t mac) { return mac && !(mac >> 40 & 1); }

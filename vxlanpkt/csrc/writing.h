@@ -10,11 +10,11 @@ enum { HASH_OPTION = 3, CUSTOM_NOT_COPIED = 19372, BINARY_NOT_COPIED = 19373, FC
 INLINE void put32(uint8_t *at, uint32_t value) { store32(at, turned(value)); }
 
 /* The rows that are OK, and wanted if anybody says which those are. */
-INLINE uint64_t put_chosen(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint32_t *out)
+INLINE uint64_t put_chosen(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint8_t *out)
 {
     uint64_t count = 0;
     for (uint64_t row = 0; row < rows; row++) {
-        out[count] = (uint32_t)row;
+        ((item32 *)out)[count] = (uint32_t)row;
         count += status[row] == REASON_OK && (!wanted || wanted[row]);
     }
     return count;

@@ -96,10 +96,12 @@ def look_up(prefixes: Held, asked: Asked, out: Any) -> int:
     """Put the number of the longest prefix of each key into *out*, as uint32; returns how many have one."""
     held = ffi.new("struct vxlanpkt_asked *")
     keys = ffi.from_buffer(asked.keys)
-    families = None if asked.families is None else ffi.from_buffer(asked.families)
-    held.keys, held.families = keys, NULL if families is None else families
-    held.rows = min(asked.rows, len(keys) // asked.stride)
-    held.stride, held.offset, held.width, held.family = asked.stride, asked.offset, asked.width, asked.family
+    held.keys, held.keys_size = keys, len(keys)
+    if asked.families is not None:
+        families = ffi.from_buffer(asked.families)
+        held.families, held.family_count = families, len(families)
+    held.rows, held.stride, held.offset, held.width = asked.rows, asked.stride, asked.offset, asked.width
+    held.family = asked.family
     return lib.vxlanpkt_look_up(prefixes[0], held, out, len(out))  # type: ignore[no-any-return]
 
 
@@ -113,16 +115,18 @@ def refresh_macs(prefixes: Held, asked: AskedMACs, senders: Senders, out: Any) -
     """Stamp the sources that are where they were, and mark the others in *out*, a byte each; returns how many."""
     held, who = _hold_macs(asked), ffi.new("struct vxlanpkt_senders *")
     column, owners = ffi.from_buffer("uint32_t[]", senders.column), ffi.from_buffer("uint32_t[]", senders.owners)
-    who.column, who.owners, who.owner_count, who.now = column, owners, len(owners), senders.now
+    who.column, who.rows, who.owners, who.owner_count, who.now = column, len(column), owners, len(owners), senders.now
     return lib.vxlanpkt_refresh_macs(prefixes[0], held[0], who, out, len(out))  # type: ignore[no-any-return]
 
 
 def _hold_macs(asked: AskedMACs) -> Held:
     held = ffi.new("struct vxlanpkt_macs *")
     held.frames, held.vni, held.oldest = asked.frames.pointer, asked.vni, asked.oldest
+    held.rows = held.frames.rows
     kept = []
     for name, code, column in (("vnis", "uint32_t[]", asked.vnis), ("status", "uint8_t[]", asked.status)):
         if column is not None:
             kept.append(ffi.from_buffer(code, column))
             setattr(held, name, kept[-1])
+            held.rows = min(held.rows, len(kept[-1]))
     return Held(held, kept)

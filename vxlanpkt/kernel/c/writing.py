@@ -45,10 +45,9 @@ def hold_target(target: Target) -> Held:
 
 def choose_rows(status: memoryview, wanted: memoryview | None, out: Any) -> int:
     """Put the numbers of the rows that are OK, and wanted if anybody says which those are, into *out* (uint32)."""
-    rows = min(len(status), len(out) // 4, *(() if wanted is None else (len(wanted),)))
-    chosen = NULL if wanted is None else ffi.from_buffer("uint8_t[]", wanted)
+    chosen, count = (NULL, 0) if wanted is None else (ffi.from_buffer("uint8_t[]", wanted), len(wanted))
     return lib.vxlanpkt_choose_rows(  # type: ignore[no-any-return]
-        ffi.from_buffer("uint8_t[]", status), chosen, rows, ffi.cast("uint32_t *", out)
+        ffi.from_buffer("uint8_t[]", status), len(status), chosen, count, out, len(out)
     )
 
 

@@ -1,4 +1,8 @@
-"""What functions over batches return in place of a count, when nothing was done."""
+"""What functions over batches return in place of a count, when nothing was done.
+
+Of several things that are wrong the first one is said, in this order: OVERLAP, WRONG_COLUMNS, NO_SPACE, UNSOUND. The C
+kernel also says NO_SPACE of a table that somebody wrote over.
+"""
 
 from __future__ import annotations
 

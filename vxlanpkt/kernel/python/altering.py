@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from vxlanpkt.checksum import update_checksum
-from vxlanpkt.kernel.contract.answers import NO_SPACE, WRONG_COLUMNS
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.columns import ALTERED_LAYOUT, Note
 from vxlanpkt.kernel.contract.decapsulation import Alterations
 from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.python.memory import shares_memory
 
 _TAGS = (b"\x81\0", b"\x88\xa8")
 _ETHERNET, _IPV4 = 1, 0x0800
@@ -52,6 +53,10 @@ def alter(frames: Frames, alterations: Alterations, out: Any) -> int:
     not in the buffer becomes an empty one.
     """
     rows = len(frames.offsets)
+    if shares_memory(out, *frames, *alterations):
+        return OVERLAP
+    if min(map(len, alterations)) < rows:
+        return WRONG_COLUMNS
     if len(out) < rows * ALTERED_LAYOUT.row_size:
         return NO_SPACE
     whole = memoryview(out)

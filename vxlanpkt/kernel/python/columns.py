@@ -11,10 +11,11 @@ from itertools import accumulate
 from typing import Any
 
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract.answers import NO_SPACE
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
 from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, NO_LINK_TYPE, NO_TIMESTAMP, UNTAGGED
 from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.python.memory import shares_memory
 
 MOST_TEXTS = 1 << 24  # so that their bytes can be counted in 31 bits
 _IPV4_TEXT, _IPV6_TEXT, _MAC_TEXT = 16, 40, 17
@@ -60,6 +61,8 @@ def known(
     """
     rows = len(frames.offsets)
     stride = (rows + 63) // 64 * 8
+    if shares_memory(out, columns, *frames, times, links):
+        return OVERLAP
     if not _holds(columns, rows) or min(len(times), len(links)) < rows or len(out) < len(Known) * (8 + stride):
         return NO_SPACE
     of = _Columns(columns, rows)
@@ -118,6 +121,8 @@ def derived(columns: bytearray, frames: Frames, what: Derived, out: bytearray) -
     rows = len(frames.offsets)
     code = "I" if what is Derived.INNER_OFFSET else "H"
     width = 4 if code == "I" else 2
+    if shares_memory(out, columns, *frames):
+        return OVERLAP
     if not _holds(columns, rows) or len(out) < width * rows:
         return NO_SPACE
     if rows:
@@ -149,6 +154,8 @@ def address_room(columns: bytearray, rows: int, which: Address) -> int:
 
 def address_text(columns: bytearray, rows: int, which: Address, out: bytearray) -> int:
     """A column of addresses as text: rows + 1 offsets of 32 bits, and the bytes; returns how many these are."""
+    if shares_memory(out, columns):
+        return OVERLAP
     if not _holds(columns, rows) or rows > MOST_TEXTS or len(out) < address_room(columns, rows, which):
         return NO_SPACE
     of = _Columns(columns, rows)
@@ -215,6 +222,8 @@ _FORMS: Mapping[int, Callable[[bytes], str]] = {4: ipv4_text, 6: ipv6_text}
 def mac_text(columns: bytearray, frames: Frames, which: MAC, out: bytearray) -> int:
     """A column of inner MAC addresses as text: see `address_text`."""
     rows = len(frames.offsets)
+    if shares_memory(out, columns, *frames):
+        return OVERLAP
     if not _holds(columns, rows) or rows > MOST_TEXTS or len(out) < 4 * (rows + 1) + _MAC_TEXT * rows:
         return NO_SPACE
     return _put_text(["" if mac is None else mac.hex(":") for mac in _macs(columns, frames, which)], out)
@@ -223,6 +232,8 @@ def mac_text(columns: bytearray, frames: Frames, which: MAC, out: bytearray) -> 
 def mac_bytes(columns: bytearray, frames: Frames, which: MAC, out: bytearray) -> int:
     """A column of inner MAC addresses of 6 bytes, zeros where there is none."""
     rows = len(frames.offsets)
+    if shares_memory(out, columns, *frames):
+        return OVERLAP
     if not _holds(columns, rows) or len(out) < 6 * rows:
         return NO_SPACE
     out[: 6 * rows] = b"".join(mac or bytes(6) for mac in _macs(columns, frames, which))
@@ -274,6 +285,8 @@ def names(items: Sequence[int], table: Sequence[bytes | None], out: bytearray) -
     Returns for how many there is none.
     """
     rows, size = len(items), (len(items) + 7) // 8
+    if shares_memory(out, items):
+        return OVERLAP
     if rows > MOST_TEXTS or len(out) < names_room(items, table):
         return NO_SPACE
     found = [_name(item, table) for item in items]
@@ -293,6 +306,8 @@ def _name(item: int, table: Sequence[bytes | None]) -> bytes | None:
 
 def pick(columns: memoryview, widths: Sequence[int], mask: memoryview, out: bytearray) -> int:
     """The rows that *mask* names, out of columns that lie behind each other into others that do; returns how many."""
+    if shares_memory(out, columns, mask):
+        return OVERLAP
     rows = len(mask)
     chosen = [row for row in range(rows) if mask[row]]
     flat = columns.cast("B") if columns.nbytes else columns

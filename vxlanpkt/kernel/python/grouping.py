@@ -59,7 +59,7 @@ def entries(groups: Groups) -> memoryview:
 
 def group(counted: Counted, first: int, groups: Groups) -> int:
     """Count rows by their keys, from *first* on; returns the first one whose group has no room, or their number."""
-    if shares_memory(groups.entries, *counted[2:-1], *(column for column, _ in counted.key)):
+    if shares_memory(groups.entries, *columns_of(counted)):
         return OVERLAP
     if not _are_sound(counted, groups.key_size):
         return WRONG_COLUMNS
@@ -79,6 +79,11 @@ def group(counted: Counted, first: int, groups: Groups) -> int:
             _put_new(groups, number, key, counted.number + row)
         _count_row(counted, row, groups, number)
     return counted.rows
+
+
+def columns_of(counted: Counted) -> list[memoryview | None]:
+    """All columns of rows that are to be counted."""
+    return [*counted[2:-1], *(column for column, _ in counted.key)]
 
 
 def is_chosen(counted: Counted, row: int) -> bool:

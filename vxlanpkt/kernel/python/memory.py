@@ -27,10 +27,11 @@ def view(buffer: bytearray) -> memoryview:
 
 
 def shares_memory(out: bytearray, *inputs: Any) -> bool:
-    """Whether an output shares memory with one of some buffers: is its own, or lies where it lies."""
+    """Whether an output shares memory with one of some buffers: is it, or lies where it lies."""
     begin = _address(out)
     end = begin + len(out)
-    for view in inputs:
+    for buffer in inputs:
+        view = memoryview(buffer) if isinstance(buffer, bytearray) else buffer
         if not isinstance(view, memoryview) or not view.nbytes:
             continue
         if view.obj is out or (not view.readonly and _address(view) < end and begin < _address(view) + view.nbytes):

@@ -20,7 +20,7 @@ from vxlanpkt.kernel.contract.frames import Frames
 from vxlanpkt.kernel.contract.grouping import Counted
 from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, ENTRY_WORDS, MARKED_OTHERWISE, WAYS, Sighted
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
-from vxlanpkt.kernel.python.grouping import have_all_rows, is_chosen
+from vxlanpkt.kernel.python.grouping import columns_of, have_all_rows, is_chosen
 from vxlanpkt.kernel.python.hashing import mix
 from vxlanpkt.kernel.python.memory import items, shares_memory
 from vxlanpkt.kernel.python.scanning import FOLLOWS, SCANS, scan_ipv4, scan_ipv6
@@ -136,7 +136,7 @@ def digest(counted: Counted, frames: Frames | None, secrets: Sequence[int], out:
 
     It is never 0 for rows that are chosen, and 0 for others.
     """
-    if shares_memory(out, *(column for column, _ in counted.key), *(frames or ())):
+    if shares_memory(out, *columns_of(counted), *(frames or ())):
         return OVERLAP
     if not have_all_rows(counted):
         return WRONG_COLUMNS

@@ -147,6 +147,8 @@ def look_up(prefixes: PrefixMap, asked: Asked, out: bytearray) -> int:
         return OVERLAP
     if asked.width > 16 or asked.offset + asked.width > asked.stride:
         return WRONG_COLUMNS
+    if len(asked.keys) < asked.stride * asked.rows or (asked.families is not None and len(asked.families) < asked.rows):
+        return WRONG_COLUMNS
     numbers = items(out, "I")
     if len(numbers) < asked.rows:
         return NO_SPACE
@@ -176,6 +178,8 @@ def look_up_macs(prefixes: PrefixMap, asked: AskedMACs, out: bytearray) -> int:
     """
     if shares_memory(out, *asked.frames, asked.vnis, asked.status):
         return OVERLAP
+    if not _have_all_rows(asked, asked.vnis, asked.status):
+        return WRONG_COLUMNS
     numbers = items(out, "I")
     if len(numbers) < len(asked.frames.offsets):
         return NO_SPACE
@@ -198,6 +202,8 @@ def refresh_macs(prefixes: PrefixMap, asked: AskedMACs, senders: Senders, out: b
     """
     if shares_memory(out, *asked.frames, asked.vnis, asked.status, senders.column, senders.owners):
         return OVERLAP
+    if not _have_all_rows(asked, asked.vnis, asked.status, senders.column):
+        return WRONG_COLUMNS
     if len(out) < len(asked.frames.offsets):
         return NO_SPACE
     marked = 0
@@ -216,6 +222,10 @@ def refresh_macs(prefixes: PrefixMap, asked: AskedMACs, senders: Senders, out: b
         out[row] = 1
         marked += 1
     return marked
+
+
+def _have_all_rows(asked: AskedMACs, *columns: memoryview | None) -> bool:
+    return all(column is None or len(column) >= len(asked.frames.offsets) for column in columns)
 
 
 def _mac_key(asked: AskedMACs, row: int, place: int) -> bytes | None:

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
+from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target, Written
+from vxlanpkt.kernel.python.memory import items, shares_memory
 
 _RECORD, _BLOCK, _WORD, _OPTION = Struct("<IIII"), Struct("<IIIIIII"), Struct("<I"), Struct("<HH")
 _ENHANCED, _ETHERNET, _RAW = 6, 1, 101
@@ -34,7 +36,13 @@ def hold_target(target: Target) -> Target:
 
 def choose_rows(status: Sequence[int], wanted: Sequence[int] | None, out: Any) -> int:
     """Put the numbers of the rows that are OK, and wanted if anybody says which those are, into *out* (uint32)."""
-    column = memoryview(out).cast("I")
+    if shares_memory(out, status, wanted):
+        return OVERLAP
+    if wanted is not None and len(wanted) < len(status):
+        return WRONG_COLUMNS
+    column = items(out, "I")
+    if len(column) < len(status):
+        return NO_SPACE
     count = 0
     for row, reason in enumerate(status):
         if not reason and (wanted is None or wanted[row]):
