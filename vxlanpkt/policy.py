@@ -151,6 +151,7 @@ class DecapPolicy:
     def __init__(
         self,
         ports: Iterable[int] = (4789, 8472),
+        *,
         vnis: Iterable[int] | None = None,
         allowed_sources: Iterable[str | Network] | None = None,
         reserved_mask: int = 0,

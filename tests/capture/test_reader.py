@@ -85,7 +85,7 @@ def pcapng(*blocks: bytes) -> Capture:
 
 
 def capture_of(blocks: bytes, ports: Any = None, policy: DecapPolicy | None = None) -> Capture:
-    return open_capture(io.BytesIO(section() + blocks), ports, policy)
+    return open_capture(io.BytesIO(section() + blocks), ports=ports, policy=policy)
 
 
 def test_frame_check_sequences_never_become_inner_bytes() -> None:

@@ -75,7 +75,7 @@ class Pass:
         """Each batch, and which rows count, if not all; a fault in the file's header is raised."""
         with self._opened() as capture:
             try:
-                for batch in capture.decap_batches(self.policy, self._vni):
+                for batch in capture.decap_batches(policy=self.policy, vni=self._vni):
                     yield batch, None if self._filter is None else selected(self._filter, batch.result)
                     if self._progress is not None:
                         self._progress(capture.consumed, capture.size)

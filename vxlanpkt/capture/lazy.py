@@ -20,7 +20,7 @@ _PIECE_ROWS = 65_536
 
 
 def scan(
-    source: Files, ports: Iterable[int] | None = None, **options: Unpack[TableOptions]
+    source: Files, *, ports: Iterable[int] | None = None, **options: Unpack[TableOptions]
 ) -> polars.LazyFrame:  # fmt: skip
     """A capture as a lazy frame of polars: it is read when the frame is collected, and only what that asks for is made.
 

@@ -17,7 +17,7 @@ Files: TypeAlias = "File | Sequence[File]"
 """A capture, several of them, or a pattern for their names, such as "dir/*.pcap"."""
 
 
-def open(source: Files, ports: Iterable[int] | None = None, policy: DecapPolicy | None = None) -> Capture:
+def open(source: Files, *, ports: Iterable[int] | None = None, policy: DecapPolicy | None = None) -> Capture:
     """Open pcap or pcapng captures, plain or compressed with gzip or zstd, all told by their first bytes.
 
     source  a path, a binary file object, or "-" for standard input; a list of these, or a path with *, ? and [...] (and

@@ -65,6 +65,7 @@ class Capture:
 
     def decap(
         self,
+        *,
         policy: DecapPolicy | None = None,
         vni: int | Iterable[int] | None = None,
         filter: RowFilter | None = None,
@@ -74,23 +75,25 @@ class Capture:
         *vni*: only those of this VNI, or of these: all others are refused as VNI_REFUSED. *filter*: only those that it
         matches.
         """
-        for batch in self.decap_batches(policy, vni):
+        for batch in self.decap_batches(policy=policy, vni=vni):
             for row in batch.accepted(filter):
                 yield DecapsulatedRecord(batch, row)
 
     def matching(
         self,
         filter: RowFilter,
+        *,
         policy: DecapPolicy | None = None,
         vni: int | Iterable[int] | None = None,
     ) -> Iterator[tuple[int, Record]]:
         """The records that *filter* matches, out of those that *policy* accepts, with their numbers, from 1."""
-        for batch in self.decap_batches(policy, vni):
+        for batch in self.decap_batches(policy=policy, vni=vni):
             for row in batch.accepted(filter):
                 yield batch.records.first + row + 1, batch.records[row]
 
     def decap_batches(
         self,
+        *,
         policy: DecapPolicy | None = None,
         vni: int | Iterable[int] | None = None,
         columns: Literal["all", "brief"] = "all",

@@ -148,7 +148,7 @@ class CaptureTable(ArrowTable):
                 yield ArrowBatch(part.count, [filler.fill(column) for column in self._chosen], filler.kept)
 
     def _wanted(self) -> Iterator[Rows]:
-        for batch in self._capture.decap_batches(self._policy, self._vni):
+        for batch in self._capture.decap_batches(policy=self._policy, vni=self._vni):
             rows, mask = rows_of(batch), self._mask(batch.result)
             if mask is not None:
                 rows = rows.chosen(mask)
