@@ -81,9 +81,9 @@ class Filter:
                 f"batch: {type(batch).__name__} is not a DecapBatch: decap_batch makes one",
                 layer="Filter", field="batch", value=batch, bits=None,
             )  # fmt: skip
-        held = self._held_brief if batch._brief else self._held
+        held = self._held_brief if batch.brief else self._held
         out = kernel.new_buffer(len(batch))
-        written(kernel.select(batch.frames.held, _kind(batch.start), batch._buffer, batch._brief, held, out))
+        written(kernel.select(batch.frames.held, _kind(batch.start), batch.buffer, batch.brief, held, out))
         return kernel.view(out)
 
     def matches(self, got: Decapsulated) -> bool:

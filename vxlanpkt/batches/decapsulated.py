@@ -22,6 +22,7 @@ class DecapBatch:
     vni                        uint32
     flags                      uint32  bytes 0-3 of the header as sent
     reserved                   uint8   byte 7
+    outer_family               uint8   4, 6, or 0 where there is none
     outer_src, outer_dst       addresses; outer_src_port, outer_dst_port uint16
     outer_tags, outer_vlan     uint8 how many tags; uint16 TCI of the first, 0xffff without
     ip_checksum, udp_checksum  uint8   a `ChecksumState`
@@ -31,6 +32,7 @@ class DecapBatch:
     inner_link_type            uint16  1 Ethernet, 101 bare IP, 0xffff others
     inner_tags, inner_vlan     as the outer ones
     inner_ethertype            uint16  behind the tags
+    inner_family               uint8   as the outer one
     inner_src, inner_dst       addresses; inner_protocol uint8; inner_src_port, inner_dst_port uint16
     inner_tcp_flags            uint16  TCP's reserved bits and flags, 12 bits; 0 where there are none
     inner_ecn                  uint8   the ECN that the inner packet is to have, 0xff where none
@@ -108,9 +110,14 @@ class DecapBatch:
         return self._rows
 
     @property
-    def held(self) -> Any:
+    def buffer(self) -> Any:
         """The buffer of all columns, as the kernel wrote it."""
         return self._buffer
+
+    @property
+    def brief(self) -> bool:
+        """Whether these are the brief columns."""
+        return self._brief
 
     @property
     def inner(self) -> FrameBatch:

@@ -70,7 +70,7 @@ def rows_of(batch: CaptureBatch) -> Rows:
     records = batch.records
     columns = _Made(lambda name: _of_records(name, batch))
     return Rows(
-        len(records), batch.result.held, records.frames, columns, records.interfaces, records.file, records.more
+        len(records), batch.result.buffer, records.frames, columns, records.interfaces, records.file, records.more
     )
 
 
