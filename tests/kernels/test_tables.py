@@ -28,7 +28,6 @@ from vxlanpkt.kernel.contract.tables import (
 )
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
-from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.kernel import c
 
 law = settings(suppress_health_check=list(HealthCheck))
@@ -480,13 +479,6 @@ def test_keys_in_one_slot() -> None:
     assert c.put_prefixes(made, memoryview(b"".join(all_keys)), KEY_BITS, numbers(range(200)), STATIC) == 200
     assert c.drop_prefixes(made, memoryview(b"".join(all_keys[::3])), KEY_BITS) == 67
     assert look_up(c, made, all_keys) == [at if at % 3 else NO_VALUE for at in range(200)]
-
-
-def test_numbers_of_the_contract() -> None:
-    """What both sides write down."""
-    assert lib.VXLANPKT_NO_VALUE == NO_VALUE
-    assert lib.VXLANPKT_STATIC == STATIC
-    assert len(ffi.buffer(c.new_map([8], 1, SEED).pointer.secrets)) == MAP_SEED_SIZE
 
 
 def test_a_large_map() -> None:
