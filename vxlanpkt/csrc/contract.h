@@ -208,8 +208,8 @@ struct vxlanpkt_frames {
     uint64_t rows;
 };
 
-/* contract.DecapRules. ports is a bit set, usual_port the one of them that comes first; vnis is in ascending order; a
- * count of -1 accepts all. */
+/* decapsulation.DecapRules. ports is a bit set, usual_port the one of them that comes first; vnis is in ascending
+ * order; a count of -1 accepts all. */
 struct vxlanpkt_prefix {
     uint8_t version;
     uint8_t network[16];
@@ -242,14 +242,14 @@ struct vxlanpkt_rules {
     uint8_t ports[8192];
 };
 
-/* contract.Underlay: version 0 and tos -1 say that it is not known. */
+/* decapsulation.Underlay: version 0 and tos -1 say that it is not known. */
 struct vxlanpkt_underlay {
     uint8_t version;
     uint8_t source[16];
     int32_t tos;
 };
 
-/* contract.DecapRecord: a row of the columns. */
+/* decapsulation.DecapRecord: a row of the columns. */
 struct vxlanpkt_record {
     uint64_t inner_offset;
     uint8_t outer_src[16];
@@ -299,7 +299,7 @@ struct vxlanpkt_walk {
     char kinds[16];
 };
 
-/* contract.EncapRecipe, and what follows from it: ipv4_sum is the sum of the words of the IPv4 header that are the
+/* encapsulation.EncapRecipe, and what follows from it: ipv4_sum is the sum of the words of the IPv4 header that are the
  * same whatever the options say. A recipe is plain if a frame gives nothing but its length, its flow and the bits of
  * its TOS in tos_mask, and the UDP checksum is zero or full; plain_sum is then the sum of all other words of the IPv4
  * header, and udp_sum that of the pseudo-header and the headers of UDP and VXLAN. */
@@ -345,7 +345,7 @@ struct vxlanpkt_header {
     uint8_t bytes[80];
 };
 
-/* contract.Alterations: what a policy asks to be done to inner frames, and of how many rows all columns say so. */
+/* decapsulation.Alterations: what a policy asks to be done to inner frames, and of how many rows all columns say so. */
 struct vxlanpkt_alterations {
     uint64_t rows;
     const uint8_t *notes;
@@ -354,9 +354,9 @@ struct vxlanpkt_alterations {
     const uint8_t *ecn;
 };
 
-/* contract.Section: what the records of a capture file are read by. `units` are timestamp units in a second, 0 where they
- * are too fine; `first` is the number in the file of the first interface here; `limit`, the most bytes that a record may
- * claim to hold, is pcap's. */
+/* captures.Section: what the records of a capture file are read by. `units` are timestamp units in a second, 0 where
+ * they are too fine; `first` is the number in the file of the first interface here; `limit`, the most bytes that a
+ * record may claim to hold, is pcap's. */
 struct vxlanpkt_interface {
     uint64_t units;
     int64_t offset;
@@ -374,7 +374,7 @@ struct vxlanpkt_section {
     uint8_t big_endian;
 };
 
-/* contract.Stretch: how many records were read, up to where, and why no more. */
+/* captures.Stretch: how many records were read, up to where, and why no more. */
 enum vxlanpkt_stop { STOP_CUT = 0, STOP_FULL = 1, STOP_LOOK = 2 };
 
 struct vxlanpkt_stretch {
@@ -385,9 +385,9 @@ struct vxlanpkt_stretch {
     uint32_t link_type;
 };
 
-/* contract.Packets: what may be put into a capture file. link_types, vnis, options_lengths, source and timed may be NULL:
- * all are Ethernet, nobody asks for the VNI, there are no options, or none that are copied here, and every one has a
- * timestamp. */
+/* captures.Packets: what may be put into a capture file. link_types, vnis, options_lengths, source and timed may be
+ * NULL: all are Ethernet, nobody asks for the VNI, there are no options, or none that are copied here, and every one
+ * has a timestamp. */
 struct vxlanpkt_packets {
     const uint8_t *data;
     uint64_t size;
@@ -407,7 +407,7 @@ struct vxlanpkt_packets {
     uint64_t rows;
 };
 
-/* contract.Target: the file that they are put into. The numbers of its interfaces are pcapng's. */
+/* captures.Target: the file that they are put into. The numbers of its interfaces are pcapng's. */
 struct vxlanpkt_target {
     const uint32_t *ethernet;
     const uint32_t *raw;
@@ -417,7 +417,7 @@ struct vxlanpkt_target {
     uint8_t pcapng;
 };
 
-/* contract.Written. */
+/* captures.Written. */
 struct vxlanpkt_written {
     uint64_t position;
     uint64_t size;
@@ -431,7 +431,7 @@ struct vxlanpkt_column {
     uint64_t width;
 };
 
-/* contract.Counted: rows that are to be counted by a key. Lengths have 32 bits, timestamps 64, flags 16, the others 8. */
+/* grouping.Counted: rows to be counted by a key. Lengths have 32 bits, timestamps 64, flags 16, the others 8. */
 struct vxlanpkt_rows {
     uint64_t count;
     uint64_t key_columns;
@@ -458,7 +458,7 @@ struct vxlanpkt_groups {
     uint64_t secrets[10];
 };
 
-/* contract.Sighted: digests have 64 bits, marks 32, timestamps 64. */
+/* sightings.Sighted: digests have 64 bits, marks 32, timestamps 64. */
 struct vxlanpkt_sighted {
     struct vxlanpkt_column digests;
     struct vxlanpkt_column marks;
@@ -480,7 +480,7 @@ enum vxlanpkt_join { JOIN_SET = 0, JOIN_AND = 1, JOIN_OR = 2 };
 #define VXLANPKT_REGISTERS 32
 #define VXLANPKT_NO_GUARD 255
 
-/* contract.Step. A column is the bytes of a row in the columns before it; `family` is the column of IP versions that
+/* filtering.Step. A column is the bytes of a row in the columns before it; `family` is the column of IP versions that
  * belongs to one of addresses, `width` that of an item in a range. */
 struct vxlanpkt_step {
     uint8_t value[16];
@@ -517,7 +517,7 @@ struct vxlanpkt_map {
     uint8_t lengths[128];
 };
 
-/* contract.Asked: keys of `width` bytes, at `offset` of each `stride` bytes; of families, those of one alone. families
+/* tables.Asked: keys of `width` bytes, at `offset` of each `stride` bytes; of families, those of one alone. families
  * may be NULL. */
 struct vxlanpkt_asked {
     const uint8_t *keys;
@@ -531,7 +531,7 @@ struct vxlanpkt_asked {
     uint32_t family;
 };
 
-/* contract.AskedMACs: addresses in frames, of one VNI or one in each row. status and vnis may be NULL; `rows` are those
+/* tables.AskedMACs: addresses in frames, of one VNI or one in each row. status and vnis may be NULL; `rows` are those
  * that the others have. */
 struct vxlanpkt_macs {
     const struct vxlanpkt_frames *frames;
@@ -542,7 +542,7 @@ struct vxlanpkt_macs {
     uint32_t vni;
 };
 
-/* contract.Senders: where frames came from, and who is behind the numbers of a map. */
+/* tables.Senders: where frames came from, and who is behind the numbers of a map. */
 struct vxlanpkt_senders {
     const uint32_t *column;
     const uint32_t *owners;
@@ -610,7 +610,7 @@ struct vxlanpkt_releases {
  * write every element of every column. Before they write they look for what is wrong, in this order: an output that shares
  * memory, columns, room, a program.
  *
- * The columns of a result lie behind each other in one buffer, in the order of contract.DECAP_COLUMNS, BRIEF_COLUMNS
+ * The columns of a result lie behind each other in one buffer, in the order of columns.DECAP_COLUMNS, BRIEF_COLUMNS
  * or ENCAP_COLUMNS; the bytes of encapsulated rows lie behind their columns. */
 #define VXLANPKT_NO_SPACE -1
 #define VXLANPKT_OVERLAP -2
