@@ -217,7 +217,7 @@ def total_length(frames: Frames) -> int:
 
 def encap(
     frames: Frames,
-    recipes: Sequence[EncapRecipe],
+    table: Sequence[EncapRecipe],
     index: Sequence[int] | None,
     identification: int | None,
     mode: EncapMode,
@@ -231,56 +231,69 @@ def encap(
     Row i takes identification + i, modulo 2**16.
     """
     rows = len(frames.offsets)
-    room = len(out) - rows * ENCAP_LAYOUT.row_size
     if shares_memory(out, *frames, index):
         return OVERLAP
-    if room < _needed(frames, recipes, mode):
+    if len(out) - rows * ENCAP_LAYOUT.row_size < _needed(frames, table, mode):
         return NO_SPACE
     whole = memoryview(out)
-    out_offsets, out_lengths, status = (ENCAP_LAYOUT.column(name, rows, whole) for name in _ENCAP_NAMES)
+    offsets, lengths, status = (ENCAP_LAYOUT.column(name, rows, whole) for name in _ENCAP_NAMES)
     target = frames.data if mode is EncapMode.IN_PLACE else whole[rows * ENCAP_LAYOUT.row_size :]
     accepted = position = floor = 0
-    for row, (offset, length) in enumerate(zip(frames.offsets, frames.lengths, strict=True)):
+    for row, extent in enumerate(zip(frames.offsets, frames.lengths, strict=True)):
         number = 0 if identification is None else (identification + row) & 0xFFFF
-        header = _row_header(frames, offset, length, recipes, 0 if index is None else index[row], number)
-        out_offsets[row], out_lengths[row] = position, 0
-        if not isinstance(header, Reason):
-            at = offset - len(header) if mode is EncapMode.IN_PLACE else position
-            if at < floor:
-                header = Reason.NO_ROOM
-            else:
-                kept = length if mode is EncapMode.COPY else 0
-                target[at : at + len(header)] = header
-                target[at + len(header) : at + len(header) + kept] = frames.data[offset : offset + kept]
-                out_offsets[row] = at
-                out_lengths[row] = len(header) + (0 if mode is EncapMode.HEADERS else length)
-                if mode is not EncapMode.IN_PLACE:
-                    position += out_lengths[row]
-                accepted += 1
-        if mode is EncapMode.IN_PLACE and is_inside(frames, offset, length):
-            floor = max(floor, offset + length)
-        status[row] = header if isinstance(header, Reason) else 0
+        header = _row_header(frames, *extent, table, 0 if index is None else index[row], number)
+        put = header if isinstance(header, Reason) else _put_row(frames, extent, header, mode, target, position, floor)
+        if isinstance(put, Reason):
+            offsets[row], lengths[row], status[row] = position, 0, put
+        else:
+            offsets[row], lengths[row], status[row] = *put, Reason.OK
+            accepted += 1
+        if mode is not EncapMode.IN_PLACE:
+            position += lengths[row]
+        elif is_inside(frames, *extent):
+            floor = max(floor, sum(extent))
     return accepted
 
 
 _ENCAP_NAMES = ("offsets", "lengths", "status")
 
 
-def _needed(frames: Frames, recipes: Sequence[EncapRecipe], mode: EncapMode) -> int:
+def _put_row(
+    frames: Frames,
+    extent: tuple[int, int],
+    header: bytes,
+    mode: EncapMode,
+    target: memoryview,
+    position: int,
+    floor: int,
+) -> tuple[int, int] | Reason:
+    """Write a header, and behind it what this mode copies; returns where that lies and how long it is."""
+    offset, length = extent
+    at = offset - len(header) if mode is EncapMode.IN_PLACE else position
+    if at < floor:
+        return Reason.NO_ROOM
+    behind = at + len(header)
+    target[at:behind] = header
+    if mode is EncapMode.COPY:
+        target[behind : behind + length] = frames.data[offset : offset + length]
+    return at, len(header) + (0 if mode is EncapMode.HEADERS else length)
+
+
+def _needed(frames: Frames, table: Sequence[EncapRecipe], mode: EncapMode) -> int:
     """The bytes that rows may take behind the columns: the largest header for each, and the frames."""
     if mode is EncapMode.IN_PLACE:
         return 0
-    largest = max((len(recipe.template) for recipe in recipes), default=0)
+    largest = max((len(recipe.template) for recipe in table), default=0)
     return len(frames.offsets) * largest + (total_length(frames) if mode is EncapMode.COPY else 0)
 
 
 def _row_header(
-    frames: Frames, offset: int, length: int, recipes: Sequence[EncapRecipe], which: int, number: int
+    frames: Frames, offset: int, length: int, table: Sequence[EncapRecipe], which: int, number: int
 ) -> bytes | Reason:
     if which == NO_TUNNEL:
         return Reason.NO_TUNNEL
-    if which >= len(recipes):
+    if which >= len(table):
         return Reason.TUNNEL_OUT_OF_RANGE
     if not is_inside(frames, offset, length):
         return Reason.ROW_OUT_OF_RANGE
-    return encap_header(frames.data, offset, offset + length, recipes[which], number)
+    return encap_header(frames.data, offset, offset + length, table[which], number)
