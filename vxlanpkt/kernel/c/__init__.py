@@ -1,4 +1,4 @@
-"""The C kernel: the functions of `python`, over the compiled `_fastlib`.
+"""The C kernel: the names of `contract.functions`, over the compiled `_fastlib`.
 
 What is held is a `Held`: a pointer to a struct of csrc/contract.h, and all that has to live as long.
 """

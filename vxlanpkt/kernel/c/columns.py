@@ -29,7 +29,7 @@ def address_room(columns: Any, rows: int, which: int) -> int:
 
 
 def address_text(columns: Any, rows: int, which: int, out: Any) -> int:
-    """A column of addresses as text: offsets, and the bytes; returns how many of these there are."""
+    """A column of addresses as text: rows + 1 offsets of 32 bits, and the bytes; returns how many these are."""
     return lib.vxlanpkt_address_text(  # type: ignore[no-any-return]
         columns, len(columns), rows, which, out, len(out)
     )
@@ -70,8 +70,16 @@ def add_name(table: _Names, name: bytes | None) -> None:
     table.text.extend(name or b"")
 
 
+def names_room(items: memoryview, table: _Names) -> int:
+    """The bytes that `names` takes."""
+    lengths = pointer("int32_t *", table.lengths)
+    return lib.vxlanpkt_names_room(  # type: ignore[no-any-return]
+        pointer("uint32_t *", items), items.nbytes // 4, lengths, len(table.lengths)
+    )
+
+
 def names(items: memoryview, table: _Names, out: Any) -> int:
-    """The name that each item has in *table* as text with a bitmap; returns for how many it has none."""
+    """The name that each item has in *table*, if it has one: rows + 1 offsets of 32 bits, a bitmap, and the text."""
     starts, lengths, text = table
     return lib.vxlanpkt_names(  # type: ignore[no-any-return]
         pointer("uint32_t *", items), items.nbytes // 4, pointer("uint64_t *", starts),
@@ -79,16 +87,8 @@ def names(items: memoryview, table: _Names, out: Any) -> int:
     )  # fmt: skip
 
 
-def names_room(items: memoryview, table: _Names) -> int:
-    """The bytes that these names take."""
-    lengths = pointer("int32_t *", table.lengths)
-    return lib.vxlanpkt_names_room(  # type: ignore[no-any-return]
-        pointer("uint32_t *", items), items.nbytes // 4, lengths, len(table.lengths)
-    )
-
-
 def pick(columns: memoryview, widths: Sequence[int], mask: memoryview, out: Any) -> int:
-    """The rows that *mask* names, out of columns that lie behind each other; returns how many."""
+    """The rows that *mask* names, out of columns that lie behind each other into others that do; returns how many."""
     return lib.vxlanpkt_pick(  # type: ignore[no-any-return]
         pointer("uint8_t *", columns), columns.nbytes, mask.nbytes, ffi.new("uint32_t[]", widths), len(widths),
         pointer("uint8_t *", mask), out, len(out),

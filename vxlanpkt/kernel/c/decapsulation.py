@@ -61,7 +61,10 @@ def _hold_underlay(underlay: Underlay) -> Any:
 
 
 def as_record(record: Any) -> DecapRecord:
-    """What `decap_one` returned, as the contract's own class; one that is so already stays."""
+    """What `decap_one` returned, as the contract's own class.
+
+    One that is so already stays.
+    """
     if isinstance(record, DecapRecord):
         return record
     values: dict[str, Any] = {}

@@ -18,7 +18,7 @@ _UDP_PROTOCOL = 17
 
 
 def hold_recipe(recipe: EncapRecipe) -> Held:
-    """A tunnel, held."""
+    """A tunnel, held: a table of one."""
     held = ffi.new("struct vxlanpkt_recipe *")
     for name in _NUMBERS_OF_A_RECIPE:
         setattr(held, name, int(getattr(recipe, name)))

@@ -26,7 +26,7 @@ def hold_counted(counted: Counted) -> Held:
 
 
 def new_groups(key_size: int, capacity: int, seed: bytes, closed: bool = False) -> Held:
-    """An empty table for so many groups, found by a hash that only those can foresee who know *seed*."""
+    """An empty table for so many groups. *seed* is what strangers must not know, where a kernel's own hash needs it."""
     groups = ffi.new("struct vxlanpkt_groups *")
     memory = new_buffer(capacity * (entry_size(key_size) + _BYTES_OF_INDEX))
     groups.memory, groups.size = memory, len(memory)
@@ -53,17 +53,17 @@ def group(counted: Held, first: int, groups: Held) -> int:
 
 
 def move_groups(old: Held, new: Held) -> int:
-    """Move all groups into an empty table that is larger; returns their number."""
+    """Put the groups of a table, in the same order, into a larger one that is empty; returns how many there are."""
     return lib.vxlanpkt_move_groups(old[0], new[0])  # type: ignore[no-any-return]
 
 
 def find_groups(groups: Held, keys: memoryview, out: Any) -> int:
-    """Put the number of each key's group into *out*, as uint32; returns the number of keys."""
+    """Put the number of each key's group, or NO_GROUP, into *out*, as uint32; returns the number of keys."""
     column = hold_column(keys, groups[0].key_size)
     return lib.vxlanpkt_find_groups(groups[0], column[0], out, len(out))  # type: ignore[no-any-return]
 
 
 def bucket(timestamps: memoryview, width: int, out: Any) -> int:
-    """Put the number of the bucket of *width* nanoseconds that each time lies in into *out*, as int64."""
+    """Put the number of the bucket of *width* nanoseconds that each time lies in into *out*, as int64: rounded down."""
     column = hold_column(timestamps, timestamps.itemsize)
     return lib.vxlanpkt_bucket(column[0], width, out, len(out))  # type: ignore[no-any-return]

@@ -26,6 +26,17 @@ def hold_ports(ports: Mapping[int, int]) -> Any:
     return held
 
 
+def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading: int = 0) -> Row | Fault:
+    """Scan one header of *kind* in `buf[start:end]`; bounds outside of *buf* are a fault too."""
+    if not 0 <= start <= end <= len(buf):
+        return Fault(Reason.ROW_OUT_OF_RANGE, max(end - start, 0))
+    data = buf if type(buf) is bytes else ffi.from_buffer(buf)
+    found = lib.vxlanpkt_scan(data, start, end, missing, kind, reading)
+    if found.reason:
+        return _fault(found)
+    return ord(found.kinds[0]), *_place_at(_buffer(found.places), 0)
+
+
 def walk(data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, reading: int = 0) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
     if max_tunnels > _LARGEST_TUNNELS:
@@ -54,17 +65,6 @@ def _walk_on(data: bytes, found: Any, ports: Any, reading: int) -> Walk:
         places.append(_buffer(found.places)[:])
     fault = _fault(found) if found.reason else None
     return b"".join(kinds), partial(_place_at, b"".join(places)), found.kind, fault
-
-
-def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading: int = 0) -> Row | Fault:
-    """Scan one header of *kind* in `buf[start:end]`; bounds outside of *buf* are a fault too."""
-    if not 0 <= start <= end <= len(buf):
-        return Fault(Reason.ROW_OUT_OF_RANGE, max(end - start, 0))
-    data = buf if type(buf) is bytes else ffi.from_buffer(buf)
-    found = lib.vxlanpkt_scan(data, start, end, missing, kind, reading)
-    if found.reason:
-        return _fault(found)
-    return ord(found.kinds[0]), *_place_at(_buffer(found.places), 0)
 
 
 def _fault(found: Any) -> Fault:

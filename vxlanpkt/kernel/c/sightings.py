@@ -19,7 +19,7 @@ def traits(frames: Held, kind: int, link_types: memoryview | None, out: Any) -> 
 
 
 def digest(counted: Held, frames: Held | None, secrets: Sequence[int], out: Any) -> int:
-    """Put a number of 64 bits for each row into *out*, made of its key and of its frame, if there are *frames*."""
+    """Put a number for each row into *out*, as uint64, made of its key and of its frame, if there are *frames*."""
     key = ffi.new("uint64_t[4]", list(secrets))
     of_frames = NULL if frames is None else frames[0]
     return lib.vxlanpkt_digest(counted[0], of_frames, key, out, len(out))  # type: ignore[no-any-return]

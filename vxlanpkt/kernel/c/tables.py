@@ -17,7 +17,7 @@ _LISTED_AT_ONCE = 4096
 
 
 def new_map(lengths: Sequence[int], capacity: int, seed: bytes) -> Held:
-    """An empty map for prefixes of these lengths, found by a hash that only those can foresee who know *seed*."""
+    """An empty map for prefixes of these lengths. *seed* is what strangers must not know, where it is needed."""
     prefixes = ffi.new("struct vxlanpkt_map *")
     slots = 2 * capacity + _FEWEST_SLOTS
     memory = _new_large_buffer(slots * _SLOT + _CACHE_LINE)
@@ -42,7 +42,7 @@ def _new_large_buffer(size: int) -> Any:
 
 
 def put_prefixes(prefixes: Held, keys: memoryview, length: int, values: memoryview, stamp: int) -> int:
-    """Put prefixes of one length; returns how many there was room for."""
+    """Put prefixes of one length, or give them other numbers; returns how many there was room for."""
     count = min(len(values), len(keys) // 16)
     return lib.vxlanpkt_put_prefixes(  # type: ignore[no-any-return]
         prefixes[0], ffi.from_buffer(keys), count, length, ffi.from_buffer("uint32_t[]", values), stamp
@@ -57,12 +57,15 @@ def drop_prefixes(prefixes: Held, keys: memoryview, length: int) -> int:
 
 
 def move_prefixes(old: Held, new: Held) -> int:
-    """Put all prefixes into an empty map; returns how many there are."""
+    """Put the prefixes of a map into one that is empty and may have other lengths; returns how many there are."""
     return lib.vxlanpkt_move_prefixes(old[0], new[0])  # type: ignore[no-any-return]
 
 
 def settle(prefixes: Held) -> None:
-    """Have look-ups be fast again after changes: a pass over all prefixes, where one is needed."""
+    """Have look-ups be fast again after changes.
+
+    That takes a pass over all prefixes, where one is needed.
+    """
     lib.vxlanpkt_settle(prefixes[0])
 
 
@@ -83,7 +86,7 @@ def find_prefix(prefixes: Held, key: bytes, length: int) -> Mapped | None:
 
 
 def list_prefixes(prefixes: Held, before: int, value: int) -> Iterator[bytes]:
-    """The prefixes with stamps before a time, of a number: as `tables.LISTED`, in pieces of any size and order."""
+    """The prefixes with stamps before a time, of a number: as `LISTED`, in pieces of any size and order."""
     out, at = new_buffer(_LISTED_AT_ONCE * LISTED.size), ffi.new("uint64_t *")
     while at[0] < prefixes[0].slots:
         count = lib.vxlanpkt_list_prefixes(prefixes[0], at, before, value, out, len(out))
@@ -93,7 +96,7 @@ def list_prefixes(prefixes: Held, before: int, value: int) -> Iterator[bytes]:
 
 
 def look_up(prefixes: Held, asked: Asked, out: Any) -> int:
-    """Put the number of the longest prefix of each key into *out*, as uint32; returns how many have one."""
+    """Put the number of each key's longest prefix, or NO_VALUE, into *out*, as uint32; returns how many have one."""
     held = ffi.new("struct vxlanpkt_asked *")
     keys = ffi.from_buffer(asked.keys)
     held.keys, held.keys_size = keys, len(keys)
@@ -106,13 +109,13 @@ def look_up(prefixes: Held, asked: Asked, out: Any) -> int:
 
 
 def look_up_macs(prefixes: Held, asked: AskedMACs, out: Any) -> int:
-    """Put the number of each frame's destination into *out*, as uint32; returns how many have one."""
+    """Put the number of each frame's destination, or NO_VALUE, into *out*, as uint32; returns how many have one."""
     held = _hold_macs(asked)
     return lib.vxlanpkt_look_up_macs(prefixes[0], held[0], out, len(out))  # type: ignore[no-any-return]
 
 
 def refresh_macs(prefixes: Held, asked: AskedMACs, senders: Senders, out: Any) -> int:
-    """Stamp the sources that are where they were, and mark the others in *out*, a byte each; returns how many."""
+    """Stamp the entries of frames' sources that are still behind the same sender; returns how many others there are."""
     held, who = _hold_macs(asked), ffi.new("struct vxlanpkt_senders *")
     column, owners = ffi.from_buffer("uint32_t[]", senders.column), ffi.from_buffer("uint32_t[]", senders.owners)
     who.column, who.rows, who.owners, who.owner_count, who.now = column, len(column), owners, len(owners), senders.now

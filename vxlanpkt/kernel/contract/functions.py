@@ -1,4 +1,4 @@
-"""The functions that every kernel has, each by the module of the kernel that it is in."""
+"""The names that every kernel has, by the modules of the kernel that they are in; all but two are functions."""
 
 from __future__ import annotations
 

@@ -36,7 +36,10 @@ class Groups:
 
 
 def hold_counted(counted: Counted) -> Counted:
-    """Rows that are to be counted, held: with the columns of the key as bytes."""
+    """Rows that are to be counted, held.
+
+    The columns of the key become bytes.
+    """
     return counted._replace(key=[(column.cast("B"), width) for column, width in counted.key])
 
 

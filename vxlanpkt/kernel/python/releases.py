@@ -74,7 +74,10 @@ def release_stream(address: int) -> None:
 
 
 def take_released(releases: int) -> Iterator[int]:
-    """The numbers of the exports that were released since this was asked last; one caller at a time."""
+    """The numbers of the exports that were released since this was asked last.
+
+    One caller at a time.
+    """
     waiting = _let_go_of.setdefault(releases, deque())
     while waiting:
         export = waiting.popleft()

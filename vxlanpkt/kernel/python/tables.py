@@ -104,7 +104,10 @@ def move_prefixes(old: PrefixMap, new: PrefixMap) -> int:
 
 
 def settle(prefixes: PrefixMap) -> None:
-    """Have look-ups be fast again after changes: nothing is put off here."""
+    """Have look-ups be fast again after changes.
+
+    Nothing is put off here.
+    """
 
 
 def count_prefixes(prefixes: PrefixMap) -> int:
