@@ -13,9 +13,9 @@ from vxlanpkt.errors import FieldError, FilterError
 from vxlanpkt.expressions import parse_expression
 from vxlanpkt.kernel.contract.columns import ADDRESS, BRIEF_COLUMNS, DECAP_COLUMNS
 from vxlanpkt.kernel.contract.filtering import REGISTERS, Step, StepKind
-from vxlanpkt.kernel.contract.frames import Frames
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.kernel.python.filtering import Batch, run
+from vxlanpkt.kernel.python.frames import Frames
 from vxlanpkt.programs import make_program
 from vxlanpkt.starts import Start, kind_of
 

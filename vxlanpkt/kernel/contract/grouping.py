@@ -24,7 +24,7 @@ def entry_size(key_size: int) -> int:
 
 
 class Counted(NamedTuple):
-    """Rows to be counted by a key, as the Python kernel holds them; the C kernel has a struct.
+    """Rows to be counted by a key.
 
     The key is made of columns, each with the width of its items. Of the others any may be left out:
     lengths are uint32 and summed up, timestamps int64, flags uint16 and united. Only rows count whose `selected` is

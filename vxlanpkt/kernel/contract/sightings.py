@@ -12,7 +12,7 @@ AS_BEFORE, MARKED_OTHERWISE = 1, 2
 
 
 class Sighted(NamedTuple):
-    """Rows of which it is asked whether they were seen before, as the Python kernel holds them.
+    """Rows of which it is asked whether they were seen before.
 
     digests are uint64, 0 where nobody asks; marks uint32; timestamps int64; number is that of the first row.
     """

@@ -8,7 +8,7 @@ from vxlanpkt.checksum import update_checksum
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.columns import ALTERED_LAYOUT, Note
 from vxlanpkt.kernel.contract.decapsulation import Alterations
-from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.python.frames import Frames, is_inside, missing_of
 from vxlanpkt.kernel.python.memory import shares_memory
 
 _TAGS = (b"\x81\0", b"\x88\xa8")
@@ -64,16 +64,14 @@ def alter(frames: Frames, alterations: Alterations, out: Any) -> int:
     data = whole[rows * ALTERED_LAYOUT.row_size :]
     used = 0
     for row, (offset, length) in enumerate(zip(frames.offsets, frames.lengths, strict=True)):
-        inside = offset <= len(frames.data) and length <= len(frames.data) - offset
-        frame = bytes(frames.data[offset : offset + length]) if inside else b""
+        frame = bytes(frames.data[offset : offset + length]) if is_inside(len(frames.data), offset, length) else b""
         if len(frame) > len(data) - used:
             return NO_SPACE
         kept = altered(frame, *(column[row] for column in alterations)) if frame else b""
         if kept is None:
             return WRONG_COLUMNS
         data[used : used + len(kept)] = kept
-        original = length if frames.original_lengths is None else frames.original_lengths[row]
-        offsets[row], lengths[row], originals[row] = used, len(kept), len(kept) + max(original - length, 0)
+        offsets[row], lengths[row], originals[row] = used, len(kept), len(kept) + missing_of(frames, row)
         used += len(kept)
     return used
 

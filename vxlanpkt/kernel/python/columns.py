@@ -14,7 +14,7 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
 from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, NO_LINK_TYPE, NO_TIMESTAMP, UNTAGGED
-from vxlanpkt.kernel.contract.frames import Frames
+from vxlanpkt.kernel.python.frames import Frames
 from vxlanpkt.kernel.python.memory import shares_memory
 
 MOST_TEXTS = 1 << 24  # so that their bytes can be counted in 31 bits

@@ -14,9 +14,8 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.columns import BRIEF_COLUMNS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, NO_LINK_TYPE
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, GPERule, Lengths, Underlay
-from vxlanpkt.kernel.contract.frames import Frames
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind
-from vxlanpkt.kernel.python.frames import is_inside
+from vxlanpkt.kernel.python.frames import Frames, extent_of
 from vxlanpkt.kernel.python.inner import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK, decap_inner
 from vxlanpkt.kernel.python.memory import shares_memory
 from vxlanpkt.kernel.python.outer import Extent, decap_outer
@@ -165,8 +164,7 @@ def decap(frames: Frames, kind: int, rules: DecapRules, brief: bool, out: bytear
 
 
 def _decap_frame(frames: Frames, row: int, kind: int, rules: DecapRules) -> DecapRecord:
-    offset, length = frames.offsets[row], frames.lengths[row]
-    if not is_inside(frames, offset, length):
+    extent = extent_of(frames, row)
+    if extent is None:
         return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
-    original = length if frames.original_lengths is None else frames.original_lengths[row]
-    return decap_row(frames.data, offset, offset + length, max(original - length, 0), kind, rules)
+    return decap_row(frames.data, *extent, kind, rules)

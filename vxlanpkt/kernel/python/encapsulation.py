@@ -12,9 +12,8 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT, NO_TUNNEL
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
-from vxlanpkt.kernel.contract.frames import Frames
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, Buffer, Kind, Row
-from vxlanpkt.kernel.python.frames import is_inside
+from vxlanpkt.kernel.python.frames import Frames, is_inside
 from vxlanpkt.kernel.python.hashing import hash_flow, inner_ip, source_port
 from vxlanpkt.kernel.python.memory import shares_memory
 
@@ -211,7 +210,7 @@ def total_length(frames: Frames) -> int:
     return sum(
         length
         for offset, length in zip(frames.offsets, frames.lengths, strict=True)
-        if length <= LARGEST_IPV6_INNER and is_inside(frames, offset, length)
+        if length <= LARGEST_IPV6_INNER and is_inside(len(frames.data), offset, length)
     )
 
 
@@ -250,7 +249,7 @@ def encap(
             accepted += 1
         if mode is not EncapMode.IN_PLACE:
             position += lengths[row]
-        elif is_inside(frames, *extent):
+        elif is_inside(len(frames.data), *extent):
             floor = max(floor, sum(extent))
     return accepted
 
@@ -294,6 +293,6 @@ def _row_header(
         return Reason.NO_TUNNEL
     if which >= len(table):
         return Reason.TUNNEL_OUT_OF_RANGE
-    if not is_inside(frames, offset, length):
+    if not is_inside(len(frames.data), offset, length):
         return Reason.ROW_OUT_OF_RANGE
     return encap_header(frames.data, offset, offset + length, table[which], number)

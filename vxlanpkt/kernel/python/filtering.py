@@ -13,8 +13,8 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, UNSOUND
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, WIDTHS, family_of
 from vxlanpkt.kernel.contract.filtering import NO_GUARD, REGISTERS, Join, Step, StepKind
-from vxlanpkt.kernel.contract.frames import Frames
 from vxlanpkt.kernel.contract.spans import Kind
+from vxlanpkt.kernel.python.frames import Frames, is_inside
 from vxlanpkt.kernel.python.inner import ETHERNET_LINK, RAW_LINK
 from vxlanpkt.kernel.python.memory import shares_memory
 
@@ -130,8 +130,7 @@ def _has_bytes(step: Step, batch: Batch, row: int) -> bool:
         start, length = (batch.frames.offsets[row], batch.frames.lengths[row]) if batch.ethernet else (0, 0)
     else:
         start, length = batch.column("inner_offset")[row], batch.column("inner_length")[row]
-    size = len(batch.frames.data)
-    if start > size or length > size - start:
+    if not is_inside(len(batch.frames.data), start, length):
         return False
     skipped = _before_packet(batch, row) if step.kind == _PACKET else 0
     at = skipped + step.low

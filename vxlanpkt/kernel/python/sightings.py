@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.columns import NO_IDENTIFICATION, NO_TIMESTAMP, SIGHTING_LAYOUT, TRAIT_LAYOUT, Trait
-from vxlanpkt.kernel.contract.frames import Frames
 from vxlanpkt.kernel.contract.grouping import Counted
 from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, ENTRY_WORDS, MARKED_OTHERWISE, WAYS, Sighted
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
+from vxlanpkt.kernel.python.frames import Frames, extent_of
 from vxlanpkt.kernel.python.grouping import columns_of, have_all_rows, is_chosen
 from vxlanpkt.kernel.python.hashing import mix
 from vxlanpkt.kernel.python.memory import items, shares_memory
@@ -52,7 +52,7 @@ def traits(frames: Frames, kind: int, link_types: memoryview | None, out: bytear
     columns = [TRAIT_LAYOUT.column(name, rows, memoryview(out)) for name in _TRAIT_NAMES]
     for row in range(rows):
         found = _NOTHING
-        extent = _extent(frames, row)
+        extent = extent_of(frames, row)
         if extent is not None:
             of_row = kind if link_types is None else _OF_LINK_TYPE.get(link_types[row], Kind.NOTHING)
             found = _traits_of(frames.data, *extent, of_row)
@@ -62,15 +62,6 @@ def traits(frames: Frames, kind: int, link_types: memoryview | None, out: bytear
 
 
 _TRAIT_NAMES = ("length", "identification", "sequence", "segment", "traits")
-
-
-def _extent(frames: Frames, row: int) -> tuple[int, int, int] | None:
-    """Where a row lies, and what is missing of it; None for one that is not in the buffer."""
-    offset, length = frames.offsets[row], frames.lengths[row]
-    if offset > len(frames.data) or length > len(frames.data) - offset:
-        return None
-    original = length if frames.original_lengths is None else frames.original_lengths[row]
-    return offset, offset + length, max(original - length, 0)
 
 
 def _traits_of(buf: Buffer, start: int, end: int, missing: int, kind: int) -> Traits:
@@ -157,7 +148,7 @@ def _digest_row(counted: Counted, frames: Frames | None, secrets: Sequence[int],
         for at in range(0, width, 8):
             state = mix(state ^ _word(item[at : at + 8]), secrets[1])
     if frames is not None:
-        extent = _extent(frames, row)
+        extent = extent_of(frames, row)
         if extent is None:
             return 0
         start, end, missing = extent

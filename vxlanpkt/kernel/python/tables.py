@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
-from vxlanpkt.kernel.contract.frames import Frames
 from vxlanpkt.kernel.contract.tables import (
     KEY_BITS,
     LISTED,
@@ -28,6 +27,7 @@ from vxlanpkt.kernel.contract.tables import (
     Mapped,
     Senders,
 )
+from vxlanpkt.kernel.python.frames import Frames, is_inside
 from vxlanpkt.kernel.python.memory import items, shares_memory
 
 _ETHERNET_SIZE = 14
@@ -237,7 +237,7 @@ def _mac_key(asked: AskedMACs, row: int, place: int) -> bytes | None:
         return None
     frames: Frames = asked.frames
     offset, length = frames.offsets[row], frames.lengths[row]
-    if offset > len(frames.data) or length > len(frames.data) - offset or length < _ETHERNET_SIZE:
+    if not is_inside(len(frames.data), offset, length) or length < _ETHERNET_SIZE:
         return None
     mac = bytes(frames.data[offset + place : offset + place + 6])
     if mac[0] & 1 or not any(mac):

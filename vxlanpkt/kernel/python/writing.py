@@ -13,6 +13,7 @@ from typing import Any
 
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target, Written
+from vxlanpkt.kernel.python.frames import is_inside
 from vxlanpkt.kernel.python.memory import items, shares_memory
 
 _RECORD, _BLOCK, _WORD, _OPTION = Struct("<IIII"), Struct("<IIIIIII"), Struct("<I"), Struct("<HH")
@@ -86,7 +87,7 @@ def _record(packets: Packets, target: Target, row: int) -> bytes | None:
     if row >= len(packets.offsets):
         return None
     offset, length = packets.offsets[row], packets.lengths[row]
-    if offset > len(packets.data) or length > len(packets.data) - offset:
+    if not is_inside(len(packets.data), offset, length):
         return None
     data = bytes(packets.data[offset : offset + length])
     original, timestamp = packets.original_lengths[row], packets.timestamps[row]
