@@ -8,7 +8,14 @@ from vxlanpkt import kernel
 from vxlanpkt.batches.columns import AddressColumn, accepted_rows, count_reasons
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.errors import REASONS, FieldError, PacketError, ParseError, Reason
-from vxlanpkt.kernel.contract.columns import ADDRESS, ALTERED_LAYOUT, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT
+from vxlanpkt.kernel.contract.columns import (
+    ADDRESS,
+    ALTERED_LAYOUT,
+    BRIEF_LAYOUT,
+    DECAP_COLUMNS,
+    DECAP_LAYOUT,
+    family_of,
+)
 from vxlanpkt.kernel.contract.decapsulation import Alterations, DecapRecord
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.starts import Start
@@ -101,7 +108,7 @@ class DecapBatch:
             raise AttributeError(f"{name} is not among the brief columns: decapsulate with columns='all'")
         made: Any = layout.column(name, self._rows, kernel.view(self._buffer).toreadonly())
         if DECAP_COLUMNS[name] == ADDRESS:
-            made = AddressColumn(made, self.outer_family if name.startswith("outer") else self.inner_family)
+            made = AddressColumn(made, getattr(self, family_of(name)))
         setattr(self, name, made)
         return made
 
@@ -141,8 +148,7 @@ class DecapBatch:
         if size < 0:
             raise PacketError("an inner frame was changed after the call that judged it")
         whole = kernel.view(buffer).toreadonly()
-        made = (ALTERED_LAYOUT.column(name, rows, whole) for name in ("offsets", "lengths", "original_lengths"))
-        return FrameBatch(whole[columns : columns + size], *made)
+        return FrameBatch(whole[columns : columns + size], *ALTERED_LAYOUT.columns(rows, whole))
 
     def record(self, row: int) -> DecapRecord:
         """One row of every column."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum, IntFlag
 
 UNTAGGED = 0xFFFF  # in a VLAN column: there is no tag (0xffff is no TCI: VID 4095 is reserved)
@@ -153,6 +153,10 @@ class Layout:
             return memoryview(array("B" if code == ADDRESS else code))
         view = buffer[rows * before : rows * (before + WIDTHS[code])]
         return view if code in (ADDRESS, "B") else view.cast(code)  # type: ignore[call-overload]
+
+    def columns(self, rows: int, buffer: memoryview) -> Iterator[memoryview]:
+        """All columns, in the order in which they lie."""
+        return (self.column(name, rows, buffer) for name in self._places)
 
 
 DECAP_LAYOUT, BRIEF_LAYOUT, ENCAP_LAYOUT = Layout(DECAP_COLUMNS), Layout(BRIEF_COLUMNS), Layout(ENCAP_COLUMNS)

@@ -60,7 +60,7 @@ def alter(frames: Frames, alterations: Alterations, out: Any) -> int:
     if len(out) < rows * ALTERED_LAYOUT.row_size:
         return NO_SPACE
     whole = memoryview(out)
-    offsets, lengths, originals = (ALTERED_LAYOUT.column(name, rows, whole) for name in _NAMES)
+    offsets, lengths, originals = ALTERED_LAYOUT.columns(rows, whole)
     data = whole[rows * ALTERED_LAYOUT.row_size :]
     used = 0
     for row, (offset, length) in enumerate(zip(frames.offsets, frames.lengths, strict=True)):
@@ -74,6 +74,3 @@ def alter(frames: Frames, alterations: Alterations, out: Any) -> int:
         offsets[row], lengths[row], originals[row] = used, len(kept), len(kept) + missing_of(frames, row)
         used += len(kept)
     return used
-
-
-_NAMES = ("offsets", "lengths", "original_lengths")

@@ -13,7 +13,7 @@ from typing import Any
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
-from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, NO_LINK_TYPE, NO_TIMESTAMP, UNTAGGED
+from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, NO_LINK_TYPE, NO_TIMESTAMP, UNTAGGED, family_of
 from vxlanpkt.kernel.python.frames import Frames
 from vxlanpkt.kernel.python.memory import shares_memory
 
@@ -35,7 +35,7 @@ _AT_TUNNEL = _AT_INNER_ETHERNET | {
 _AT_UDP = _AT_TUNNEL | {Reason.UDP_CHECKSUM, Reason.UDP_CHECKSUM_ZERO, Reason.VXLAN_TRUNCATED}
 
 _ADDRESSES = {address: address.name.lower() for address in Address}
-_FAMILIES = {address: f"{address.name.partition('_')[0].lower()}_family" for address in Address}
+_FAMILIES = {address: family_of(column) for address, column in _ADDRESSES.items()}
 
 
 class _Columns:

@@ -235,7 +235,7 @@ def encap(
     if len(out) - rows * ENCAP_LAYOUT.row_size < _needed(frames, table, mode):
         return NO_SPACE
     whole = memoryview(out)
-    offsets, lengths, status = (ENCAP_LAYOUT.column(name, rows, whole) for name in _ENCAP_NAMES)
+    offsets, lengths, status = ENCAP_LAYOUT.columns(rows, whole)
     target = frames.data if mode is EncapMode.IN_PLACE else whole[rows * ENCAP_LAYOUT.row_size :]
     accepted = position = floor = 0
     for row, extent in enumerate(zip(frames.offsets, frames.lengths, strict=True)):
@@ -252,9 +252,6 @@ def encap(
         elif is_inside(len(frames.data), *extent):
             floor = max(floor, sum(extent))
     return accepted
-
-
-_ENCAP_NAMES = ("offsets", "lengths", "status")
 
 
 def _put_row(

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from vxlanpkt.kernel.contract.captures import FINEST_UNITS, Section, SectionInterface, Stop, Stretch
-from vxlanpkt.kernel.contract.columns import NO_TIMESTAMP, RECORD_COLUMNS, RECORD_LAYOUT
+from vxlanpkt.kernel.contract.columns import NO_TIMESTAMP, RECORD_LAYOUT
 
 _PCAP_HEAD, _BLOCK_HEAD, _PACKET_DATA, _SIMPLE_DATA = 16, 12, 28, 12
 _LARGEST_BLOCK = (1 << 27) + (1 << 20)
@@ -70,7 +70,7 @@ def read_records(buffer: Any, begin: int, end: int, section: Section, out: Any) 
     """Read the records in `buffer[begin:end]` into columns, as many as *out* has room for."""
     rows = len(out) // RECORD_LAYOUT.row_size
     whole = memoryview(out)
-    columns = [RECORD_LAYOUT.column(name, rows, whole) for name in RECORD_COLUMNS]
+    columns = list(RECORD_LAYOUT.columns(rows, whole))
     data = memoryview(buffer)[:end]
     read = _read_pcapng if section.pcapng else _read_pcap
     return read(data, begin, section, columns, rows)

@@ -49,7 +49,7 @@ def traits(frames: Frames, kind: int, link_types: memoryview | None, out: bytear
         return WRONG_COLUMNS
     if len(out) < rows * TRAIT_LAYOUT.row_size:
         return NO_SPACE
-    columns = [TRAIT_LAYOUT.column(name, rows, memoryview(out)) for name in _TRAIT_NAMES]
+    columns = list(TRAIT_LAYOUT.columns(rows, memoryview(out)))
     for row in range(rows):
         found = _NOTHING
         extent = extent_of(frames, row)
@@ -59,9 +59,6 @@ def traits(frames: Frames, kind: int, link_types: memoryview | None, out: bytear
         for column, value in zip(columns, found, strict=True):
             column[row] = value
     return rows
-
-
-_TRAIT_NAMES = ("length", "identification", "sequence", "segment", "traits")
 
 
 def _traits_of(buf: Buffer, start: int, end: int, missing: int, kind: int) -> Traits:
@@ -187,7 +184,7 @@ def sight(rows: Sighted, memory: bytearray, out: bytearray) -> int:
     if not sets or len(out) < count * SIGHTING_LAYOUT.row_size:
         return NO_SPACE
     words = memoryview(memory)[: sets * ENTRY_SET].cast("Q")
-    earlier, repeated = (SIGHTING_LAYOUT.column(name, count, memoryview(out)) for name in ("earlier", "repeated"))
+    earlier, repeated = SIGHTING_LAYOUT.columns(count, memoryview(out))
     forgotten = 0
     for row in range(count):
         earlier[row] = repeated[row] = 0
