@@ -334,6 +334,17 @@ def test_nothing_is_left() -> None:
         assert "clsact" not in first.namespace.exec("tc", "qdisc").stdout
 
 
+def test_redirect_is_taken_away() -> None:
+    """By somebody else: it is put back when it is looked after."""
+    with warm_pair("gso", "kernel") as nodes:
+        first, second = nodes.first, nodes.second
+        first.namespace.exec("tc", "qdisc", "del", "dev", "vxlan-gso0", "clsact")
+        gso_of(first)._aim_at = 0.0  # the minute is over
+        gso_of(first).look_again(ip_address(second.underlay()))
+        assert eventually(lambda: "clsact" in first.namespace.exec("tc", "qdisc").stdout)
+        assert eventually(lambda: leaves_as_one(first, second), 5)
+
+
 def test_tap_is_taken_away() -> None:
     """By somebody else: all goes by the sockets."""
     with warm_pair("gso", "kernel") as nodes:

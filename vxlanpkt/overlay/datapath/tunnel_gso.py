@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import ip_address
@@ -30,10 +31,9 @@ _NAME = "vxlan-gso%d"
 _INT = Struct("=i")
 _TUNSETOFFLOAD, _TUNSETSNDBUF, _TUNSETVNETHDRSZ = 0x400454D0, 0x400454D4, 0x400454D8
 _HEADER_SIZE = 24  # struct virtio_net_hdr_v1_hash_tunnel
-_OFFLOADS = (
-    0x01 | 0x02 | 0x04 | 0x08 | 0x80 | 0x100
-)  # checksum, TSO of both versions and with ECN, tunnels, their checksum
+_OFFLOADS = 0x01 | 0x02 | 0x04 | 0x08 | 0x80 | 0x100  # checksums, TSO and that with ECN, tunnels and their checksums
 _LEAST_BUFFER = 1 << 18
+_AIM_SECONDS = 60.0  # until it is made sure that nobody has taken the redirect away
 _LACKING = (errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL)  # what netlink says of a kind that the kernel has not
 
 
@@ -63,7 +63,7 @@ class TunnelGSO:
         self.interface, self.local = interface, ip_address(local)
         self._ioctl, self._buffer_size = ioctl, max(buffer_size, _LEAST_BUFFER)
         self._table = NextHopTable(self.local)
-        self._tap, self._tap_index, self._target = -1, 0, 0
+        self._tap, self._tap_index, self._target, self._aim_at = -1, 0, 0, 0.0
         with ExitStack() as undo:
             self._kernel = undo.enter_context(Rtnetlink())
             self._next_hops = undo.enter_context(NextHops(interface, self.local, self._update))
@@ -101,7 +101,7 @@ class TunnelGSO:
         for error in self._kernel.ask(redirect(self._tap_index, index)):
             if error is not None:
                 raise error
-        self._target = index
+        self._target, self._aim_at = index, time.monotonic() + _AIM_SECONDS
 
     @property
     def descriptor(self) -> int:
@@ -125,9 +125,11 @@ class TunnelGSO:
         """In the thread of the next hops, when something has changed."""
         if self._tap < 0:
             return
-        if self._next_hops.index not in (0, self._target):  # another interface has the name now
+        index = self._next_hops.index
+        if index not in (0, self._target):  # another interface has the name now
             self._table.update(lambda address: None)
-            self._aim(self._next_hops.index)
+        if index and (index != self._target or time.monotonic() > self._aim_at):
+            self._aim(index)
         self._table.update(self._next_hops.find)
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ import select
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from types import TracebackType
 from typing import NamedTuple
@@ -66,7 +67,7 @@ class NextHops:
 
     interface  the name of the interface; raises `OSError` where there is none
     local      the address that packets bear
-    on_change  called in the thread when something may have changed; once more in a second if it raises
+    on_change  called in the thread when something may have changed, and each minute; again in a second if it raises
 
     It belongs to the network namespace of the thread that makes it.
     """
@@ -76,7 +77,7 @@ class NextHops:
         self._followed: list[int] = []
         self._ways: dict[Address, _Way | None] = {}
         self._neighbours: dict[Address, MACAddress] = {}
-        self._is_open, self._is_lost = True, False
+        self._is_open, self._is_lost, self._is_changed = True, False, False
         self._look_at = 0.0  # when paths of a limited MTU are looked up again
         self._watch = Rtnetlink(_GROUPS, _ROOM)
         self._kernel = Rtnetlink()
@@ -168,51 +169,51 @@ class NextHops:
         for descriptor in (self._watch.socket.fileno(), self._wake):
             waiting.register(descriptor, select.POLLIN)
         while self._is_open:
-            waiting.poll(1000 * self._seconds())
+            waiting.poll(1000 * (_LOST_SECONDS if self._is_lost else _LIMITED_SECONDS))
             time.sleep(_PAUSE)
             try:
+                self._is_changed = False
                 self._take_changes()
-                if self._is_open:
+                if self._is_open and self._is_changed:
                     self._on_change()
             except Exception:  # who is told of nothing more would believe that all is well
                 _logger.warning("next hops by %s cannot be followed", self._interface, exc_info=True)
                 self._link, self._is_lost = None, True
 
-    def _seconds(self) -> float:
-        """How long there is nothing to do, unless something changes."""
-        return _LOST_SECONDS if self._is_lost else _LIMITED_SECONDS
-
     def _take_changes(self) -> None:
-        if select.select([self._wake], [], [], 0)[0]:
+        if _is_readable(self._wake):
             os.eventfd_read(self._wake)
+            self._is_changed = True
         if self._is_lost:
             self._begin_anew()
-        self._forget_limits()
+        if time.monotonic() >= self._look_at:
+            self._forget_limits()
         try:
-            for answer in self._waiting():
-                self._take(answer)
+            while _is_readable(self._watch.socket.fileno()):
+                for answer in self._watch.receive():
+                    self._take(answer)
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
+            self._drain()
             self._begin_anew()
 
     def _forget_limits(self) -> None:
         """An MTU that came of an ICMP error ends by itself, and nobody tells."""
-        if time.monotonic() < self._look_at:
-            return
-        self._look_at = time.monotonic() + _LIMITED_SECONDS
+        self._look_at, self._is_changed = time.monotonic() + _LIMITED_SECONDS, True
         for address in [address for address, way in self._ways.copy().items() if way is not None and way.mtu]:
             self._ways.pop(address, None)
 
-    def _waiting(self) -> Iterator[Answer]:
-        """All notifications that are there."""
-        while select.select([self._watch.socket], [], [], 0)[0]:
-            yield from self._watch.receive()
+    def _drain(self) -> None:
+        """Read what is older than what was lost: it is no longer true."""
+        while _is_readable(self._watch.socket.fileno()):
+            with suppress(OSError):  # lost once more
+                self._watch.socket.recv(1)
 
     def _begin_anew(self) -> None:
         self._link, self._ways = self._read_link(), {}
         self._read_neighbours()
-        self._is_lost = False
+        self._is_lost, self._is_changed = False, True
 
     def _take(self, answer: Answer) -> None:
         kind, is_gone = answer.kind & ~3, bool(answer.kind & 1)
@@ -221,16 +222,17 @@ class NextHops:
         elif kind == rtnetlink.NEWNEIGH and answer.number == self.index:
             self._take_neighbour(answer.message, is_gone)
         elif kind == _NEWRULE or (kind == rtnetlink.NEWROUTE and self._concerns(answer.message)):
-            self._ways = {}
+            self._ways, self._is_changed = {}, True
 
     def _take_neighbour(self, message: Message, is_gone: bool) -> None:
         address, mac = message.get_attr("NDA_DST"), message.get_attr("NDA_LLADDR")
         if message["family"] != entry_messages.FAMILIES[self._local.version] or not address:
             return
-        if is_gone or not mac or not message["state"] & _VALID:
-            self._neighbours.pop(ip_address(address), None)
-        else:
-            self._neighbours[ip_address(address)] = MACAddress(mac)
+        neighbour = ip_address(address)
+        before = self._neighbours.pop(neighbour, None)
+        if mac and message["state"] & _VALID and not is_gone:
+            self._neighbours[neighbour] = MACAddress(mac)
+        self._is_changed = self._is_changed or self._neighbours.get(neighbour) != before
 
     def _concerns(self, message: Message) -> bool:
         """Whether a route leads to any address that is followed."""
@@ -262,3 +264,9 @@ class NextHops:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
