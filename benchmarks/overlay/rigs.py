@@ -64,23 +64,27 @@ class PythonPair(Pair):
         return node
 
 
-def _without_tunnel_offload(nodes: Pair) -> Pair:
-    """As over a card that knows no tunnels: else a veth hands long frames on as they are, and nothing is ever cut."""
+def _as_over_cards(nodes: Pair) -> Pair:
+    """As over cards that cut nothing, and join what comes: else a veth hands long frames on as they are."""
     for node in (nodes.first, nodes.second):
-        node.namespace.exec("ethtool", "-K", UNDERLAY, "tx-udp_tnl-segmentation", "off",
-                            "tx-udp_tnl-csum-segmentation", "off")  # fmt: skip
+        node.namespace.exec("ethtool", "-K", UNDERLAY, "gro", "on", "tx-udp-segmentation", "off",
+                            "tx-udp_tnl-segmentation", "off", "tx-udp_tnl-csum-segmentation", "off")  # fmt: skip
     return nodes
 
 
 SETUPS: dict[str, Callable[[], Pair]] = {
     KERNEL: lambda: Pair("kernel", "kernel", 4),
-    "the same, cut by the sender": lambda: _without_tunnel_offload(Pair("kernel", "kernel", 4)),
+    "the same, cut by the sender": lambda: _as_over_cards(Pair("kernel", "kernel", 4)),
     "loops in C both ends": lambda: Pair("user", "user", 4),
     "C to kernel": lambda: Pair("user", "kernel", 4),
     "kernel to C": lambda: Pair("kernel", "user", 4),
     "tunnel GSO, C both ends": lambda: Pair("gso", "gso", 4),
     "tunnel GSO, C to kernel": lambda: Pair("gso", "kernel", 4),
     "kernel to C with tunnel GSO": lambda: Pair("kernel", "gso", 4),
+    "tunnel GSO, C both ends, cut by the sender": lambda: _as_over_cards(Pair("gso", "gso", 4)),
+    "tunnel GSO, C to kernel, cut by the sender": lambda: _as_over_cards(Pair("gso", "kernel", 4)),
+    "C both ends, cut by the sender": lambda: _as_over_cards(Pair("user", "user", 4)),
+    "C to kernel, cut by the sender": lambda: _as_over_cards(Pair("user", "kernel", 4)),
     "bare UDP (TUN), C both ends": lambda: Pair("udp", "udp", 4),
     RELAY: RelayPair,
     "Python both ends": lambda: PythonPair("kernel", "kernel", 4),
