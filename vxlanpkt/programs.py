@@ -11,7 +11,7 @@ from functools import singledispatch
 from typing import NamedTuple
 
 from vxlanpkt.kernel.contract.filtering import NO_GUARD, Join, Step, StepKind
-from vxlanpkt.kernel.python.inner import ETHERNET_LINK, IPV4_TYPE
+from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, IPV4_TYPE
 from vxlanpkt.predicates import (
     Addresses,
     And,

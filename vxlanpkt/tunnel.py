@@ -16,6 +16,7 @@ from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.errors import REASONS, BuildError, Reason, is_number, refused_field
 from vxlanpkt.kernel import clears_df, encap_one
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
+from vxlanpkt.kernel.contract.protocols import UDP_PROTOCOL
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
 from vxlanpkt.layers.dot1q import Dot1Q
@@ -34,7 +35,6 @@ EPHEMERAL = (49152, 65536)  # RFC 6335 dynamic ports, as a half-open range
 _IPV4 = Struct("!BBHHHBBH4s4s")
 _IPV6 = Struct("!IHBB16s16s")
 _UDP = Struct("!HHHH")
-_UDP_PROTOCOL = 17
 _VXLAN = Struct("!II")
 _GPE_FLAGS = 0x0C
 _BARE_IP = (Kind.RAW, Kind.IPV4, Kind.IPV6)
@@ -366,10 +366,10 @@ class Tunnel:
             parts.append((tag.pcp << 13 | tag.dei << 12 | tag.vid).to_bytes(2, "big"))
         if self.src.version == 4:
             parts.append(EtherType.IPV4.to_bytes(2, "big"))
-            parts.append(_IPV4.pack(0x45, 0, 0, 0, 0, 0, _UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
+            parts.append(_IPV4.pack(0x45, 0, 0, 0, 0, 0, UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
         else:
             parts.append(EtherType.IPV6.to_bytes(2, "big"))
-            parts.append(_IPV6.pack(0, 0, _UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
+            parts.append(_IPV6.pack(0, 0, UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
         parts.append(_UDP.pack(0, self.dst_port, 0, 0))
         parts.append(_VXLAN.pack(self._flags(), self.vni << 8))
         return b"".join(parts)

@@ -3,6 +3,9 @@
 `python` is the specification, `c` the compiled one. `backend` names the kernel in use. VXLANPKT_BACKEND
 is auto (the compiled one where it is there), c, or python. Each of its functions is loaded when it is first used; who
 calls one for every frame imports it by its name, as attributes of a module that does so are slower to get.
+
+What is done with one frame, or one header, and not with bytes in bulk, is the Python kernel's whichever is in use:
+`python.altering.altered`, `python.filtering.run`, `python.scanning.extension_length`.
 """
 
 from __future__ import annotations

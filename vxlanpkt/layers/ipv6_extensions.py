@@ -13,7 +13,8 @@ from struct import Struct
 from typing import ClassVar, NamedTuple
 
 from vxlanpkt.errors import BuildError, MalformedError, Reason
-from vxlanpkt.kernel.python.scanning import AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING, extension_length
+from vxlanpkt.kernel.contract.protocols import AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING
+from vxlanpkt.kernel.python.scanning import extension_length
 from vxlanpkt.layers.base import as_bytes, field_error
 
 _FRAGMENT = Struct("!BBHI")

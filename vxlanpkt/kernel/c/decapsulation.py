@@ -8,11 +8,11 @@ from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.kernel.c.memory import NULL, Held
 from vxlanpkt.kernel.contract.columns import ADDRESS, DECAP_COLUMNS
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, Underlay
+from vxlanpkt.kernel.contract.protocols import MAPPED
 
 # Looked up once: called for every frame, or batch.
 _decap_one, _decap = lib.vxlanpkt_decap_one, lib.vxlanpkt_decap
 
-_MAPPED = bytes(10) + b"\xff\xff"
 _NO_PORT = 0x10000
 
 
@@ -44,7 +44,7 @@ _NUMBERS_OF_RULES = (
 def _prefix(version: int, network: int, mask: int) -> tuple[int, bytes, bytes]:
     """A prefix as the kernel compares it: IPv4 in its mapped form."""
     if version == 4:
-        return version, _MAPPED + network.to_bytes(4, "big"), b"\xff" * 12 + mask.to_bytes(4, "big")
+        return version, MAPPED + network.to_bytes(4, "big"), b"\xff" * 12 + mask.to_bytes(4, "big")
     return version, network.to_bytes(16, "big"), mask.to_bytes(16, "big")
 
 
@@ -56,7 +56,7 @@ def decap_one(data: bytes, missing: int, kind: int, rules: Held, underlay: Under
 
 def _hold_underlay(underlay: Underlay) -> Any:
     version, source, tos = underlay
-    packed = _MAPPED + source.to_bytes(4, "big") if version == 4 else source.to_bytes(16, "big")
+    packed = MAPPED + source.to_bytes(4, "big") if version == 4 else source.to_bytes(16, "big")
     return ffi.new("struct vxlanpkt_underlay *", (version, packed, -1 if tos is None else tos))
 
 

@@ -10,11 +10,10 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.c.checksum import ones_complement_sum
 from vxlanpkt.kernel.c.memory import NULL, Held
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapMode, EncapRecipe, FlowLabel, UDPChecksum
+from vxlanpkt.kernel.contract.protocols import UDP_PROTOCOL
 
 # Looked up once: called for every frame, or batch.
 _encap_header, _encap, _buffer = lib.vxlanpkt_encap_header, lib.vxlanpkt_encap, ffi.buffer
-
-_UDP_PROTOCOL = 17
 
 
 def hold_recipe(recipe: EncapRecipe) -> Held:
@@ -50,7 +49,7 @@ def _fill_header(held: Any, recipe: EncapRecipe) -> None:
     else:
         header[ip + 7] = recipe.ttl
     addresses = header[-24:-16] if recipe.family == 4 else header[-48:-16]
-    held.udp_sum = ones_complement_sum(addresses) + _UDP_PROTOCOL + ones_complement_sum(header[-16:])
+    held.udp_sum = ones_complement_sum(addresses) + UDP_PROTOCOL + ones_complement_sum(header[-16:])
     _buffer(held.header)[0 : len(header)] = header
 
 

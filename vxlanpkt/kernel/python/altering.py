@@ -8,11 +8,11 @@ from vxlanpkt.checksum import update_checksum
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.columns import ALTERED_LAYOUT, Note
 from vxlanpkt.kernel.contract.decapsulation import Alterations
+from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, IPV4_TYPE
 from vxlanpkt.kernel.python.frames import Frames, is_inside, missing_of
 from vxlanpkt.kernel.python.memory import shares_memory
 
 _TAGS = (b"\x81\0", b"\x88\xa8")
-_ETHERNET, _IPV4 = 1, 0x0800
 
 
 def altered(frame: bytes, notes: int, link_type: int, ethertype: int, ecn: int) -> bytes | None:
@@ -29,13 +29,13 @@ def _remarked(inner: bytes, link_type: int, ethertype: int, ecn: int) -> bytes |
     """The IP header with its new ECN, and an IPv4 checksum to match (RFC 1624 equation 3)."""
     frame = bytearray(inner)
     at = 0
-    if link_type == _ETHERNET:
+    if link_type == ETHERNET_LINK:
         at = 14
         while frame[at - 2 : at] in _TAGS:
             at += 4
     if len(frame) - at < 20:
         return None
-    if ethertype == _IPV4:
+    if ethertype == IPV4_TYPE:
         old = int.from_bytes(frame[at : at + 2], "big")
         new = old & ~3 | ecn
         frame[at : at + 2] = new.to_bytes(2, "big")

@@ -14,13 +14,12 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
 from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, NO_LINK_TYPE, NO_TIMESTAMP, UNTAGGED, family_of
+from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, MAPPED
 from vxlanpkt.kernel.python.frames import Frames
 from vxlanpkt.kernel.python.memory import shares_memory
 
 MOST_TEXTS = 1 << 24  # so that their bytes can be counted in 31 bits
 _IPV4_TEXT, _IPV6_TEXT, _MAC_TEXT = 16, 40, 17
-_ETHERNET_LINK = 1
-_MAPPED = bytes(10) + b"\xff\xff"
 _G = 1 << 31
 
 # How far a row came, where its status alone says so.
@@ -107,7 +106,7 @@ def _has_macs(of: Any, row: int) -> bool:
     """Whether there is an inner Ethernet header."""
     status = of.status[row]
     whole = (status == Reason.OK and of.inner_length[row] >= 14) or status in _AT_INNER_ETHERNET
-    return whole and of.inner_link_type[row] == _ETHERNET_LINK and of.inner_offset[row] != 0
+    return whole and of.inner_link_type[row] == ETHERNET_LINK and of.inner_offset[row] != 0
 
 
 def _bitmap(bits: Iterable[bool]) -> bytes:
@@ -185,7 +184,7 @@ def ipv4_text(address: bytes) -> str:
 
 def ipv6_text(address: bytes) -> str:
     """An IPv6 address as RFC 5952 writes it; an IPv4-mapped one ends in dots (section 5)."""
-    if address.startswith(_MAPPED):
+    if address.startswith(MAPPED):
         return f"::ffff:{ipv4_text(address)}"
     groups = [address[at] << 8 | address[at + 1] for at in range(0, 16, 2)]
     first, end = _longest_zeros(groups)

@@ -14,9 +14,10 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.columns import BRIEF_COLUMNS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, NO_LINK_TYPE
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, GPERule, Lengths, Underlay
+from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind
 from vxlanpkt.kernel.python.frames import Frames, extent_of
-from vxlanpkt.kernel.python.inner import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK, decap_inner
+from vxlanpkt.kernel.python.inner import decap_inner
 from vxlanpkt.kernel.python.memory import shares_memory
 from vxlanpkt.kernel.python.outer import Extent, decap_outer
 from vxlanpkt.kernel.python.scanning import scan_vxlan

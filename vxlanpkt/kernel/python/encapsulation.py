@@ -12,20 +12,19 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT, NO_TUNNEL
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
+from vxlanpkt.kernel.contract.protocols import IPV4_TYPE, IPV6_TYPE, TCP_PROTOCOL, UDP_PROTOCOL
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, Buffer, Kind, Row
 from vxlanpkt.kernel.python.frames import Frames, is_inside
 from vxlanpkt.kernel.python.hashing import hash_flow, inner_ip, source_port
 from vxlanpkt.kernel.python.memory import shares_memory
 
-_UDP_PROTOCOL = 17
 _DONT_FRAGMENT = 0x40
 _DEFAULT_TTL = 64
 _LARGEST_IPV4_INNER = 65_535 - 20 - 8 - 8
 LARGEST_IPV6_INNER = 65_535 - 8 - 8
-_CHECKSUM_AT = {6: 16, 17: 6}
+_CHECKSUM_AT = {TCP_PROTOCOL: 16, UDP_PROTOCOL: 6}
 _CE, _ECT0 = 3, 2
-_IPV4, _IPV6 = 0x0800, 0x86DD
-_FIXED_HEADER = {_IPV4: 20, _IPV6: 40}
+_FIXED_HEADER = {IPV4_TYPE: 20, IPV6_TYPE: 40}
 _MOST_TAGS = {InnerIP.LINUX: 7, InnerIP.OVS: 1}
 
 
@@ -98,7 +97,7 @@ class _Inner:
             return
         ethertype, self.at, self.row = inner_ip(buf, start, end, recipe.raw)
         if recipe.raw:
-            self.next_protocol = 2 if ethertype == _IPV6 else 1
+            self.next_protocol = 2 if ethertype == IPV6_TYPE else 1
         tags = 0 if recipe.raw else (self.at - start - 14) // 4
         if ethertype in _FIXED_HEADER and tags <= _MOST_TAGS.get(recipe.inner_ip, tags):
             self._take_over(ethertype, tags, recipe.inner_ip)
@@ -107,7 +106,7 @@ class _Inner:
         ttl = 0
         if self.end - self.at >= _FIXED_HEADER[ethertype] if which is InnerIP.LINUX else self.row is not None:
             first = int.from_bytes(self.buf[self.at : self.at + 4], "big")
-            if ethertype == _IPV4:
+            if ethertype == IPV4_TYPE:
                 self.tos, ttl = first >> 16 & 0xFF, self.buf[self.at + 8]
                 self.df = bool(self.buf[self.at + 6] & _DONT_FRAGMENT)
             else:
@@ -158,7 +157,7 @@ def _udp_checksum(header: bytearray, recipe: EncapRecipe, inner: _Inner) -> int:
     udp = recipe.ip_offset + (20 if recipe.family == 4 else 40)
     length = len(header) - udp + inner.end - inner.start
     addresses = bytes(header[src_at : src_at + size]), bytes(header[src_at + size : src_at + 2 * size])
-    total = pseudo_header_sum(*addresses, _UDP_PROTOCOL, length)
+    total = pseudo_header_sum(*addresses, UDP_PROTOCOL, length)
     known = _sum_by_inner_checksum(inner) if recipe.udp_checksum is UDPChecksum.INNER else None
     if known is None:
         known = ones_complement_sum(inner.buf[inner.start : inner.end])
@@ -181,7 +180,7 @@ def _sum_by_inner_checksum(inner: _Inner) -> int | None:
     if kind == Kind.IPV6 and segment - inner.at > 40:
         return None
     buf = inner.buf
-    if protocol == _UDP_PROTOCOL and (
+    if protocol == UDP_PROTOCOL and (
         not any(buf[segment + 6 : segment + 8])
         or int.from_bytes(buf[segment + 4 : segment + 6], "big") != end - segment
     ):

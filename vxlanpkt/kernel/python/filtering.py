@@ -13,9 +13,9 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, UNSOUND
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, WIDTHS, family_of
 from vxlanpkt.kernel.contract.filtering import NO_GUARD, REGISTERS, Join, Step, StepKind
+from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, RAW_LINK
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.kernel.python.frames import Frames, is_inside
-from vxlanpkt.kernel.python.inner import ETHERNET_LINK, RAW_LINK
 from vxlanpkt.kernel.python.memory import shares_memory
 
 _BYTES = 8

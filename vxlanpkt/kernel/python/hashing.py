@@ -19,6 +19,7 @@ variant first puts the smaller (address, port) as src.
 
 from __future__ import annotations
 
+from vxlanpkt.kernel.contract.protocols import IPV4_TYPE, IPV6_TYPE
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
 from vxlanpkt.kernel.python.scanning import TAGS, scan_ipv4, scan_ipv6
 
@@ -44,7 +45,7 @@ def inner_ip(buf: Buffer, start: int, end: int, raw: bool = False) -> tuple[int,
     """
     if raw:
         at = start
-        ethertype = {4: 0x0800, 6: 0x86DD}.get(buf[start] >> 4, 0) if end > start else 0
+        ethertype = {4: IPV4_TYPE, 6: IPV6_TYPE}.get(buf[start] >> 4, 0) if end > start else 0
     else:
         ethertype = buf[start + 12] << 8 | buf[start + 13]
         at = start + 14
@@ -52,9 +53,9 @@ def inner_ip(buf: Buffer, start: int, end: int, raw: bool = False) -> tuple[int,
         ethertype = buf[at + 2] << 8 | buf[at + 3]
         at += 4
     row: Row | Fault | None = None
-    if ethertype == 0x0800:
+    if ethertype == IPV4_TYPE:
         row = scan_ipv4(buf, at, end)
-    elif ethertype == 0x86DD:
+    elif ethertype == IPV6_TYPE:
         row = scan_ipv6(buf, at, end)
     return ethertype, at, None if isinstance(row, Fault) else row
 

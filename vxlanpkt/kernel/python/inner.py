@@ -13,15 +13,21 @@ from vxlanpkt.kernel.contract.decapsulation import (
     InnerVLAN,
     Lengths,
 )
+from vxlanpkt.kernel.contract.protocols import (
+    ETHERNET_LINK,
+    IPV4_TYPE,
+    IPV6_TYPE,
+    MAPPED,
+    RAW_LINK,
+    TCP_PROTOCOL,
+    UDP_PROTOCOL,
+)
 from vxlanpkt.kernel.contract.spans import NO_KEY, Buffer, Fault, Kind
-from vxlanpkt.kernel.python.outer import MAPPED, Extent
+from vxlanpkt.kernel.python.outer import Extent
 from vxlanpkt.kernel.python.scanning import TAGS, scan_extensions, scan_ipv4, scan_ipv6
 
-ETHERNET_LINK, RAW_LINK = 1, 101
-IPV4_TYPE, IPV6_TYPE = 0x0800, 0x86DD
 _HEADER_SIZES = {IPV4_TYPE: 20, IPV6_TYPE: 40}
-_TCP = 6
-_PORTS_OF = frozenset((_TCP, 17))
+_PORTS_OF = frozenset((TCP_PROTOCOL, UDP_PROTOCOL))
 _TAG_REMOVABLE = 20  # bytes of a frame from which Linux takes the tag off: it looks at two behind the inner EtherType
 
 # RFC 6040 figure 4: the inner ECN after decapsulation, by [outer][inner]; None drops.
@@ -151,7 +157,7 @@ def _describe_inner_ip(buf: Buffer, at: int, end: int, missing: int, record: Dec
     if key in _PORTS_OF and ip_end - header_end >= 4:
         record.inner_src_port = buf[header_end] << 8 | buf[header_end + 1]
         record.inner_dst_port = buf[header_end + 2] << 8 | buf[header_end + 3]
-    if key == _TCP and ip_end - header_end >= 14:
+    if key == TCP_PROTOCOL and ip_end - header_end >= 14:
         record.inner_tcp_flags = (buf[header_end + 12] & 0x0F) << 8 | buf[header_end + 13]
 
 

@@ -7,8 +7,9 @@ association would decide passes.
 
 from __future__ import annotations
 
+from vxlanpkt.kernel.contract.protocols import DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6
 from vxlanpkt.kernel.contract.spans import Buffer
-from vxlanpkt.kernel.python.scanning import DESTINATION, FRAGMENT, HIP, HOP_BY_HOP, MOBILITY, ROUTING, SHIM6, extensions
+from vxlanpkt.kernel.python.scanning import extensions
 
 # RFC 791 section 3.1, RFC 2113.
 _END, _NOP, _RECORD_ROUTE, _TIMESTAMP, _ROUTER_ALERT = 0, 1, 7, 68, 148

@@ -8,12 +8,11 @@ from vxlanpkt.checksum import ones_complement_sum, pseudo_header_sum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.columns import ChecksumState, Note
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, IPOptions, Lengths, UDPLength, Underlay
+from vxlanpkt.kernel.contract.protocols import FRAGMENT, MAPPED, ROUTING, UDP_PROTOCOL
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind
 from vxlanpkt.kernel.python.options import are_known_extensions, are_sound_extensions, are_sound_options
 from vxlanpkt.kernel.python.scanning import (
     FOLLOWS,
-    FRAGMENT,
-    ROUTING,
     SCANS,
     extensions,
     scan_ipv4,
@@ -21,8 +20,6 @@ from vxlanpkt.kernel.python.scanning import (
     scan_udp,
 )
 
-MAPPED = bytes(10) + b"\xff\xff"
-_UDP_PROTOCOL = 17
 _SOURCE_ROUTING, _SEGMENT_ROUTING = (0, 2), 4
 
 # As plain numbers: looking up and comparing members of enums takes longer than the checks themselves.
@@ -82,7 +79,7 @@ def _ipv4(
     _, _, header_end, ip_end, key, missing = row
     if missing % FRAGMENTED and rules.lengths is _STRICT:
         return Reason.CAPTURE_CUT, Underlay()
-    if buf[start + 9] != _UDP_PROTOCOL:
+    if buf[start + 9] != UDP_PROTOCOL:
         return Reason.NOT_VXLAN, Underlay()
     if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
@@ -114,7 +111,7 @@ def _ipv6(
         return Reason.CAPTURE_CUT, Underlay()
     # A later fragment's header is the last of the chain, and names what the fragment is of.
     protocol = buf[header_end - 8] if key == NO_KEY else key
-    if protocol != _UDP_PROTOCOL:
+    if protocol != UDP_PROTOCOL:
         return Reason.NOT_VXLAN, Underlay()
     if key == NO_KEY:
         return Reason.FRAGMENT, Underlay()
@@ -218,7 +215,7 @@ def _udp_checksum(
     length, covered = end - start, end
     if rules.udp_length is _IGNORE:  # what IP calls its payload, and all bytes that came
         length, covered = end - packet.payload, packet.frame_end
-    pseudo_header = pseudo_header_sum(*packet.addresses, _UDP_PROTOCOL, length)
+    pseudo_header = pseudo_header_sum(*packet.addresses, UDP_PROTOCOL, length)
     if ones_complement_sum(buf[start:covered], pseudo_header) == 0xFFFF:
         record.udp_checksum = ChecksumState.VALID
         return None

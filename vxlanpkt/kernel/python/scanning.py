@@ -12,12 +12,18 @@ from functools import partial
 
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.decapsulation import UDPLength
+from vxlanpkt.kernel.contract.protocols import (
+    AUTHENTICATION,
+    DESTINATION,
+    FRAGMENT,
+    HIP,
+    HOP_BY_HOP,
+    MOBILITY,
+    ROUTING,
+    SHIM6,
+)
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Place, Row, Walk
 
-# Extension headers of IPv6 (RFC 8200 section 4, RFC 6275, 7401, 5533). Hop-by-hop (0) is one only
-# directly behind the fixed header; elsewhere, and for any other number, the chain has ended.
-HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
-MOBILITY, HIP, SHIM6 = 135, 139, 140
 _JUMBO, _IGNORE, _OVERRUN = int(UDPLength.JUMBO), int(UDPLength.IGNORE), int(UDPLength.OVERRUN)
 _CHAINED = frozenset((ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION, MOBILITY, HIP, SHIM6))
 

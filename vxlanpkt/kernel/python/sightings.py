@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.columns import NO_IDENTIFICATION, NO_TIMESTAMP, SIGHTING_LAYOUT, TRAIT_LAYOUT, Trait
 from vxlanpkt.kernel.contract.grouping import Counted
+from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, ICMP_PROTOCOL, ICMPV6_PROTOCOL, RAW_LINK, TCP_PROTOCOL
 from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, ENTRY_WORDS, MARKED_OTHERWISE, WAYS, Sighted
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
 from vxlanpkt.kernel.python.frames import Frames, extent_of
@@ -27,8 +28,7 @@ from vxlanpkt.kernel.python.scanning import FOLLOWS, SCANS, scan_ipv4, scan_ipv6
 
 _LINKS = frozenset((Kind.ETHERNET, Kind.DOT1Q, Kind.LINUX_SLL, Kind.LINUX_SLL2, Kind.LOOPBACK))
 _TAG_OR_IP = (Kind.DOT1Q, Kind.IPV4, Kind.IPV6)
-_OF_LINK_TYPE = {1: int(Kind.ETHERNET), 101: int(Kind.RAW)}
-_ICMP, _TCP, _ICMPV6 = 1, 6, 58
+_OF_LINK_TYPE = {ETHERNET_LINK: int(Kind.ETHERNET), RAW_LINK: int(Kind.RAW)}
 _SYN, _FIN = 2, 1
 _DF = 0x40
 _NOTHING = (0, NO_IDENTIFICATION, 0, 0, 0)
@@ -96,7 +96,7 @@ def _of_packet(buf: Buffer, row: Row) -> Traits:
         found |= Trait.TOO_BIG
     length = end - start + missing % FRAGMENTED
     sequence = segment = 0
-    if key == _TCP and missing < FRAGMENTED and end - header_end >= 14:
+    if key == TCP_PROTOCOL and missing < FRAGMENTED and end - header_end >= 14:
         sequence, segment = _segment(buf, header_end, length - (header_end - start))
     if segment:
         found |= Trait.SEGMENT
@@ -105,9 +105,9 @@ def _of_packet(buf: Buffer, row: Row) -> Traits:
 
 def _is_too_big(message: Buffer, protocol: int) -> bool:
     """Whether an ICMP message, of which this is the beginning, says that a packet was too big."""
-    if protocol == _ICMP:
+    if protocol == ICMP_PROTOCOL:
         return bytes(message) == b"\3\4"
-    return protocol == _ICMPV6 and bytes(message[:1]) == b"\2"
+    return protocol == ICMPV6_PROTOCOL and bytes(message[:1]) == b"\2"
 
 
 def _segment(buf: Buffer, at: int, length: int) -> tuple[int, int]:

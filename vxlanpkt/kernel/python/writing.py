@@ -13,11 +13,12 @@ from typing import Any
 
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
 from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target, Written
+from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, RAW_LINK
 from vxlanpkt.kernel.python.frames import is_inside
 from vxlanpkt.kernel.python.memory import items, shares_memory
 
 _RECORD, _BLOCK, _WORD, _OPTION = Struct("<IIII"), Struct("<IIIIIII"), Struct("<I"), Struct("<HH")
-_ENHANCED, _ETHERNET, _RAW = 6, 1, 101
+_ENHANCED = 6
 _LARGEST_FRAME = 32 + 3 + 4  # what any record adds to its data and options
 _END, _FLAGS, _HASH = 0, 2, 3
 # What is said of the packet as it was captured, and what pcapng says is not to be copied to another file.
@@ -91,7 +92,7 @@ def _record(packets: Packets, target: Target, row: int) -> bytes | None:
         return None
     data = bytes(packets.data[offset : offset + length])
     original, timestamp = packets.original_lengths[row], packets.timestamps[row]
-    link_type = _ETHERNET if packets.link_types is None else packets.link_types[row]
+    link_type = ETHERNET_LINK if packets.link_types is None else packets.link_types[row]
     if target.pcapng:
         return _enhanced(packets, target, row, link_type, timestamp, data, original)
     seconds, fraction = divmod(timestamp, target.units)
@@ -103,7 +104,7 @@ def _record(packets: Packets, target: Target, row: int) -> bytes | None:
 def _enhanced(
     packets: Packets, target: Target, row: int, link_type: int, timestamp: int, data: bytes, original: int
 ) -> bytes | None:
-    numbers = {_ETHERNET: target.ethernet, _RAW: target.raw}.get(link_type)
+    numbers = {ETHERNET_LINK: target.ethernet, RAW_LINK: target.raw}.get(link_type)
     interface = packets.interfaces[row]
     if (
         (packets.timed is not None and not packets.timed[row])
