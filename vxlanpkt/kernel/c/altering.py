@@ -15,7 +15,7 @@ def alter(frames: Held, alterations: Alterations, out: Any) -> int:
     for name, kind, column in zip(Alterations._fields, _KINDS, alterations, strict=True):
         setattr(how, name, pointer(kind, column))
     how.rows = min(column.nbytes // width for column, width in zip(alterations, _WIDTHS, strict=True))
-    return lib.vxlanpkt_alter(frames[0], how, out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_alter(frames.pointer, how, out, len(out))  # type: ignore[no-any-return]
 
 
 _KINDS, _WIDTHS = ("uint8_t *", "uint16_t *", "uint16_t *", "uint8_t *"), (1, 2, 2, 1)

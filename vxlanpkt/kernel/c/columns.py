@@ -13,14 +13,14 @@ from vxlanpkt.kernel.c.memory import Held, pointer
 def known(columns: Any, frames: Held, times: memoryview, links: memoryview, unread: bool, out: Any) -> int:
     """For each `Known`, how many rows do not know it, in 64 bits; then for each a bitmap of those that do."""
     return lib.vxlanpkt_known(  # type: ignore[no-any-return]
-        columns, len(columns), frames[0], pointer("int64_t *", times), pointer("uint32_t *", links),
+        columns, len(columns), frames.pointer, pointer("int64_t *", times), pointer("uint32_t *", links),
         min(times.nbytes // 8, links.nbytes // 4), unread, out, len(out),
     )  # fmt: skip
 
 
 def derived(columns: Any, frames: Held, what: int, out: Any) -> int:
     """A column that is part of another one, or the difference of two."""
-    return lib.vxlanpkt_derived(columns, len(columns), frames[0], what, out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_derived(columns, len(columns), frames.pointer, what, out, len(out))  # type: ignore[no-any-return]
 
 
 def address_room(columns: Any, rows: int, which: int) -> int:
@@ -37,12 +37,12 @@ def address_text(columns: Any, rows: int, which: int, out: Any) -> int:
 
 def mac_text(columns: Any, frames: Held, which: int, out: Any) -> int:
     """A column of inner MAC addresses as text: see `address_text`."""
-    return lib.vxlanpkt_mac_text(columns, len(columns), frames[0], which, out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_mac_text(columns, len(columns), frames.pointer, which, out, len(out))  # type: ignore[no-any-return]
 
 
 def mac_bytes(columns: Any, frames: Held, which: int, out: Any) -> int:
     """A column of inner MAC addresses of 6 bytes, zeros where there is none."""
-    return lib.vxlanpkt_mac_bytes(columns, len(columns), frames[0], which, out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_mac_bytes(columns, len(columns), frames.pointer, which, out, len(out))  # type: ignore[no-any-return]
 
 
 def numbers(first: int, rows: int, out: Any) -> int:

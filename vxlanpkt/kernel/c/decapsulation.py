@@ -51,7 +51,7 @@ def _prefix(version: int, network: int, mask: int) -> tuple[int, bytes, bytes]:
 def decap_one(data: bytes, missing: int, kind: int, rules: Held, underlay: Underlay | None = None) -> Any:
     """Decapsulate one frame, of which *missing* bytes were cut off."""
     known = NULL if underlay is None else _hold_underlay(underlay)
-    return _decap_one(data, len(data), missing, kind, rules[0], known)
+    return _decap_one(data, len(data), missing, kind, rules.pointer, known)
 
 
 def _hold_underlay(underlay: Underlay) -> Any:
@@ -76,4 +76,4 @@ def as_record(record: Any) -> DecapRecord:
 
 def decap(frames: Held, kind: int, rules: Held, brief: bool, out: Any) -> int:
     """Decapsulate every row, and fill the columns, which lie in *out*."""
-    return _decap(frames[0], kind, rules[0], brief, out, len(out))  # type: ignore[no-any-return]
+    return _decap(frames.pointer, kind, rules.pointer, brief, out, len(out))  # type: ignore[no-any-return]

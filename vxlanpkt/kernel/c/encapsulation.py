@@ -17,7 +17,10 @@ _encap_header, _encap, _buffer = lib.vxlanpkt_encap_header, lib.vxlanpkt_encap, 
 
 
 def hold_recipe(recipe: EncapRecipe) -> Held:
-    """A tunnel, held: a table of one."""
+    """A tunnel, held: a table of one.
+
+    `pointer` is the table, for `encap`; `kept` the recipe in it, for single frames.
+    """
     held = ffi.new("struct vxlanpkt_recipe *")
     for name in _NUMBERS_OF_A_RECIPE:
         setattr(held, name, int(getattr(recipe, name)))
@@ -82,7 +85,7 @@ def hold_index(index: Sequence[int]) -> Any:
 
 def encap_one(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
     """The whole outer frame around *data*, or why it cannot be sent."""
-    header = _encap_header(data, len(data), recipe[1], identification)
+    header = _encap_header(data, len(data), recipe.kept, identification)
     if header.reason:
         return Reason(header.reason)
     return b"".join((_buffer(header.bytes, header.length), data))
@@ -90,12 +93,12 @@ def encap_one(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
 
 def clears_df(data: bytes, recipe: Held) -> bool:
     """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
-    return bool(lib.vxlanpkt_clears_df(data, len(data), recipe[1]))
+    return bool(lib.vxlanpkt_clears_df(data, len(data), recipe.kept))
 
 
 def total_length(frames: Held) -> int:
     """The bytes of all rows that can be sent."""
-    return lib.vxlanpkt_total_length(frames[0])  # type: ignore[no-any-return]
+    return lib.vxlanpkt_total_length(frames.pointer)  # type: ignore[no-any-return]
 
 
 def encap(
@@ -104,5 +107,5 @@ def encap(
     """Encapsulate every row. The columns lie in *out*, and the bytes of the rows behind them."""
     first = -1 if identification is None else identification
     return _encap(  # type: ignore[no-any-return]
-        frames[0], table[0], NULL if index is None else index, first, mode, out, len(out)
+        frames.pointer, table.pointer, NULL if index is None else index, first, mode, out, len(out)
     )

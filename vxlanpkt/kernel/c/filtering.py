@@ -15,7 +15,10 @@ _select = lib.vxlanpkt_select
 
 
 def hold_program(program: Sequence[Step], brief: bool) -> Held:
-    """A filter's program, held for all columns, or brief ones."""
+    """A filter's program, held for all columns, or brief ones.
+
+    `kept` is the number of its steps: `pointer` owns them.
+    """
     held = ffi.new("struct vxlanpkt_step[]", len(program))
     for at, step in enumerate(program):
         _fill_step(held[at], step, brief)
@@ -38,5 +41,5 @@ def _fill_step(held: Any, step: Step, brief: bool) -> None:
 def select(frames: Held, kind: int, columns: Any, brief: bool, program: Held, out: Any) -> int:
     """Mark in *out*, a byte a row, the rows that a program matches; returns how many."""
     return _select(  # type: ignore[no-any-return]
-        frames[0], kind, columns, len(columns), brief, program[0], program[1], out, len(out)
+        frames.pointer, kind, columns, len(columns), brief, program.pointer, program.kept, out, len(out)
     )

@@ -38,7 +38,7 @@ def new_groups(key_size: int, capacity: int, seed: bytes, closed: bool = False) 
 
 def left_out(groups: Held) -> int:
     """How many rows a closed table had no room for."""
-    return groups[0].left_out  # type: ignore[no-any-return]
+    return groups.pointer.left_out  # type: ignore[no-any-return]
 
 
 def entries(groups: Held) -> memoryview:
@@ -49,21 +49,21 @@ def entries(groups: Held) -> memoryview:
 
 def group(counted: Held, first: int, groups: Held) -> int:
     """Count rows by their keys, from *first* on; returns the first one whose group has no room, or their number."""
-    return lib.vxlanpkt_group(counted[0], first, groups[0])  # type: ignore[no-any-return]
+    return lib.vxlanpkt_group(counted.pointer, first, groups.pointer)  # type: ignore[no-any-return]
 
 
 def move_groups(old: Held, new: Held) -> int:
     """Put the groups of a table, in the same order, into a larger one that is empty; returns how many there are."""
-    return lib.vxlanpkt_move_groups(old[0], new[0])  # type: ignore[no-any-return]
+    return lib.vxlanpkt_move_groups(old.pointer, new.pointer)  # type: ignore[no-any-return]
 
 
 def find_groups(groups: Held, keys: memoryview, out: Any) -> int:
     """Put the number of each key's group, or NO_GROUP, into *out*, as uint32; returns the number of keys."""
-    column = hold_column(keys, groups[0].key_size)
-    return lib.vxlanpkt_find_groups(groups[0], column[0], out, len(out))  # type: ignore[no-any-return]
+    column = hold_column(keys, groups.pointer.key_size)
+    return lib.vxlanpkt_find_groups(groups.pointer, column.pointer, out, len(out))  # type: ignore[no-any-return]
 
 
 def bucket(timestamps: memoryview, width: int, out: Any) -> int:
     """Put the number of the bucket of *width* nanoseconds that each time lies in into *out*, as int64: rounded down."""
     column = hold_column(timestamps, timestamps.itemsize)
-    return lib.vxlanpkt_bucket(column[0], width, out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_bucket(column.pointer, width, out, len(out))  # type: ignore[no-any-return]

@@ -43,6 +43,6 @@ def add_interface(section: Held, interface: SectionInterface) -> None:
 def read_records(buffer: Any, begin: int, end: int, section: Held, out: Any) -> Stretch:
     """Read the records in `buffer[begin:end]` into columns, as many as *out* has room for."""
     found = lib.vxlanpkt_read_records(
-        buffer, begin, min(end, len(buffer)), section[0], out, len(out) // RECORD_LAYOUT.row_size
+        buffer, begin, min(end, len(buffer)), section.pointer, out, len(out) // RECORD_LAYOUT.row_size
     )
     return Stretch(found.rows, found.position, found.needed, found.stop, found.link_type)

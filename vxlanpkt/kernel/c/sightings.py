@@ -15,14 +15,14 @@ _NO_COLUMN = Held(ffi.new("struct vxlanpkt_column *"), None)
 def traits(frames: Held, kind: int, link_types: memoryview | None, out: Any) -> int:
     """Describe the first IP header of every row: the columns lie in *out*."""
     column = _NO_COLUMN if link_types is None else hold_column(link_types, link_types.itemsize)
-    return lib.vxlanpkt_traits(frames[0], kind, column[0], out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_traits(frames.pointer, kind, column.pointer, out, len(out))  # type: ignore[no-any-return]
 
 
 def digest(counted: Held, frames: Held | None, secrets: Sequence[int], out: Any) -> int:
     """Put a number for each row into *out*, as uint64, made of its key and of its frame, if there are *frames*."""
     key = ffi.new("uint64_t[4]", list(secrets))
-    of_frames = NULL if frames is None else frames[0]
-    return lib.vxlanpkt_digest(counted[0], of_frames, key, out, len(out))  # type: ignore[no-any-return]
+    of_frames = NULL if frames is None else frames.pointer
+    return lib.vxlanpkt_digest(counted.pointer, of_frames, key, out, len(out))  # type: ignore[no-any-return]
 
 
 def sight(rows: Sighted, memory: Any, out: Any) -> int:

@@ -45,20 +45,20 @@ def put_prefixes(prefixes: Held, keys: memoryview, length: int, values: memoryvi
     """Put prefixes of one length, or give them other numbers; returns how many there was room for."""
     count = min(len(values), len(keys) // 16)
     return lib.vxlanpkt_put_prefixes(  # type: ignore[no-any-return]
-        prefixes[0], ffi.from_buffer(keys), count, length, ffi.from_buffer("uint32_t[]", values), stamp
+        prefixes.pointer, ffi.from_buffer(keys), count, length, ffi.from_buffer("uint32_t[]", values), stamp
     )
 
 
 def drop_prefixes(prefixes: Held, keys: memoryview, length: int) -> int:
     """Drop prefixes of one length; returns how many there were."""
     return lib.vxlanpkt_drop_prefixes(  # type: ignore[no-any-return]
-        prefixes[0], ffi.from_buffer(keys), len(keys) // 16, length
+        prefixes.pointer, ffi.from_buffer(keys), len(keys) // 16, length
     )
 
 
 def move_prefixes(old: Held, new: Held) -> int:
     """Put the prefixes of a map into one that is empty and may have other lengths; returns how many there are."""
-    return lib.vxlanpkt_move_prefixes(old[0], new[0])  # type: ignore[no-any-return]
+    return lib.vxlanpkt_move_prefixes(old.pointer, new.pointer)  # type: ignore[no-any-return]
 
 
 def settle(prefixes: Held) -> None:
@@ -66,30 +66,30 @@ def settle(prefixes: Held) -> None:
 
     That takes a pass over all prefixes, where one is needed.
     """
-    lib.vxlanpkt_settle(prefixes[0])
+    lib.vxlanpkt_settle(prefixes.pointer)
 
 
 def count_prefixes(prefixes: Held) -> int:
     """How many there are, that of no length aside."""
-    return prefixes[0].count  # type: ignore[no-any-return]
+    return prefixes.pointer.count  # type: ignore[no-any-return]
 
 
 def prefix_of_none(prefixes: Held) -> int:
     """The number of the prefix of no length."""
-    return prefixes[0].none  # type: ignore[no-any-return]
+    return prefixes.pointer.none  # type: ignore[no-any-return]
 
 
 def find_prefix(prefixes: Held, key: bytes, length: int) -> Mapped | None:
     """The number and the stamp of one prefix."""
-    found = lib.vxlanpkt_find_prefix(prefixes[0], key.ljust(16, b"\0"), length)
+    found = lib.vxlanpkt_find_prefix(prefixes.pointer, key.ljust(16, b"\0"), length)
     return Mapped(found.value, found.stamp) if found.found else None
 
 
 def list_prefixes(prefixes: Held, before: int, value: int) -> Iterator[bytes]:
     """The prefixes with stamps before a time, of a number: as `LISTED`, in pieces of any size and order."""
     out, at = new_buffer(_LISTED_AT_ONCE * LISTED.size), ffi.new("uint64_t *")
-    while at[0] < prefixes[0].slots:
-        count = lib.vxlanpkt_list_prefixes(prefixes[0], at, before, value, out, len(out))
+    while at[0] < prefixes.pointer.slots:
+        count = lib.vxlanpkt_list_prefixes(prefixes.pointer, at, before, value, out, len(out))
         if count < 0:
             raise MemoryError("a map that somebody wrote over")
         yield bytes(ffi.buffer(out, count * LISTED.size))
@@ -105,13 +105,13 @@ def look_up(prefixes: Held, asked: Asked, out: Any) -> int:
         held.families, held.family_count = families, len(families)
     held.rows, held.stride, held.offset, held.width = asked.rows, asked.stride, asked.offset, asked.width
     held.family = asked.family
-    return lib.vxlanpkt_look_up(prefixes[0], held, out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_look_up(prefixes.pointer, held, out, len(out))  # type: ignore[no-any-return]
 
 
 def look_up_macs(prefixes: Held, asked: AskedMACs, out: Any) -> int:
     """Put the number of each frame's destination, or NO_VALUE, into *out*, as uint32; returns how many have one."""
     held = _hold_macs(asked)
-    return lib.vxlanpkt_look_up_macs(prefixes[0], held[0], out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_look_up_macs(prefixes.pointer, held.pointer, out, len(out))  # type: ignore[no-any-return]
 
 
 def refresh_macs(prefixes: Held, asked: AskedMACs, senders: Senders, out: Any) -> int:
@@ -119,7 +119,7 @@ def refresh_macs(prefixes: Held, asked: AskedMACs, senders: Senders, out: Any) -
     held, who = _hold_macs(asked), ffi.new("struct vxlanpkt_senders *")
     column, owners = ffi.from_buffer("uint32_t[]", senders.column), ffi.from_buffer("uint32_t[]", senders.owners)
     who.column, who.rows, who.owners, who.owner_count, who.now = column, len(column), owners, len(owners), senders.now
-    return lib.vxlanpkt_refresh_macs(prefixes[0], held[0], who, out, len(out))  # type: ignore[no-any-return]
+    return lib.vxlanpkt_refresh_macs(prefixes.pointer, held.pointer, who, out, len(out))  # type: ignore[no-any-return]
 
 
 def _hold_macs(asked: AskedMACs) -> Held:

@@ -64,6 +64,6 @@ def put_records(packets: Held, target: Held, chosen: Any, position: int, count: 
     """Put the chosen rows from *position* on, of *count*, into *out*, while they are of one VNI."""
     count = min(count, len(chosen) // 4)
     done = lib.vxlanpkt_put_records(
-        packets[0], target[0], ffi.cast("uint32_t *", chosen), position, count, out, len(out)
+        packets.pointer, target.pointer, ffi.cast("uint32_t *", chosen), position, count, out, len(out)
     )  # fmt: skip
     return Written(done.position, done.size, done.stop)
