@@ -37,7 +37,7 @@ def remove_leftovers(files: RunFiles, record: AgentRecord) -> Iterator[str]:
 def is_in_reach(record: AgentRecord) -> bool:
     """Whether this is the agent's network namespace; False if that has ended. `AgentError` where it is another."""
     here = NetworkNamespace.current()
-    if record.namespace == here:
+    if record.namespace.is_same(here):
         return True
     entrance = record.namespace.entrance()
     if entrance is None:
