@@ -93,6 +93,22 @@ def test_rows_are_chosen_and_sorted(status: list[int], wanted: list[bool] | None
         assert chosen(kernel, out, count) == sorted(expected, key=vnis.__getitem__)
 
 
+@pytest.mark.parametrize("kernel", [python, c], ids=["python", "c"])
+def test_more_rows_than_were_chosen(kernel: Any) -> None:
+    """No more are sorted and written than there are numbers of; a row that has no VNI counts as of VNI 0."""
+    rows = kernel.new_buffer(13)
+    kernel.view(rows)[:] = array("I", [0, 1, 9]).tobytes() + b"\0"
+    kernel.sort_rows(memoryview(array("I", [7, 5])), rows, 4)
+    assert list(array("I", bytes(kernel.view(rows)[:12]))) == [9, 1, 0]
+    words, longs = memoryview(array("I", [0] * ROWS)), memoryview(array("Q", [0] * ROWS))
+    packets = Packets(memoryview(DATA), longs, words, words, None, None, longs, words, None, None, None, None, None)
+    kernel.view(rows)[:4] = bytes(4)
+    done = kernel.put_records(
+        kernel.hold_packets(packets), kernel.hold_target(Target(False)), rows, 0, 4, kernel.new_buffer(1000)
+    )  # fmt: skip
+    assert (done.position, done.stop) == (3, Stop.CUT)
+
+
 def chosen(kernel: Any, out: Any, count: int) -> list[int]:
     return list(array("I", bytes(kernel.view(out)[: 4 * count])))
 

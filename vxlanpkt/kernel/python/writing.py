@@ -55,14 +55,15 @@ def choose_rows(status: Sequence[int], wanted: Sequence[int] | None, out: Any) -
 
 def sort_rows(vnis: Sequence[int], chosen: Any, count: int) -> None:
     """Sort the first *count* of the chosen rows by their VNI, those of one VNI in the order in which they are."""
-    column = memoryview(chosen).cast("I")
-    for at, row in enumerate(sorted(column[:count], key=vnis.__getitem__)):
+    column = items(chosen, "I")
+    for at, row in enumerate(sorted(column[:count], key=lambda row: vnis[row] if row < len(vnis) else 0)):
         column[at] = row
 
 
 def put_records(packets: Packets, target: Target, chosen: Any, position: int, count: int, out: Any) -> Written:
     """Put the chosen rows from *position* on, of *count*, into *out*, while they are of one VNI."""
-    rows = memoryview(chosen).cast("I")
+    rows = items(chosen, "I")
+    count = min(count, len(rows))
     into = memoryview(out)
     size, vni = 0, None
     while position < count:
