@@ -12,7 +12,7 @@ from typing import Any
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import EtherType, GPENextProtocol, IPProtocol, UDPPort
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import FieldError, refused_argument
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.layers.dot1q import Dot1Q
@@ -71,11 +71,11 @@ class Bindings:
     def with_vxlan_ports(self, ports: Iterable[int]) -> Bindings:
         """A new table in which exactly *ports* carry VXLAN over UDP."""
         if not isinstance(ports, Iterable):
-            raise FieldError(f"ports: {ports!r} is not iterable", layer="UDP", field="ports", value=ports, bits=16)
+            raise refused_argument("UDP", "ports", ports, "iterable", 16)
         chosen = tuple(ports)
         for port in chosen:
             if not isinstance(port, int) or port >> 16:
-                raise FieldError(f"ports: {port!r} is not a UDP port", layer="UDP", field="ports", value=port, bits=16)
+                raise refused_argument("UDP", "ports", port, "a UDP port", 16)
         kept = {pair: above for pair, above in self._table.items() if not (pair[0] is UDP and above is VXLAN)}
         return Bindings({**kept, **{(UDP, port): VXLAN for port in chosen}})
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
 from vxlanpkt.assigned import EtherType, LinkType, VXLANFlags
 from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.dissection import Dissection, dissect
-from vxlanpkt.errors import REASONS, ChecksumError, FieldError, ParseError, Reason, TruncatedError
+from vxlanpkt.errors import (
+    REASONS,
+    ChecksumError,
+    FieldError,
+    ParseError,
+    Reason,
+    TruncatedError,
+    is_number,
+    refused_argument,
+)
 from vxlanpkt.headers import missing_bytes
 from vxlanpkt.kernel import as_record, decap_one
 from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
@@ -24,6 +34,8 @@ from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy, require_policy
 from vxlanpkt.starts import Start, outer_kind
+
+_refused = partial(refused_argument, "decap")
 
 Address = IPv4Address | IPv6Address
 _DEFAULT_POLICY = DecapPolicy()
@@ -150,8 +162,8 @@ def decap(
 
 
 def _underlay(policy: DecapPolicy, start: Start, source: Address | str | None, tos: int | None) -> Underlay:
-    if tos is not None and (not isinstance(tos, int) or tos >> 8):
-        raise FieldError(f"tos: {tos!r} is not a number of 8 bits", layer="decap", field="tos", value=tos, bits=8)
+    if tos is not None and not is_number(tos, 8):
+        raise _refused("tos", tos, "a number of 8 bits", 8)
     if start not in (VXLAN, VXLANGPE):
         if source is not None or tos is not None:
             raise FieldError(
@@ -169,9 +181,7 @@ def _underlay(policy: DecapPolicy, start: Start, source: Address | str | None, t
     try:
         address = ip_address(source)
     except ValueError:
-        raise FieldError(
-            f"source: {source!r} is not an IP address", layer="decap", field="source", value=source, bits=None
-        ) from None
+        raise _refused("source", source, "an IP address") from None
     # A dual-stack socket tells of IPv4 peers as ::ffff:a.b.c.d.
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.decapsulation import Address, decap
-from vxlanpkt.errors import FieldError, ParseError, Reason
+from vxlanpkt.errors import FieldError, ParseError, Reason, refused_argument
 from vxlanpkt.layers.base import as_bytes
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.policy import DecapPolicy
@@ -268,10 +268,7 @@ def explain(
     if policies is None:
         policies = _PRESETS
     elif not isinstance(policies, Mapping):
-        raise FieldError(
-            f"policies: {policies!r} is not a mapping of names to policies",
-            layer="explain", field="policies", value=policies, bits=None,
-        )  # fmt: skip
+        raise refused_argument("explain", "policies", policies, "a mapping of names to policies")
     for name, policy in policies.items():
         if not isinstance(policy, DecapPolicy):
             raise FieldError(

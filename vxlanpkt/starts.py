@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import FieldError, refused_argument
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import Layer
 
@@ -48,7 +48,5 @@ def outer_kind(start: Start) -> Kind:
     """The kernel's kind for what an outer frame begins with."""
     kind = kind_of(start)
     if kind is None or kind in _NO_UNDERLAY:
-        raise FieldError(
-            f"start: {start!r} is not a link layer, IP or VXLAN", layer="decap", field="start", value=start, bits=None
-        )
+        raise refused_argument("decap", "start", start, "a link layer, IP or VXLAN")
     return kind

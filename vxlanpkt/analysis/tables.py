@@ -12,7 +12,7 @@ from vxlanpkt.analysis.words import counted, iso_time
 from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.stats import CaptureStats
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import refused_argument
 
 if TYPE_CHECKING:
     import pandas
@@ -89,8 +89,7 @@ class Table(Collection[_T], Reversible[_T]):
         """A table of the *n* first rows by an order: "bytes" or "packets", most first, or "first", earliest first."""
         orders = self._orders()
         if by not in orders:
-            message = f"by: {by!r} is not one of {', '.join(orders)}"
-            raise FieldError(message, layer=type(self).__name__, field="by", value=by, bits=None)
+            raise refused_argument(type(self).__name__, "by", by, f"one of {', '.join(orders)}")
         return self._chosen(nsmallest(n, range(len(self)), key=orders[by]))
 
     def _chosen(self, rows: Sequence[int]) -> Self:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyspark.sql import types
 
 from vxlanpkt.capture.columns import COLUMNS, FILE
-from vxlanpkt.errors import FieldError
+from vxlanpkt.errors import refused_argument
 
 PART, FAULT = "part", "fault"
 _NANOSECONDS = "_ns"  # what the name of a time ends in that is a number of nanoseconds
@@ -74,7 +74,7 @@ def arrow_schema(table: str, schema: Any) -> pa.Schema:
         _require_known(field.name, {**_TABLES[table], **_OF_FAULTS})
         found = _IN_ARROW.get(type(field.dataType))
         if found is None:
-            raise _refused(field.name, f"to be had as {field.dataType.simpleString()}")
+            raise refused_argument("spark", "columns", field.name, f"to be had as {field.dataType.simpleString()}")
         fields.append(pa.field(field.name, found, field.nullable))
     return pa.schema(fields)
 
@@ -109,8 +109,4 @@ def ours(schema: pa.Schema) -> list[str]:
 
 def _require_known(name: str, known: Iterable[str]) -> None:
     if name not in known:
-        raise _refused(name, f"a column: these are {', '.join(known)}")
-
-
-def _refused(name: str, expected: str) -> FieldError:
-    return FieldError(f"columns: {name!r} is not {expected}", layer="spark", field="columns", value=name, bits=None)
+        raise refused_argument("spark", "columns", name, f"a column: these are {', '.join(known)}")

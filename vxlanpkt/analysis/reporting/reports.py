@@ -15,7 +15,7 @@ from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.reader import FILE_POLICY, Capture, policy_for, with_vnis
 from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sinks import Sink
-from vxlanpkt.errors import CaptureError, FieldError
+from vxlanpkt.errors import CaptureError, refused_argument
 from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def report(
     raises CaptureError.
     """
     if not isinstance(top, int) or top < 1:
-        message = f"top: {top!r} is not a positive number"
-        raise FieldError(message, layer="analysis", field="top", value=top, bits=None)
+        raise refused_argument("analysis", "top", top, "a positive number")
     vnis = vni if vni is None or isinstance(vni, int) else tuple(vni)
     own = source.policy if isinstance(source, Capture) else None
     chosen = policy_for(ports, own if policy is None else policy)
