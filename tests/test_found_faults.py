@@ -217,6 +217,7 @@ def test_slices_of_views() -> None:
         lambda: DecapPolicy(allowed_sources=5),  # type: ignore[arg-type]
         lambda: decap(WIRE, tos=-1),
         lambda: decap(WIRE, tos="a"),  # type: ignore[arg-type]
+        lambda: decap(WIRE, tos=True),
     ],
 )
 def test_wrong_arguments(call: Any) -> None:

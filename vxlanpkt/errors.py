@@ -141,6 +141,11 @@ def refused_field(layer: str, field: str, value: object, expected: str, bits: in
     return FieldError(f"{layer}.{field}: {value!r} is not {expected}", layer=layer, field=field, value=value, bits=bits)
 
 
+def misfit(layer: str, field: str, value: object, bits: int) -> FieldError:
+    """The error for what is no number of a field's width."""
+    return refused_field(layer, field, value, f"a number of {bits} bits", bits)
+
+
 def refused_argument(layer: str, field: str, value: object, expected: str, bits: int | None = None) -> FieldError:
     """The error for a value that an argument, *field*, cannot have; *layer* is what the function works on."""
     return FieldError(f"{field}: {value!r} is not {expected}", layer=layer, field=field, value=value, bits=bits)

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 from vxlanpkt.assigned import IPv4Flags, LinkType
 from vxlanpkt.bindings import DEFAULT, Bindings
 from vxlanpkt.dissection import Dissection
-from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason
+from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason, refused_field
 from vxlanpkt.headers import Headers, find_headers
-from vxlanpkt.layers.base import Around, Header, Layer, as_bytes, field_error
+from vxlanpkt.layers.base import Around, Header, Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6
@@ -228,7 +228,7 @@ class Packet:
         header is, as it speaks of the whole datagram. Of a packet that the capture cut, the bytes here are measured.
         """
         if checksums not in ("nonzero", "all"):
-            raise field_error("recompute", "checksums", checksums, None, '"nonzero" or "all"')
+            raise refused_field("recompute", "checksums", checksums, '"nonzero" or "all"')
         full = list(self.layers)
         for index, layer in enumerate(self.layers):
             if not layers or type(layer) in layers:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.errors import is_number, refused_argument, refused_field
+from vxlanpkt.errors import is_number, misfit, refused_argument, refused_field
 from vxlanpkt.kernel.contract.decapsulation import (
     DecapRules,
     ECNRule,
@@ -280,7 +280,7 @@ def _choice(name: str, value: object, choices: tuple[str | bool, ...]) -> str | 
 
 def _check_int(name: str, value: int, bits: int) -> int:
     if not is_number(value, bits):
-        raise _refused(name, value, f"a number of {bits} bits", bits)
+        raise misfit("DecapPolicy", name, value, bits)
     return value
 
 

@@ -35,12 +35,12 @@ OPTIONS = "bytes, or an iterable of options"
 @pytest.mark.parametrize(
     ("call", "layer", "field", "value", "bits", "expected"),
     [
-        (lambda: MaximumSegmentSize(1 << 16), "MaximumSegmentSize", "mss", 1 << 16, 16, "an int of 16 bits"),
-        (lambda: WindowScale(WRONG), "WindowScale", "shift", WRONG, 8, "an int of 8 bits"),
+        (lambda: MaximumSegmentSize(1 << 16), "MaximumSegmentSize", "mss", 1 << 16, 16, "a number of 16 bits"),
+        (lambda: WindowScale(WRONG), "WindowScale", "shift", WRONG, 8, "a number of 8 bits"),
         (lambda: TCPOption(9, bytes(254)), "TCPOption", "data", bytes(254), None, "at most 253 bytes"),
         (lambda: TCPOption(9, WRONG), "TCPOption", "data", WRONG, None, "bytes"),
-        (lambda: SACK([(0, 1 << 32)]), "SACK", "blocks", 1 << 32, 32, "an int of 32 bits"),
-        (lambda: SACK([(WRONG, 0)]), "SACK", "blocks", WRONG, 32, "an int of 32 bits"),
+        (lambda: SACK([(0, 1 << 32)]), "SACK", "blocks", 1 << 32, 32, "a number of 32 bits"),
+        (lambda: SACK([(WRONG, 0)]), "SACK", "blocks", WRONG, 32, "a number of 32 bits"),
         (lambda: SACK(BLOCKS), "SACK", "blocks", BLOCKS, None, "at most 31 blocks"),
         (lambda: TCP(1, 2, options=WRONG), "TCP", "options", WRONG, None, OPTIONS),
         (lambda: TCP(1, 2, options=[WRONG]), "TCP", "options", WRONG, None, OPTIONS),

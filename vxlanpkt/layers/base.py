@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, 
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.errors import BuildError, FieldError
+from vxlanpkt.errors import BuildError, FieldError, misfit, refused_field
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span, span_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Header:
         # Refuse integer fields that their width on the wire cannot carry.
         name = self._misfit(self)
         if name:
-            raise field_error(self.NAME, name, getattr(self, name), self.BITS[name])
+            raise misfit(self.NAME, name, getattr(self, name), self.BITS[name])
 
     def derive(self, below: Below, content: bytes, next_key: int | None) -> tuple[dict[str, Any], bytes]:
         """The values of the fields that are None, and the bytes of the header; takes the fields of an `Around`."""
@@ -224,12 +224,6 @@ def scan(kind: Kind, buf: Buffer, start: int, end: int) -> Span | Fault:
     return found if isinstance(found, Fault) else span_of(found[1:])
 
 
-def field_error(layer: str, field: str, value: object, bits: int | None, expected: str = "") -> FieldError:
-    """The error for a *value* that *field* cannot carry."""
-    expected = expected or f"an int of {bits} bits"
-    return FieldError(f"{layer}.{field}: {value!r} is not {expected}", layer=layer, field=field, value=value, bits=bits)
-
-
 def as_mac(layer: str, field: str, value: MACAddress | str | int | bytes) -> MACAddress:
     """*value* as a MAC address; `FieldError` names the field."""
     if isinstance(value, MACAddress):
@@ -237,7 +231,7 @@ def as_mac(layer: str, field: str, value: MACAddress | str | int | bytes) -> MAC
     try:
         return MACAddress(value)
     except FieldError:
-        raise field_error(layer, field, value, 48, "a MAC address") from None
+        raise refused_field(layer, field, value, "a MAC address", 48) from None
 
 
 def as_ipv4(layer: str, field: str, value: IPv4Address | str | int | bytes) -> IPv4Address:
@@ -247,7 +241,7 @@ def as_ipv4(layer: str, field: str, value: IPv4Address | str | int | bytes) -> I
     try:
         return IPv4Address(value)
     except ValueError:
-        raise field_error(layer, field, value, 32, "an IPv4 address") from None
+        raise refused_field(layer, field, value, "an IPv4 address", 32) from None
 
 
 def as_ipv6(layer: str, field: str, value: IPv6Address | str | int | bytes) -> IPv6Address:
@@ -255,9 +249,9 @@ def as_ipv6(layer: str, field: str, value: IPv6Address | str | int | bytes) -> I
     try:
         address = value if isinstance(value, IPv6Address) else IPv6Address(value)
     except ValueError:
-        raise field_error(layer, field, value, 128, "an IPv6 address") from None
+        raise refused_field(layer, field, value, "an IPv6 address", 128) from None
     if address.scope_id is not None:
-        raise field_error(layer, field, value, 128, "an IPv6 address without a zone")
+        raise refused_field(layer, field, value, "an IPv6 address without a zone", 128)
     return address
 
 
@@ -288,4 +282,4 @@ def as_bytes(layer: str, field: str, value: bytes | bytearray | memoryview) -> b
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     expected = "bytes: build() makes bytes of it" if hasattr(value, "build") else "bytes"
-    raise field_error(layer, field, value, None, expected)
+    raise refused_field(layer, field, value, expected)

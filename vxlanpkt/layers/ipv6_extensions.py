@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from struct import Struct
 from typing import ClassVar, NamedTuple
 
-from vxlanpkt.errors import BuildError, MalformedError, Reason
+from vxlanpkt.errors import BuildError, MalformedError, Reason, misfit, refused_field
 from vxlanpkt.kernel.contract.protocols import AUTHENTICATION, DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING
 from vxlanpkt.kernel.python.scanning import extension_length
-from vxlanpkt.layers.base import as_bytes, field_error
+from vxlanpkt.layers.base import as_bytes
 
 _FRAGMENT = Struct("!BBHI")
 _AUTHENTICATION = Struct("!BBHII")
@@ -36,7 +36,7 @@ def _check(extension: object, **widths: int) -> None:
         if value is None and field in ("next_header", "length_field"):
             continue
         if not isinstance(value, int) or value >> bits:
-            raise field_error(name, field, value, bits)
+            raise misfit(name, field, value, bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ def as_extensions(extensions: Iterable[Extension]) -> tuple[Extension, ...]:
     result = tuple(extensions)
     for extension in result:
         if not isinstance(extension, _TYPES):
-            raise field_error("IPv6", "extension_headers", extension, None, "an IPv6 extension header")
+            raise refused_field("IPv6", "extension_headers", extension, "an IPv6 extension header")
     return result
 
 

@@ -23,8 +23,9 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Below, Header, as_bytes, drafted, field_error, freeze, scan, thawed
+from vxlanpkt.layers.base import Below, Header, as_bytes, drafted, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -79,7 +80,7 @@ class LinuxSLL(Header):
     ) -> None:
         packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL", "address", address)
         if len(packed) > 8:
-            raise field_error("LinuxSLL", "address", address, 64, "at most 8 bytes")
+            raise refused_field("LinuxSLL", "address", address, "at most 8 bytes", 64)
         draft = thawed(self)
         draft.packet_type = packet_type
         draft.arphrd_type = arphrd_type

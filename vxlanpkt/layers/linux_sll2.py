@@ -25,8 +25,9 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
 from vxlanpkt.addresses import MACAddress
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Below, Header, as_bytes, drafted, field_error, freeze, scan, thawed
+from vxlanpkt.layers.base import Below, Header, as_bytes, drafted, freeze, scan, thawed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -91,7 +92,7 @@ class LinuxSLL2(Header):
     ) -> None:
         packed = address.packed if isinstance(address, MACAddress) else as_bytes("LinuxSLL2", "address", address)
         if len(packed) > 8:
-            raise field_error("LinuxSLL2", "address", address, 64, "at most 8 bytes")
+            raise refused_field("LinuxSLL2", "address", address, "at most 8 bytes", 64)
         draft = thawed(self)
         draft.protocol = protocol
         draft.interface_index = interface_index

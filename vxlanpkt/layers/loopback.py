@@ -17,8 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, final
 
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
+from vxlanpkt.layers.base import Below, Header, drafted, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -56,7 +57,7 @@ class Loopback(Header):
         # Named rather than super(): slots=True makes a second class, which super() would not know.
         Header.__post_init__(self)
         if self.byte_order not in ("big", "little"):
-            raise field_error("Loopback", "byte_order", self.byte_order, None, '"big" or "little"')
+            raise refused_field("Loopback", "byte_order", self.byte_order, '"big" or "little"')
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:

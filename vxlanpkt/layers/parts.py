@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol
 
-from vxlanpkt.layers.base import as_bytes, field_error
+from vxlanpkt.errors import misfit, refused_field
+from vxlanpkt.layers.base import as_bytes
 
 
 class Part:
@@ -25,11 +26,11 @@ class Part:
         for field, bits in self.BITS.items():
             value = getattr(self, field)
             if not isinstance(value, int) or value >> bits:
-                raise field_error(name, field, value, bits)
+                raise misfit(name, field, value, bits)
         for field, limit in self.LIMITS.items():
             data = as_bytes(name, field, getattr(self, field))
             if limit is not None and len(data) > limit:
-                raise field_error(name, field, data, None, f"at most {limit} bytes")
+                raise refused_field(name, field, data, f"at most {limit} bytes")
             set_part(self, field, data)
 
 
@@ -52,10 +53,10 @@ def encode_options(layer: str, options: bytes | Iterable[Encodable], kinds: tupl
         return bytes(options)
     expected = "bytes, or an iterable of options"
     if isinstance(options, str) or not isinstance(options, Iterable):
-        raise field_error(layer, "options", options, None, expected)
+        raise refused_field(layer, "options", options, expected)
     encoded = []
     for option in options:
         if not isinstance(option, kinds):
-            raise field_error(layer, "options", option, None, expected)
+            raise refused_field(layer, "options", option, expected)
         encoded.append(option.encode())
     return b"".join(encoded)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar, final
 
-from vxlanpkt.errors import MalformedError, Reason
-from vxlanpkt.layers.base import field_error
+from vxlanpkt.errors import MalformedError, Reason, misfit, refused_field
 from vxlanpkt.layers.parts import Part, encode_options, set_part
 
 _MSS = Struct("!BBH")
@@ -108,9 +107,9 @@ class SACK(Part):
         for block in given:
             for edge in block:
                 if not isinstance(edge, int) or edge >> 32:
-                    raise field_error("SACK", "blocks", edge, 32)
+                    raise misfit("SACK", "blocks", edge, 32)
         if len(given) > 31:
-            raise field_error("SACK", "blocks", given, None, "at most 31 blocks")
+            raise refused_field("SACK", "blocks", given, "at most 31 blocks")
         set_part(self, "blocks", given)
 
     def encode(self) -> bytes:

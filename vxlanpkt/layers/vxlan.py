@@ -21,8 +21,9 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, final
 
 from vxlanpkt.assigned import GBPFlags, VXLANFlags
+from vxlanpkt.errors import misfit
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
+from vxlanpkt.layers.base import Below, Header, drafted, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -78,7 +79,7 @@ class VXLAN(Header):
     ) -> VXLAN:
         """A header with the G flag and a 16-bit group policy ID."""
         if not isinstance(policy_id, int) or policy_id >> 16:
-            raise field_error("VXLAN", "policy_id", policy_id, 16)
+            raise misfit("VXLAN", "policy_id", policy_id, 16)
         return cls(vni, flags, (_D * dont_learn | _A * applied) << 16 | policy_id)
 
     @property

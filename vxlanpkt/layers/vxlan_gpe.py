@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, final
 
+from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind, Span
-from vxlanpkt.layers.base import Below, Header, drafted, field_error, scan
+from vxlanpkt.layers.base import Below, Header, drafted, scan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -77,7 +78,7 @@ class VXLANGPE(Header):
         # Named rather than super(): slots=True makes a second class, which super() would not know.
         Header.__post_init__(self)
         if self.flags & _VERSION_BITS:
-            raise field_error("VXLANGPE", "flags", self.flags, 8, "clear in the bits 0x30, which are the version's")
+            raise refused_field("VXLANGPE", "flags", self.flags, "clear in the bits 0x30, which are the version's", 8)
 
     @classmethod
     def scan(cls, buf: Buffer, start: int, end: int) -> Span | Fault:
