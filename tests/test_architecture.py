@@ -81,7 +81,7 @@ EXCEPTIONS = frozenset((
     ("kernel", "numbers"),
     ("kernel", "pick"),
     ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"), ("kernel", "callback"),
-    ("bulk.checks", "written"),  # what a kernel answers
+    ("batches.columns", "written"),  # what a kernel answers
     # One form for what all say of wrong values.
     *(("errors", name) for name in ("is_number", "refused_argument", "refused_field")),
     ("policy", "require_policy"),

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
+from vxlanpkt.batches.columns import written
 from vxlanpkt.batches.decapsulated import DecapBatch
-from vxlanpkt.bulk.checks import written
 from vxlanpkt.errors import FieldError, FilterError
 from vxlanpkt.expressions import parse_expression
 from vxlanpkt.kernel.contract.columns import ADDRESS, BRIEF_COLUMNS, DECAP_COLUMNS

@@ -10,8 +10,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
-from vxlanpkt.batches.columns import as_buffer
-from vxlanpkt.bulk.checks import written
+from vxlanpkt.batches.columns import as_buffer, written
 from vxlanpkt.errors import refused_field
 from vxlanpkt.kernel.contract.answers import OVERLAP
 from vxlanpkt.kernel.contract.columns import ADDRESS, WIDTHS, Layout

@@ -97,6 +97,17 @@ def column(name: str, values: Sequence[int] | Buffer, code: str, refused: _Refus
     return view.cast("B").cast(code) if view.nbytes and view.format != code else view  # type: ignore[call-overload]
 
 
+def written(answer: int) -> int:
+    """What a kernel returned that was to fill new memory. FieldError if it did not: what is there then may be anything.
+
+    That takes columns that do not fit each other, or that somebody writes to while they are read.
+    """
+    if answer < 0:
+        message = f"batch: its columns do not fit each other, or were changed while they were read (kernel: {answer})"
+        raise FieldError(message, layer="batch", field="batch", value=answer, bits=None)
+    return answer
+
+
 def chosen(code: str, values: Sequence[int], index: slice) -> array[int]:
     """Some items of a column. PyPy's arrays take no view that has a step."""
     chosen = values[index]

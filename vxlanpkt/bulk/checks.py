@@ -1,4 +1,4 @@
-"""What both ways refuse, and how."""
+"""What `encap_batch` and `decap_batch` refuse, and in which words."""
 
 from __future__ import annotations
 
@@ -26,14 +26,3 @@ def described(out: object) -> str:
 def not_a_batch(value: object) -> FieldError:
     """The error for what is to be a batch."""
     return refused("batch", type(value).__name__, "a FrameBatch: FrameBatch.from_frames makes one of a list")
-
-
-def written(answer: int) -> int:
-    """What a kernel returned that was to fill new memory. FieldError if it did not: what is there then may be anything.
-
-    That takes columns that do not fit each other, or that somebody writes to while they are read.
-    """
-    if answer < 0:
-        message = f"batch: its columns do not fit each other, or were changed while they were read (kernel: {answer})"
-        raise FieldError(message, layer="batch", field="batch", value=answer, bits=None)
-    return answer

@@ -6,9 +6,10 @@ from typing import Literal
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
+from vxlanpkt.batches.columns import written
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.batches.frames import FrameBatch
-from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused, written
+from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused
 from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel import decap
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT

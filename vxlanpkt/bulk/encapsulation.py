@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from vxlanpkt import kernel
 from vxlanpkt.assigned import LinkType
-from vxlanpkt.batches.columns import column
+from vxlanpkt.batches.columns import column, written
 from vxlanpkt.batches.encapsulated import EncapBatch
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.checks import UNFIT, described, not_a_batch, refused
@@ -53,11 +53,7 @@ def encap_batch(
         raise not_a_batch(batch)
     rows = batch._rows
     table: Tunnel | TunnelTable = tunnels if isinstance(tunnels, (Tunnel, TunnelTable)) else TunnelTable(tunnels)
-    if identification is None:
-        if table.can_clear_df:
-            raise refused("identification", None, "a number of 16 bits, as DF can be clear (RFC 6864)", 16)
-    elif not is_number(identification, 16):
-        raise refused("identification", identification, "a number of 16 bits", 16)
+    _check_identification(identification, table.can_clear_df)
     how = _MODES.get(mode) if isinstance(mode, str) else None
     if how is None:
         raise refused("mode", mode, f"one of {', '.join(_MODES)}")
@@ -68,9 +64,7 @@ def encap_batch(
     held = table.held if start is _ETHERNET else table.held_recipe(start)
     if out is None:
         buffer = kernel.new_buffer(rows * _ENCAP_ROW + _room(batch, table.overhead, how))
-        done = encap(batch.held, held, chosen, identification, how, buffer)
-        if done < 0:
-            raise refused("lengths", "a column that another thread writes", "a column for this call")
+        written(encap(batch.held, held, chosen, identification, how, buffer))
         return EncapBatch(rows, buffer, elsewhere)
     if type(out) is not EncapBatch or out._rows != rows:
         raise refused("out", described(out), f"an EncapBatch of {rows} rows")
@@ -78,6 +72,14 @@ def encap_batch(
     if done < 0:
         raise refused("out", described(out), UNFIT[done])
     return out._written(elsewhere)
+
+
+def _check_identification(identification: int | None, needed: bool) -> None:
+    if identification is None:
+        if needed:
+            raise refused("identification", None, "a number of 16 bits, as DF can be clear (RFC 6864)", 16)
+    elif not is_number(identification, 16):
+        raise refused("identification", identification, "a number of 16 bits", 16)
 
 
 def _index(rows: int, index: Sequence[int] | memoryview | None) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.bulk.checks import written
+from vxlanpkt.batches.columns import written
 from vxlanpkt.capture.arrow_structures import ArrowColumn
 from vxlanpkt.capture.columns import CaptureColumn
 from vxlanpkt.capture.gathering import Rows

@@ -62,14 +62,12 @@ def decap_file(
     Raises PartialResultError if the source breaks off; CaptureError, OSError or FieldError, with no file written, for
     anything else.
     """
-    if depth != "all" and (not isinstance(depth, int) or depth < 1):
-        raise refused("depth", depth, 'a positive number or "all"')
     if filter is not None:
         require_filter(filter)
     require_one_of("inner_link", inner_link, ("error", "ethernet", "raw"))
+    _require_depth(depth)
     _require_container(container)
-    if split_by is not None and (split_by != "vni" or path_of(target) is None):
-        raise refused("split_by", split_by, '"vni" with a path to write to')
+    _require_split(split_by, target)
     levels = -1 if depth == "all" else depth - 1
     with Capture(source, policy_for(ports, policy)) as capture:
         outputs = Outputs(capture, target, container, split=split_by is not None)
@@ -165,6 +163,16 @@ class _WholeRecords:
         if self.fault is not None:
             raise PartialResultError(str(self.fault), offset=self.fault.offset, result=result) from self.fault
         return result
+
+
+def _require_depth(depth: int | str) -> None:
+    if depth != "all" and (not isinstance(depth, int) or depth < 1):
+        raise refused("depth", depth, 'a positive number or "all"')
+
+
+def _require_split(split_by: str | None, target: File) -> None:
+    if split_by is not None and (split_by != "vni" or path_of(target) is None):
+        raise refused("split_by", split_by, '"vni" with a path to write to')
 
 
 def _require_container(container: Container | None) -> None:
