@@ -65,7 +65,7 @@ class PythonPair(Pair):
 
 
 def _as_over_cards(nodes: Pair) -> Pair:
-    """As over cards that cut nothing, and join what comes: else a veth hands long frames on as they are."""
+    """As over cards that cut nothing: else a veth hands long frames on as they are."""
     for node in (nodes.first, nodes.second):
         node.namespace.exec("ethtool", "-K", UNDERLAY, "gro", "on", "tx-udp-segmentation", "off",
                             "tx-udp_tnl-segmentation", "off", "tx-udp_tnl-csum-segmentation", "off")  # fmt: skip
