@@ -400,7 +400,7 @@ def test_which_senders_are_marked(kernel: Any) -> None:
 
 @pytest.mark.parametrize("kernel", BOTH)
 def test_what_does_not_fit(kernel: Any) -> None:
-    """Lengths that a map was not made for, keys that reach out of their rows, outputs that are too small."""
+    """Lengths that a map was not made for, keys out of their rows or too few, outputs that are too small."""
     made = kernel.new_map([24], 4, SEED)
     assert kernel.put_prefixes(made, memoryview(bytes(16)), 25, numbers([1]), STATIC) == WRONG_COLUMNS
     assert kernel.drop_prefixes(made, memoryview(bytes(16)), 25) == 0
@@ -411,6 +411,8 @@ def test_what_does_not_fit(kernel: Any) -> None:
     out = kernel.new_buffer(16)
     for stride, offset, width in ((4, 1, 4), (32, 0, 17), (4, 5, 0)):
         assert kernel.look_up(made, Asked(1, memoryview(bytes(32)), stride, offset, width), out) == WRONG_COLUMNS
+    assert kernel.look_up(made, Asked(2, memoryview(bytes(7)), 4, 0, 4), out) == WRONG_COLUMNS
+    assert kernel.look_up(made, Asked(2, memoryview(bytes(8)), 4, 0, 4, memoryview(b"\4"), 4), out) == WRONG_COLUMNS
     assert kernel.look_up(made, Asked(5, memoryview(bytes(20)), 4, 0, 4), out) == NO_SPACE
     assert kernel.look_up(made, Asked(4, kernel.view(out), 4, 0, 4), out) == OVERLAP
     frames = kernel.hold_frames(memoryview(bytes(28)), memoryview(array("Q", [0, 14])), numbers([14, 14]), None)
