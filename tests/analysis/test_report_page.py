@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vxlanpkt
-from vxlanpkt import TCP, Ethernet, IPv4, Packet, Report, Tunnel, report
+from vxlanpkt import ICMP, TCP, Ethernet, IPv4, Packet, Report, Tunnel, report
 from vxlanpkt.analysis import timelines
 from vxlanpkt.analysis.reporting.pieces import Cell, Piece, Row, join, table, tag, text
 from vxlanpkt.analysis.reporting.wording import duration, moment, share, size, span
@@ -250,6 +250,26 @@ def test_what_to_do_about_fragments() -> None:
         assert "the receiver's IP puts fragments together before VXLAN" in words
     assert "atomic" not in of_ipv4
     assert "policy: fragments='atomic' for whole packets with an IPv6 fragment header" in of_both
+
+
+def too_big(mtu: int, quoted: bytes = b"") -> bytes:
+    """ICMP type 3 code 4 from a router."""
+    message = ICMP(3, 4, body=b"\0\0" + mtu.to_bytes(2, "big") + quoted)
+    return Packet(Ethernet(2, 1), IPv4("192.0.2.9", "192.0.2.1"), message).build()
+
+
+def test_messages_of_too_big_packets() -> None:
+    """On the underlay and inside, apart: the MTUs that they report, or that none is said, and of which packet."""
+    sent = TUNNEL.encap(frame(1400))
+    words = check(page_of([sent, too_big(1400, sent[14:42]), too_big(0), TUNNEL.encap(too_big(1280))])).words
+    said = " ".join(words)
+    outside, inside = said.split("Packet too big, on the underlay")[1].split("Packet too big, inside the tunnels")
+    assert "2 messages; the smallest MTU that one reports is 1,400" in outside
+    assert " ".join(outside.split("Packet to ")[1].split()).startswith(
+        "2 192.0.2.9 192.0.2.1 1,400 192.0.2.1 192.0.2.2 3 192.0.2.9 192.0.2.1 not said"
+    )
+    assert "1 message; the smallest MTU that one reports is 1,280" in inside
+    assert " ".join(inside.split("Packet to ")[1].split()).startswith("4 7 192.0.2.9 192.0.2.1 1,280")
 
 
 def test_one_vni() -> None:
