@@ -15,14 +15,14 @@ from .cluster import Cluster, Node, cluster
 from .traffic import send_stream, streaming
 from .underlay import LINK
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("tunnel_gso_means")]
 
 DATA = random.Random(9).randbytes(2_000_000)
 NARROW = 1400
 
 
 @pytest.fixture(scope="module")
-def routed(means: None) -> Iterator[Cluster]:
+def routed(tunnel_gso_means: None) -> Iterator[Cluster]:
     """Two nodes with tunnel GSO, and one whose kernel has the device, behind a router."""
     with cluster("gso", "kernel", "gso", routed=True, versions=(4, 6)) as made:
         yield made

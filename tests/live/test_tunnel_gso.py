@@ -25,7 +25,7 @@ from .namespaces import Namespace
 from .overlay_rig import OVERLAY, PORT, UNDERLAY, VNI, Backend, Node, Pair, pair
 from .traffic import pings, send_stream, streaming
 
-pytestmark = [pytest.mark.live, pytest.mark.usefixtures("means")]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("tunnel_gso_means")]
 
 SIZES = [30_000, 100, 20_000, 1] * 50
 DATA = random.Random(7).randbytes(3_000_000)
