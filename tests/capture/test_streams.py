@@ -334,3 +334,23 @@ def test_pipes_get_each_packet_at_once(kind: str, monkeypatch: pytest.MonkeyPatc
             for record in RECORDS:
                 writer.write(record)
                 assert next(records) == record
+
+
+def test_no_room_for_the_last_bytes(tmp_path: Path) -> None:
+    """What is only found when all that is left is written: the file has its name, and what was there stays."""
+    resource = pytest.importorskip("resource", reason="limits of files are Unix's")
+    target = tmp_path / "out.pcap"
+    target.write_bytes(b"before")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = PcapWriter(target, Interface())
+    try:
+        for record in RECORDS:
+            writer.write(record)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        with pytest.raises(OSError, match="File too large") as caught:
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.filename == str(target)
+    assert target.read_bytes() == b"before"
+    assert [found.name for found in tmp_path.iterdir()] == [target.name]
