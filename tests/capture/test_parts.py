@@ -23,7 +23,7 @@ from vxlanpkt.capture.reader import FILE_POLICY
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
 from vxlanpkt.strategies import captures, recordings
 
-from .builders import CAPTURES, NAMES, enhanced, interface, pcap_header, pcap_record, read_until_fault, section
+from .builders import CAPTURES, NAMES, block, enhanced, interface, pcap_header, pcap_record, read_until_fault, section
 
 Content = tuple[list[tuple[bytes, "int | None", int]], "str | None"]
 NOW = 1_700_000_000
@@ -85,6 +85,18 @@ def test_usual_captures_can_be_split(packets: list[bytes], draw: st.DataObject) 
         section() + interface() + b"".join(enhanced(data) for data in letters),
     ):
         assert in_parts(data, draw.draw(bounds(len(data)))) == whole(data)
+
+
+@given(st.binary(max_size=100).map(lambda data: data + bytes(-len(data) % 4)), st.data())
+def test_a_block_of_names_before_the_first_packet(names: bytes, draw: st.DataObject) -> None:
+    """It is no packet, and no part begins with it; cut, or of a length that cannot be, it is the file's fault."""
+    head, known = section() + interface(), block(4, names)
+    packets = b"".join(enhanced(bytes([number | 0x40]) * 60) for number in range(20))
+    data = head + known + packets
+    assert in_parts(data, draw.draw(bounds(len(data)))) == whole(data)
+    for broken in (head + known[:-1], head + known[:4] + b"\7\0\0\0" + known[8:]):
+        assert whole(broken)[1] is not None
+        assert in_parts(broken, []) == whole(broken)
 
 
 @pytest.mark.parametrize("name", NAMES)
