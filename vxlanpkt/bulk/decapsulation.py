@@ -43,7 +43,8 @@ def decap_batch(
     """
     if not isinstance(batch, FrameBatch):
         raise not_a_batch(batch)
-    require_policy("batch", policy)
+    if not isinstance(policy, DecapPolicy):
+        require_policy("batch", policy)
     rows = batch._rows
     kind = _ETHERNET_KIND
     if start is not _ETHERNET:

@@ -10,7 +10,7 @@ from vxlanpkt.kernel.contract.columns import ADDRESS, DECAP_COLUMNS
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, Underlay
 from vxlanpkt.kernel.contract.protocols import MAPPED
 
-# Looked up once: called for every frame, or batch.
+# Looked up once, and what is held by its index: called for every frame, or batch, where a name takes longer.
 _decap_one, _decap = lib.vxlanpkt_decap_one, lib.vxlanpkt_decap
 
 _NO_PORT = 0x10000
@@ -51,7 +51,7 @@ def _prefix(version: int, network: int, mask: int) -> tuple[int, bytes, bytes]:
 def decap_one(data: bytes, missing: int, kind: int, rules: Held, underlay: Underlay | None = None) -> Any:
     """Decapsulate one frame, of which *missing* bytes were cut off."""
     known = NULL if underlay is None else _hold_underlay(underlay)
-    return _decap_one(data, len(data), missing, kind, rules.pointer, known)
+    return _decap_one(data, len(data), missing, kind, rules[0], known)
 
 
 def _hold_underlay(underlay: Underlay) -> Any:
@@ -76,4 +76,4 @@ def as_record(record: Any) -> DecapRecord:
 
 def decap(frames: Held, kind: int, rules: Held, brief: bool, out: Any) -> int:
     """Decapsulate every row, and fill the columns, which lie in *out*."""
-    return _decap(frames.pointer, kind, rules.pointer, brief, out, len(out))  # type: ignore[no-any-return]
+    return _decap(frames[0], kind, rules[0], brief, out, len(out))  # type: ignore[no-any-return]

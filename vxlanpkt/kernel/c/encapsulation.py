@@ -12,7 +12,7 @@ from vxlanpkt.kernel.c.memory import NULL, Held
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapMode, EncapRecipe, FlowLabel, UDPChecksum
 from vxlanpkt.kernel.contract.protocols import UDP_PROTOCOL
 
-# Looked up once: called for every frame, or batch.
+# Looked up once, and what is held by its index: called for every frame, or batch, where a name takes longer.
 _encap_header, _encap, _buffer = lib.vxlanpkt_encap_header, lib.vxlanpkt_encap, ffi.buffer
 
 
@@ -85,7 +85,7 @@ def hold_index(index: Sequence[int]) -> Any:
 
 def encap_one(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
     """The whole outer frame around *data*, or why it cannot be sent."""
-    header = _encap_header(data, len(data), recipe.kept, identification)
+    header = _encap_header(data, len(data), recipe[1], identification)
     if header.reason:
         return Reason(header.reason)
     return b"".join((_buffer(header.bytes, header.length), data))
@@ -93,7 +93,7 @@ def encap_one(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
 
 def clears_df(data: bytes, recipe: Held) -> bool:
     """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
-    return bool(lib.vxlanpkt_clears_df(data, len(data), recipe.kept))
+    return bool(lib.vxlanpkt_clears_df(data, len(data), recipe[1]))
 
 
 def total_length(frames: Held) -> int:
@@ -107,5 +107,5 @@ def encap(
     """Encapsulate every row. The columns lie in *out*, and the bytes of the rows behind them."""
     first = -1 if identification is None else identification
     return _encap(  # type: ignore[no-any-return]
-        frames.pointer, table.pointer, NULL if index is None else index, first, mode, out, len(out)
+        frames[0], table[0], NULL if index is None else index, first, mode, out, len(out)
     )
