@@ -62,7 +62,8 @@ class Container:
         return str(self._addresses[version])
 
     def remove(self, node: Namespace) -> None:
-        """Take it and the bridge away again."""
+        """Take it and the bridge away again: its link first, which a namespace's end takes away only later."""
+        node.ip("link", "del", _PORT)
         node.ip("link", "del", _BRIDGE)
         self.namespace.delete()
 
