@@ -229,3 +229,14 @@ def test_what_is_no_policy(value: Any, said: str) -> None:
         with pytest.raises(FieldError) as caught:
             call()
         assert (str(caught.value), caught.value.field, caught.value.value) == (said, "policy", value)
+
+
+def test_a_fault_that_is_not_the_policys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is handed on as it is."""
+
+    def faulty(*_: object) -> None:
+        raise TypeError("a fault of our own")
+
+    monkeypatch.setattr("vxlanpkt.decapsulation.decap_one", faulty)
+    with pytest.raises(TypeError, match="a fault of our own"):
+        decap(INPUTS["plain"].frame)

@@ -395,6 +395,14 @@ def test_udp_checksum() -> None:
         refused("udp_checksum", udp_checksum=unknown)
 
 
+@pytest.mark.parametrize("fields", [{"checksum": 0}, {"length": 9}], ids=["no-checksum", "another-length"])
+def test_inner_udp_that_cannot_be_believed(fields: dict[str, int]) -> None:
+    """The outer checksum is computed of all bytes, as without a word about the inner one."""
+    frame = Packet(ETHERNET, INNER4, UDP(1, 2, **fields), payload=b"payload").build()
+    full, believing = (TUNNEL4.replace(udp_checksum=how).encap(frame) for how in ("full", "inner"))
+    assert believing == full
+
+
 @pytest.mark.parametrize("how", ["full", "inner"])
 def test_udp_checksum_of_zero(how: Any) -> None:
     """A checksum that comes out as 0 is sent as 0xffff, as 0 says that there is none (RFC 768)."""
