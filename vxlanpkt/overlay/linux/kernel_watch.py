@@ -12,7 +12,7 @@ from types import TracebackType
 
 from vxlanpkt.overlay.leases.backoff import Backoff
 from vxlanpkt.overlay.linux import entry_messages, link_messages, rtnetlink
-from vxlanpkt.overlay.linux.rtnetlink import Answer, Message, Request, Rtnetlink
+from vxlanpkt.overlay.linux.rtnetlink import Answer, Message, Rtnetlink
 from vxlanpkt.overlay.plans.kernel_state import Entry, KernelChange, LinkAddress, Route
 
 # RTMGRP_: links, neighbours and FDB, IPv4 and IPv6 addresses, IPv4 and IPv6 routes.
@@ -82,12 +82,8 @@ class KernelWatch:
         names: dict[int, str] = {}
         with Rtnetlink() as kernel:
             for name in self._links:
-                try:
-                    found = kernel.get(Request(rtnetlink.GETLINK, link_messages.named_link(name)))
-                except OSError as error:
-                    if error.errno != errno.ENODEV:
-                        raise
-                else:
+                found = link_messages.link_of_name(kernel, name)
+                if found is not None:
                     names[found["index"]] = name
         return names
 
@@ -120,21 +116,10 @@ class KernelWatch:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self._drain()
+            self._socket.drain()
             with self._reading:  # links may have come and gone
                 self._names = self._met_links()
             yield KernelChange("overrun")
-
-    def _drain(self) -> None:
-        """Read all that waits. Before that the kernel drops what is new, and does not say so a second time."""
-        waiting = select.poll()
-        waiting.register(self._socket.socket, select.POLLIN)
-        while waiting.poll(0):
-            try:
-                self._socket.socket.recv(1)
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
 
     def _read(self, answer: Answer) -> KernelChange | None:
         with self._reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from ipaddress import IPv4Address, ip_address
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from vxlanpkt import MACAddress
-from vxlanpkt.overlay.linux.rtnetlink import Message
+from vxlanpkt.overlay.linux.rtnetlink import GETLINK, Message, Request, Rtnetlink
 from vxlanpkt.overlay.plans.kernel_state import OverlayLink
 
 _IFF_UP, _ARPHRD_ETHER = 0x1, 1
@@ -23,6 +24,16 @@ def named_link(name: str) -> Message:
     message = ifinfmsg()
     message["attrs"] = [["IFLA_IFNAME", name]]
     return message
+
+
+def link_of_name(kernel: Rtnetlink, name: str) -> Message | None:
+    """The link of a name as the kernel has it, None where there is none."""
+    try:
+        return kernel.get(Request(GETLINK, named_link(name)))
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return None
 
 
 def numbered_link(index: int) -> Message:

@@ -64,7 +64,7 @@ class Netlink:
         self._ours.clear()
         found: list[OverlayLink] = []
         for name in links:
-            message = self._find(name)
+            message = link_messages.link_of_name(self._socket, name)
             link = None if message is None else link_messages.read_link(message, self._names_near(message))
             if message is not None and link is not None:
                 found.append(link)
@@ -82,17 +82,8 @@ class Netlink:
 
     def find_link(self, name: str) -> OverlayLink | None:
         """A device as it is now; None where there is none, or one of a kind that no overlay has."""
-        message = self._find(name)
+        message = link_messages.link_of_name(self._socket, name)
         return None if message is None else link_messages.read_link(message, self._names_near(message))
-
-    def _find(self, name: str) -> Message | None:
-        """The device of a name, None where there is none."""
-        try:
-            return self._socket.get(Request(rtnetlink.GETLINK, link_messages.named_link(name)))
-        except OSError as error:
-            if error.errno != errno.ENODEV:
-                raise
-            return None
 
     def _names_near(self, message: Message) -> dict[int, str]:
         """The name of the device that a vxlan device sends by."""
@@ -189,7 +180,7 @@ class Netlink:
     def _number(self, name: str) -> int:
         """The number of a link; raises `OSError` where there is none."""
         if name not in self._numbers:
-            found = self._find(name)
+            found = link_messages.link_of_name(self._socket, name)
             if found is None:
                 raise OSError(errno.ENODEV, "there is no such device", name)
             self._numbers[name] = found["index"]
@@ -221,7 +212,7 @@ class Netlink:
             raise
 
     def _change_link(self, link: OverlayLink) -> None:
-        found = self._find(link.name)
+        found = link_messages.link_of_name(self._socket, link.name)
         if found is None:
             raise OSError(errno.ENODEV, "the device has gone", link.name)
         self._numbers[link.name] = found["index"]
@@ -239,7 +230,7 @@ class Netlink:
 
     def _in_the_way(self, link: OverlayLink) -> str:
         """Why the kernel says that a device is there already."""
-        found = self._find(link.name)
+        found = link_messages.link_of_name(self._socket, link.name)
         if found is None:
             return f"another vxlan device has VNI {link.vni} and port {link.port}"
         kind = link_messages.device_kind(found) or "no virtual one"

@@ -10,7 +10,6 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from types import TracebackType
 from typing import NamedTuple
@@ -132,11 +131,8 @@ class NextHops:
     # -- the kernel
 
     def _read_link(self) -> _Link | None:
-        try:
-            found = self._kernel.get(Request(rtnetlink.GETLINK, link_messages.named_link(self._interface)))
-        except OSError as error:
-            if error.errno != errno.ENODEV:
-                raise
+        found = link_messages.link_of_name(self._kernel, self._interface)
+        if found is None:
             return None
         mac = MACAddress(found.get_attr("IFLA_ADDRESS")) if found["ifi_type"] == _ARPHRD_ETHER else None
         is_ready = link_messages.is_up(found) and bool(found.get_attr("IFLA_CARRIER"))
@@ -195,7 +191,7 @@ class NextHops:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self._drain()
+            self._watch.drain()
             self._begin_anew()
 
     def _forget_limits(self) -> None:
@@ -203,12 +199,6 @@ class NextHops:
         self._look_at, self._is_changed = time.monotonic() + _LIMITED_SECONDS, True
         for address in [address for address, way in self._ways.copy().items() if way is not None and way.mtu]:
             self._ways.pop(address, None)
-
-    def _drain(self) -> None:
-        """Read what is older than what was lost: it is no longer true."""
-        while _is_readable(self._watch.socket.fileno()):
-            with suppress(OSError):  # lost once more
-                self._watch.socket.recv(1)
 
     def _begin_anew(self) -> None:
         self._link, self._ways = self._read_link(), {}

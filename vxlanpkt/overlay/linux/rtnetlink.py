@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 from collections.abc import Iterator, Sequence
 from struct import Struct
@@ -173,6 +174,17 @@ class Rtnetlink:
             length, kind, flags, sequence, port = _HEADER.unpack_from(data, at)
             yield Answer(kind, flags, sequence, port, data, at, at + length)
             at += max(_HEADER.size, (length + 3) & ~3)
+
+    def drain(self) -> None:
+        """Read all that waits. Before that the kernel drops what is new, and does not say so a second time."""
+        waiting = select.poll()
+        waiting.register(self.socket, select.POLLIN)
+        while waiting.poll(0):
+            try:
+                self.socket.recv(1)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
 
     def _encoded(self, request: Request, flags: int) -> bytes:
         self._sequence += 1
