@@ -14,11 +14,13 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vxlanpkt import FieldError, Reason
+from vxlanpkt import Reason
+from vxlanpkt.errors import refused_field
 from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.datapath.devices import Device
 from vxlanpkt.overlay.datapath.loops import load
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _ffi, _lib = load()
 _logger = logging.getLogger(__name__)
+_refused = partial(refused_field, "DataPath")
 
 _EPHEMERAL = (49152, 65536)  # RFC 6335 dynamic ports, as `Tunnel` takes them
 _TTL = 64
@@ -370,9 +373,3 @@ def _drop_all(opened: socket.socket) -> None:
 
 
 _LITTLE = ctypes.c_ushort.from_buffer_copy(b"\1\0").value == 1
-
-
-def _refused(name: str, value: object, expected: str) -> FieldError:
-    return FieldError(
-        f"DataPath.{name}: {value!r} is not {expected}", layer="DataPath", field=name, value=value, bits=None
-    )

@@ -11,11 +11,15 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from struct import Struct
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from vxlanpkt import FieldError, MACAddress
+from vxlanpkt import MACAddress
+from vxlanpkt.errors import refused_field
+
+_refused = partial(refused_field, "Device")
 
 Kind = Literal["tun", "tap"]
 _T = TypeVar("_T")
@@ -238,7 +242,3 @@ def _first(function: Callable[[int], _T], choices: Sequence[int]) -> _T:
             if error.errno != errno.EINVAL:
                 raise
     return function(choices[-1])
-
-
-def _refused(name: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"Device.{name}: {value!r} is not {expected}", layer="Device", field=name, value=value, bits=None)

@@ -6,11 +6,13 @@ import os
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from struct import Struct
 from typing import Any
 
-from vxlanpkt import DecapPolicy, FieldError, MACAddress, Tunnel
+from vxlanpkt import DecapPolicy, MACAddress, Tunnel
+from vxlanpkt.errors import refused_field
 from vxlanpkt.overlay.addresses import Address, Network
 from vxlanpkt.overlay.datapath.loops import load
 
@@ -20,6 +22,8 @@ _ffi, _lib = load()
 
 # Behind that, which says why where nothing was compiled.
 from vxlanpkt.kernel.c import address_of, hold_recipe, hold_rules  # noqa: E402
+
+_refused = partial(refused_field, "Peers")
 
 _PLACE = Struct("=16sII")
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -192,7 +196,3 @@ def _known(number: int) -> int | None:
 def _check_tunnel(tunnel: Tunnel) -> None:
     if tunnel.gpe or tunnel.df != "set":
         raise _refused("tunnel", tunnel, 'one without GPE whose df is "set"')
-
-
-def _refused(name: str, value: object, expected: str) -> FieldError:
-    return FieldError(f"Peers.{name}: {value!r} is not {expected}", layer="Peers", field=name, value=value, bits=None)
