@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
 
 from vxlanpkt import kernel
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.errors import is_number, misfit, refused_argument, refused_field
+from vxlanpkt.errors import FieldError, is_number, misfit, refused_argument, refused_field
 from vxlanpkt.kernel.contract.decapsulation import (
     DecapRules,
     ECNRule,
@@ -252,12 +252,16 @@ class DecapPolicy:
 
 
 def require_policy(layer: str, policy: object) -> None:
-    """Raise `FieldError` for what is no policy, with the preset that was meant; *layer* is what asks for one."""
-    if isinstance(policy, DecapPolicy):
-        return
+    """Raise `FieldError` for what is no policy."""
+    if not isinstance(policy, DecapPolicy):
+        raise not_a_policy(layer, policy)
+
+
+def not_a_policy(layer: str, policy: object) -> FieldError:
+    """The error for what is no policy, with the preset that was meant; *layer* is what asks for one."""
     name = policy.lower().replace("_", "-") if isinstance(policy, str) else ""
     hint = f": DecapPolicy.presets()[{name!r}] is one" if name in DecapPolicy.presets() else ""
-    raise refused_argument(layer, "policy", policy, f"a DecapPolicy{hint}")
+    return refused_argument(layer, "policy", policy, f"a DecapPolicy{hint}")
 
 
 def _rule(rules: type[_R], value: bool | str) -> _R:

@@ -14,7 +14,7 @@ from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel import decap
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT
 from vxlanpkt.kernel.contract.spans import Kind
-from vxlanpkt.policy import DecapPolicy, require_policy
+from vxlanpkt.policy import DecapPolicy, not_a_policy
 from vxlanpkt.starts import Start, outer_kind
 
 _DEFAULT_POLICY = DecapPolicy()
@@ -44,7 +44,7 @@ def decap_batch(
     if not isinstance(batch, FrameBatch):
         raise not_a_batch(batch)
     if not isinstance(policy, DecapPolicy):
-        require_policy("batch", policy)
+        raise not_a_policy("batch", policy)
     rows = batch._rows
     kind = _ETHERNET_KIND
     if start is not _ETHERNET:
