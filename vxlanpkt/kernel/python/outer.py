@@ -9,7 +9,7 @@ from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.columns import ChecksumState, Note
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, IPOptions, Lengths, UDPLength, Underlay
 from vxlanpkt.kernel.contract.protocols import FRAGMENT, MAPPED, ROUTING, UDP_PROTOCOL
-from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind
+from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
 from vxlanpkt.kernel.python.options import are_known_extensions, are_sound_extensions, are_sound_options
 from vxlanpkt.kernel.python.scanning import (
     FOLLOWS,
@@ -65,20 +65,19 @@ def decap_outer(
         kind = FOLLOWS[kind].get(key, -1)
         if kind not in _TAG_OR_IP:
             return Reason.NOT_VXLAN, Underlay()
-    if kind == _IPV4:
-        return _ipv4(buf, start, end, missing, rules, record)
-    return _ipv6(buf, start, end, missing, rules, record)
+    scan, judge = (scan_ipv4, _ipv4) if kind == _IPV4 else (scan_ipv6, _ipv6)
+    row = scan(buf, start, end, missing, rules.lengths is _CAPTURED)
+    if isinstance(row, Fault):
+        return row.reason, Underlay()
+    if row[5] % FRAGMENTED and rules.lengths is _STRICT:
+        return Reason.CAPTURE_CUT, Underlay()
+    return judge(buf, start, end, row, rules, record)
 
 
 def _ipv4(
-    buf: Buffer, start: int, end: int, missing: int, rules: DecapRules, record: DecapRecord
+    buf: Buffer, start: int, end: int, row: Row, rules: DecapRules, record: DecapRecord
 ) -> tuple[Extent | Reason, Underlay]:
-    row = scan_ipv4(buf, start, end, missing, rules.lengths is _CAPTURED)
-    if isinstance(row, Fault):
-        return row.reason, Underlay()
     _, _, header_end, ip_end, key, missing = row
-    if missing % FRAGMENTED and rules.lengths is _STRICT:
-        return Reason.CAPTURE_CUT, Underlay()
     if buf[start + 9] != UDP_PROTOCOL:
         return Reason.NOT_VXLAN, Underlay()
     if key == NO_KEY:
@@ -101,14 +100,9 @@ def _ipv4(
 
 
 def _ipv6(
-    buf: Buffer, start: int, end: int, missing: int, rules: DecapRules, record: DecapRecord
+    buf: Buffer, start: int, end: int, row: Row, rules: DecapRules, record: DecapRecord
 ) -> tuple[Extent | Reason, Underlay]:
-    row = scan_ipv6(buf, start, end, missing, rules.lengths is _CAPTURED)
-    if isinstance(row, Fault):
-        return row.reason, Underlay()
     _, _, header_end, ip_end, key, missing = row
-    if missing % FRAGMENTED and rules.lengths is _STRICT:
-        return Reason.CAPTURE_CUT, Underlay()
     # A later fragment's header is the last of the chain, and names what the fragment is of.
     protocol = buf[header_end - 8] if key == NO_KEY else key
     if protocol != UDP_PROTOCOL:
