@@ -24,7 +24,7 @@ from benchmarks.bulk.tables import table
 from vxlanpkt import decap, dissect
 
 _ENCAP, _DECAP = "vxlanpkt_encap", "vxlanpkt_decap"  # over batches
-_ENCAP_ONE, _DECAP_ONE, _WALK = "vxlanpkt_encap_header", "vxlanpkt_decap_one", "vxlanpkt_walk"
+_ENCAP_ONE, _DECAP_ONE, _WALK = "vxlanpkt_encap_header", "vxlanpkt_locate_inner", "vxlanpkt_walk"
 TUNNEL_ENCAP, ONE_DECAP, DISSECT = "Tunnel.encap of one", "decap of one", "dissect of one"
 _ENTRIES = {
     grid.COPY: "copy_rows",

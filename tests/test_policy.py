@@ -237,6 +237,6 @@ def test_a_fault_that_is_not_the_policys(monkeypatch: pytest.MonkeyPatch) -> Non
     def faulty(*_: object) -> None:
         raise TypeError("a fault of our own")
 
-    monkeypatch.setattr("vxlanpkt.decapsulation.decap_one", faulty)
+    monkeypatch.setattr("vxlanpkt.decapsulation.locate_inner", faulty)
     with pytest.raises(TypeError, match="a fault of our own"):
         decap(INPUTS["plain"].frame)

@@ -67,6 +67,20 @@ struct vxlanpkt_record vxlanpkt_decap_one(const uint8_t *data, uint64_t size, ui
     return record;
 }
 
+uint64_t vxlanpkt_locate_inner(const uint8_t *data, uint64_t size, const struct vxlanpkt_rules *rules)
+{
+    struct vxlanpkt_record record;
+    clear_record(&record);
+    const struct job job = {data, rules, &record};
+    if (size > UINT32_MAX)
+        return 0;
+    decap_frame(&job, (struct extent){0, size, 0}, KIND_ETHERNET, UNKNOWN, false);
+    uint64_t end = record.inner_offset + record.inner_length;
+    if (record.status != REASON_OK || record.notes & (NOTE_STRIPPED | NOTE_REMARKED) || end > UINT16_MAX)
+        return 0;
+    return (uint64_t)record.vni << 32 | record.inner_offset << 16 | end;
+}
+
 int64_t vxlanpkt_alter(const struct vxlanpkt_frames *frames, const struct vxlanpkt_alterations *alterations,
                        uint8_t *out, uint64_t size)
 {

@@ -20,8 +20,8 @@ from vxlanpkt.errors import (
     refused_argument,
 )
 from vxlanpkt.headers import missing_bytes
-from vxlanpkt.kernel import as_record, decap_one
-from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
+from vxlanpkt.kernel import as_record, decap_one, locate_inner
+from vxlanpkt.kernel.contract.columns import ALTERED, NO_LINK_TYPE, Note
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, Underlay
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.kernel.python.altering import altered
@@ -39,8 +39,7 @@ _refused = partial(refused_argument, "decap")
 
 Address = IPv4Address | IPv6Address
 _DEFAULT_POLICY = DecapPolicy()
-_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
-_ALTERED = int(Note.STRIPPED | Note.REMARKED)
+_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, int(Kind.ETHERNET)
 _Lengths = Literal["strict", "captured", "ip"]
 _TAGS = (EtherType.DOT1Q, EtherType.QINQ)
 
@@ -59,37 +58,50 @@ class Decapsulated:
 
     __slots__ = ("_data", "_original_length", "_policy", "_record", "_start", "inner", "vni")
 
-    def __init__(
-        self, data: bytes, record: Any, policy: DecapPolicy, start: Start, original_length: int | None
-    ) -> None:  # fmt: skip
-        self._data = data
-        self._record: DecapRecord = record  # or what has the same attributes
-        self._policy = policy
-        self._start = start
-        self._original_length = original_length
-        self.vni: int = record.vni
+    vni: int
+    inner: bytes
+    _data: bytes
+    _record: Any  # a DecapRecord, or what has the same attributes; None until somebody asks for it
+    _policy: DecapPolicy
+    _start: Start
+    _original_length: int | None
+
+    # Most are filled in by `decap` itself: a constructor would take an eighth of its time.
+
+    @classmethod
+    def _of_record(
+        cls, data: bytes, record: Any, policy: DecapPolicy, start: Start, original_length: int | None
+    ) -> Decapsulated:
+        got = cls()
+        got._data = data
+        got._record = record
+        got._policy = policy
+        got._start = start
+        got._original_length = original_length
+        got.vni = record.vni
         begin = record.inner_offset
-        self.inner: bytes = data[begin : begin + record.inner_length]
-        if record.notes & _ALTERED:
+        got.inner = data[begin : begin + record.inner_length]
+        if record.notes & ALTERED:
             link_type, ethertype = record.inner_link_type, record.inner_ethertype
-            inner = altered(self.inner, record.notes, link_type, ethertype, record.inner_ecn)
+            inner = altered(got.inner, record.notes, link_type, ethertype, record.inner_ecn)
             assert inner is not None  # it was judged just now
-            self.inner = inner
+            got.inner = inner
+        return got
 
     @property
     def flags(self) -> int:
         """Bytes 0 to 3 of the header as one number."""
-        return self._record.flags
+        return self._found.flags
 
     @property
     def reserved(self) -> int:
         """Byte 7 of the header."""
-        return self._record.reserved
+        return self._found.reserved
 
     @property
     def notes(self) -> Note:
         """What is worth knowing beside: CUT, PADDING, TRAILER ..."""
-        return Note(self._record.notes)
+        return Note(self._found.notes)
 
     @property
     def group_policy(self) -> GroupPolicy | None:
@@ -99,13 +111,13 @@ class Decapsulated:
     @property
     def link_type(self) -> LinkType | None:
         """What the inner frame begins with; None if neither Ethernet nor IP (GPE with NSH, MPLS)."""
-        number = self._record.inner_link_type
+        number = self._found.inner_link_type
         return None if number == NO_LINK_TYPE else LinkType(number)
 
     @property
     def inner_original_length(self) -> int:
         """The inner frame's length on the wire."""
-        return len(self.inner) + self._record.inner_original_length - self._record.inner_length
+        return len(self.inner) + self._found.inner_original_length - self._found.inner_length
 
     @property
     def outer(self) -> Packet:
@@ -116,10 +128,17 @@ class Decapsulated:
     @property
     def record(self) -> DecapRecord:
         """All that was found, as in a row of a batch's columns."""
-        return as_record(self._record)
+        return as_record(self._found)
+
+    @property
+    def _found(self) -> DecapRecord:
+        """All that was found, as the kernel hands it out: it judged this frame before, and says the same again."""
+        if self._record is None:
+            self._record = decap_one(self._data, 0, _ETHERNET_KIND, self._policy.held_rules)
+        return self._record  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._data, self.record, self._policy, self._start, self._original_length)
+        return type(self)._of_record, (self._data, self.record, self._policy, self._start, self._original_length)
 
     def __repr__(self) -> str:
         return f"<Decapsulated VNI {self.vni}, inner frame of {len(self.inner)} bytes>"
@@ -149,6 +168,16 @@ def decap(
     missing = 0 if original_length is None else missing_bytes(len(data), original_length)
     try:
         if start is _ETHERNET and source is None and tos is None:
+            if not missing and (place := locate_inner(data, policy.held_rules)):
+                got = Decapsulated()
+                got._data = data
+                got._record = None
+                got._policy = policy
+                got._start = start
+                got._original_length = original_length
+                got.vni = place >> 32
+                got.inner = data[place >> 16 & 0xFFFF : place & 0xFFFF]
+                return got
             record = decap_one(data, missing, _ETHERNET_KIND, policy.held_rules)
         else:
             kind, underlay = outer_kind(start), _underlay(policy, start, source, tos)
@@ -158,7 +187,7 @@ def decap(
         raise
     if record.status:
         raise refusal(data, Reason(record.status), policy, start, original_length)
-    return Decapsulated(data, record, policy, start, original_length)
+    return Decapsulated._of_record(data, record, policy, start, original_length)
 
 
 def _underlay(policy: DecapPolicy, start: Start, source: Address | str | None, tos: int | None) -> Underlay:

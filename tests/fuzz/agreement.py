@@ -40,6 +40,7 @@ def _decap(kernel: Any, one: Input) -> list[Any]:
         found.append(bytes(kernel.view(out)))
     missing = one.missing(len(batch.data))
     found.append(kernel.as_record(kernel.decap_one(batch.data, missing, one.kind, rules, underlay)))
+    found.append(kernel.locate_inner(batch.data, rules))
     return found
 
 

@@ -76,6 +76,20 @@ static void check_bounds(const struct vxlanpkt_record *record, uint64_t size, ui
     CHECK(record->inner_original_length - record->inner_length <= missing);
 }
 
+/* The number for an inner frame that is handed out as it is, and no number for others. */
+static void check_place(struct block frame, const struct vxlanpkt_rules *rules)
+{
+    uint64_t place = vxlanpkt_locate_inner(frame.data, frame.size, rules);
+    struct vxlanpkt_record record = vxlanpkt_decap_one(frame.data, frame.size, 0, KIND_ETHERNET, rules, NULL);
+    bool is_altered = record.notes & (NOTE_STRIPPED | NOTE_REMARKED);
+    uint64_t end = record.inner_offset + record.inner_length;
+    if (record.status != REASON_OK || is_altered || end > UINT16_MAX)
+        CHECK(place == 0);
+    else
+        CHECK(place >> 32 == record.vni && (place >> 16 & UINT16_MAX) == record.inner_offset
+              && (place & UINT16_MAX) == end);
+}
+
 /* What one frame alone gives, in a block of its own. */
 static struct vxlanpkt_record decap_alone(const uint8_t *frame, uint64_t size, uint64_t missing, uint32_t kind,
                                           const struct vxlanpkt_rules *rules,
@@ -86,6 +100,7 @@ static struct vxlanpkt_record decap_alone(const uint8_t *frame, uint64_t size, u
     struct vxlanpkt_record record = vxlanpkt_decap_one(alone.data, size, missing, kind, rules, underlay);
     CHECK(is_same(alone.data, frame, size));
     check_bounds(&record, size, missing);
+    check_place(alone, rules);
     free_blocks(mark);
     return record;
 }

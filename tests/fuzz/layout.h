@@ -5,7 +5,7 @@
  * What follows the sections of a job is the data.
  *
  *     job     sections                     what is run
- *     DECAP   HEAD RULES UNDERLAY ROWs     decap, full and brief, decap_one of each row and of all the data, and select
+ *     DECAP   HEAD RULES UNDERLAY ROWs     decap, full and brief, decap_one and locate_inner of each row and of all the data, select
  *     WALK    HEAD WALK                    walk from the first byte, and scan of any range
  *     ENCAP   HEAD RECIPEs ROWs            encap in all modes, total_length, and decap of what came out
  *     HEADER  HEAD RECIPE                  encap_header, clears_df, flow_hash, sum

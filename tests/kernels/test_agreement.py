@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vxlanpkt import NO_TUNNEL, DecapPolicy, FrameBatch, Packet, Tunnel
+from vxlanpkt import NO_TUNNEL, DecapPolicy, FrameBatch, Packet, Reason, Tunnel
 from vxlanpkt.kernel import python
 from vxlanpkt.kernel.contract.answers import NO_SPACE
-from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT
+from vxlanpkt.kernel.contract.columns import ALTERED, BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT
 from vxlanpkt.kernel.contract.decapsulation import Underlay
 from vxlanpkt.kernel.contract.encapsulation import EncapMode
 from vxlanpkt.kernel.contract.spans import Fault, Kind, Place, Reading, Walk
@@ -93,6 +93,19 @@ def test_decap_one(
     assert c.as_record(c.decap_one(data, lost, kind, c.hold_rules(policy.rules), underlay)) == ours
     bare = python.decap_one(data, lost, kind, python.hold_rules(policy.rules))
     assert c.as_record(c.decap_one(data, lost, kind, c.hold_rules(policy.rules))) == bare
+
+
+@law
+@given(data=any_bytes, policy=policies())
+def test_locate_inner(data: bytes, policy: DecapPolicy) -> None:
+    """The number that stands for an inner frame which is handed out as it is, and says what the record says."""
+    place = python.locate_inner(data, python.hold_rules(policy.rules))
+    assert c.locate_inner(data, c.hold_rules(policy.rules)) == place
+    found = python.decap_one(data, 0, Kind.ETHERNET, python.hold_rules(policy.rules))
+    assert bool(place) == (found.status == Reason.OK and not found.notes & ALTERED)  # none here is as long as that
+    if place:
+        assert (place >> 32, place >> 16 & 0xFFFF) == (found.vni, found.inner_offset)
+        assert place & 0xFFFF == found.inner_offset + found.inner_length
 
 
 @st.composite

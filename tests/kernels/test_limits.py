@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vxlanpkt import DecapPolicy, FrameBatch, IPv4, Packet, Reason, Tunnel
+from vxlanpkt import DecapPolicy, FrameBatch, IPv4, Packet, Reason, Tunnel, decap
 from vxlanpkt.kernel import python
 from vxlanpkt.kernel.contract.answers import OVERLAP
 from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, ENCAP_LAYOUT, TRAIT_LAYOUT
@@ -230,6 +230,19 @@ def test_a_frame_that_is_too_long(kernel: Any) -> None:
     rules = kernel.hold_rules(DecapPolicy().rules)
     found = kernel.as_record(kernel.decap_one(Long(PACKETS[0]), 0, Kind.ETHERNET, rules))
     assert found.status == Reason.ROW_OUT_OF_RANGE
+    assert kernel.locate_inner(Long(PACKETS[0]), rules) == 0
+
+
+@pytest.mark.parametrize("kernel", BOTH, ids=["python", "c"])
+def test_an_inner_frame_that_ends_too_far_away(kernel: Any) -> None:
+    """Its end has 16 bits in the number that stands for its place: for others `decap` asks `decap_one`."""
+    rules = kernel.hold_rules(DecapPolicy().rules)
+    for length, located in ((65_485, True), (65_486, False)):
+        frame = TUNNELS[0].encap(bytes(length))
+        assert len(frame) == 50 + length
+        assert bool(kernel.locate_inner(frame, rules)) is located
+        assert kernel.as_record(kernel.decap_one(frame, 0, Kind.ETHERNET, rules)).inner_length == length
+        assert decap(frame).inner == bytes(length)
 
 
 def test_more_tunnels_than_a_number_holds() -> None:

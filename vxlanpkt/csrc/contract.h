@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used:
  * kernel/contract/__init__.py has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xF14C0C4E
+#define VXLANPKT_CONTRACT 0xD46F0DE0
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -622,6 +622,10 @@ int64_t vxlanpkt_decap(const struct vxlanpkt_frames *frames, uint32_t kind, cons
 struct vxlanpkt_record vxlanpkt_decap_one(const uint8_t *data, uint64_t size, uint64_t missing, uint32_t kind,
                                           const struct vxlanpkt_rules *rules,
                                           const struct vxlanpkt_underlay *underlay);
+
+/* Of an accepted Ethernet frame: the VNI, and where the inner frame begins and ends, in 32, 16 and 16 bits. 0 for any other
+ * frame, where a number does not fit, and where the inner frame is altered. */
+uint64_t vxlanpkt_locate_inner(const uint8_t *data, uint64_t size, const struct vxlanpkt_rules *rules);
 int64_t vxlanpkt_encap(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
                        const uint32_t *index, int64_t identification, uint32_t mode, uint8_t *out, uint64_t size);
 int64_t vxlanpkt_select(const struct vxlanpkt_frames *frames, uint32_t kind, uint8_t *columns, uint64_t columns_size,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vxlanpkt.kernel.python.decapsulation import decap as decap
     from vxlanpkt.kernel.python.decapsulation import decap_one as decap_one
     from vxlanpkt.kernel.python.decapsulation import hold_rules as hold_rules
+    from vxlanpkt.kernel.python.decapsulation import locate_inner as locate_inner
     from vxlanpkt.kernel.python.encapsulation import clears_df as clears_df
     from vxlanpkt.kernel.python.encapsulation import encap as encap
     from vxlanpkt.kernel.python.encapsulation import encap_one as encap_one

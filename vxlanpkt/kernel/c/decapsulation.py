@@ -11,7 +11,7 @@ from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, Unde
 from vxlanpkt.kernel.contract.protocols import MAPPED
 
 # Looked up once, and what is held by its index: called for every frame, or batch, where a name takes longer.
-_decap_one, _decap = lib.vxlanpkt_decap_one, lib.vxlanpkt_decap
+_decap_one, _locate_inner, _decap = lib.vxlanpkt_decap_one, lib.vxlanpkt_locate_inner, lib.vxlanpkt_decap
 
 _NO_PORT = 0x10000
 
@@ -52,6 +52,14 @@ def decap_one(data: bytes, missing: int, kind: int, rules: Held, underlay: Under
     """Decapsulate one frame, of which *missing* bytes were cut off."""
     known = NULL if underlay is None else _hold_underlay(underlay)
     return _decap_one(data, len(data), missing, kind, rules[0], known)
+
+
+def locate_inner(data: bytes, rules: Held) -> int:
+    """Of an accepted Ethernet frame: the VNI, and where the inner frame begins and ends, in 32, 16 and 16 bits.
+
+    0 for any other frame, where a number does not fit, and where the policy alters the inner frame: ask `decap_one`.
+    """
+    return _locate_inner(data, len(data), rules[0])  # type: ignore[no-any-return]
 
 
 def _hold_underlay(underlay: Underlay) -> Any:

@@ -29,6 +29,9 @@ class Note(IntFlag):
     REMARKED = 0x10  # the policy changed the inner frame's ECN
 
 
+ALTERED = int(Note.STRIPPED | Note.REMARKED)  # the inner frame is handed out otherwise than it was sent
+
+
 class Trait(IntFlag):
     """Bits of the traits column: what the first IP header of a frame says."""
 

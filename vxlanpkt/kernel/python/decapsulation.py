@@ -12,7 +12,14 @@ from __future__ import annotations
 
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
-from vxlanpkt.kernel.contract.columns import BRIEF_COLUMNS, BRIEF_LAYOUT, DECAP_COLUMNS, DECAP_LAYOUT, NO_LINK_TYPE
+from vxlanpkt.kernel.contract.columns import (
+    ALTERED,
+    BRIEF_COLUMNS,
+    BRIEF_LAYOUT,
+    DECAP_COLUMNS,
+    DECAP_LAYOUT,
+    NO_LINK_TYPE,
+)
 from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, GPERule, Lengths, Underlay
 from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind
@@ -45,6 +52,18 @@ def decap_one(
     if len(data) >> 32:
         return DecapRecord(status=Reason.ROW_OUT_OF_RANGE)
     return decap_row(data, 0, len(data), missing, kind, rules, underlay or _NOT_KNOWN)
+
+
+def locate_inner(data: bytes, rules: DecapRules) -> int:
+    """Of an accepted Ethernet frame: the VNI, and where the inner frame begins and ends, in 32, 16 and 16 bits.
+
+    0 for any other frame, where a number does not fit, and where the policy alters the inner frame: ask `decap_one`.
+    """
+    record = decap_one(data, 0, Kind.ETHERNET, rules)
+    end = record.inner_offset + record.inner_length
+    if record.status or record.notes & ALTERED or end >> 16:
+        return 0
+    return record.vni << 32 | record.inner_offset << 16 | end
 
 
 def as_record(record: DecapRecord) -> DecapRecord:
