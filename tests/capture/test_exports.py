@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,18 @@ def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with vxlanpkt.open(CAPTURES / "gbp_v4.pcap") as cap, pytest.raises(ImportError, match="this takes pyarrow"):
         cap.to_arrow()
     assert not list(tmp_path.iterdir())
+
+
+def test_pandas_is_not_loaded(tmp_path: Path) -> None:
+    """Neither for a file nor for a table of pyarrow: it takes longer to load than a capture to read."""
+    program = (
+        "import sys, vxlanpkt.capture\n"
+        "vxlanpkt.capture.export_file(*sys.argv[1:])\n"
+        "vxlanpkt.open(sys.argv[1]).to_arrow()\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, str(CAPTURES / "gbp_v4.pcap"), str(tmp_path / "out.parquet")]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 # -- lazy frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -59,6 +60,8 @@ def exporting(
     **policy: Any,
 ) -> None:
     """Write a row for each record: addresses, ports, VNI, lengths, and the reason of what was refused."""
+    # pyarrow loads numpy, whose threads for linear algebra would wait for work in a loop: 0.1 s of a processor.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     export_file = _export_file()
     found = files_of(source)
     for file in found if isinstance(found, tuple) else (found,):
