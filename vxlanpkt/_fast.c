@@ -119,13 +119,11 @@ int64_t vxlanpkt_encap(const struct vxlanpkt_frames *frames, const struct vxlanp
 
 uint64_t vxlanpkt_total_length(const struct vxlanpkt_frames *frames) { return total_length(frames); }
 
-struct vxlanpkt_header vxlanpkt_encap_header(const uint8_t *data, uint64_t size,
-                                             const struct vxlanpkt_recipe *recipe, uint32_t identification)
+/* Returns why there is no header, if there is none. */
+uint32_t vxlanpkt_encap_header(const uint8_t *data, uint64_t size, const struct vxlanpkt_recipe *recipe,
+                               uint32_t identification, struct vxlanpkt_header *header)
 {
-    struct vxlanpkt_header header;
-    header.length = recipe->length;
-    header.reason = encap_header(data, size, recipe, identification, header.bytes);
-    return header;
+    return encap_header(data, size, recipe, identification, header->bytes);
 }
 
 /* Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864). */

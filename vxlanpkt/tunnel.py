@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _refused = partial(refused_field, "Tunnel")
+_ETHERNET = LinkType.ETHERNET
 
 Address = IPv4Address | IPv6Address
 Frame = bytes | bytearray | memoryview
@@ -258,7 +259,7 @@ class Tunnel:
         missing identification.
         """
         inner = inner if type(inner) is bytes else as_bytes("Tunnel", "inner", inner)
-        held = self.held if start is LinkType.ETHERNET else self.held_recipe(start)
+        held = self.held if start is _ETHERNET else self.held_recipe(start)
         if identification is None:
             if self.df != "set" and clears_df(inner, held):
                 asked = "a number of 16 bits: DF is clear (RFC 6864), so encap(frame, identification=N)"

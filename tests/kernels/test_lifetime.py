@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 
 import pytest
 
-from vxlanpkt import FrameBatch
+from vxlanpkt import FrameBatch, Tunnel
 from vxlanpkt.kernel import python
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -62,3 +63,18 @@ def test_what_is_held_stays(kernel: object) -> None:
     if sys.implementation.name == "pypy":  # which lets go when it collects
         gc.collect()
     data.append(0)
+
+
+def test_one_tunnel_in_many_threads() -> None:
+    """Each call writes its header where no other does, and leaves the room behind: never more of it than threads."""
+    recipe = Tunnel(7, "192.0.2.1", "192.0.2.2")._recipe
+    held, specified = c.hold_recipe(recipe), python.hold_recipe(recipe)
+    frames = [bytes([length % 256]) * length for length in range(1000, 1200)]
+
+    def encap(number: int) -> list[object]:
+        return [c.encap_one(frame, held, number) for frame in frames]
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(encap, range(40)))
+    assert made == [[python.encap_one(frame, specified, number) for frame in frames] for number in range(40)]
+    assert 1 <= len(held.idle) <= 4

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used:
  * kernel/contract/__init__.py has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xD46F0DE0
+#define VXLANPKT_CONTRACT 0x638973D3
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -338,10 +338,8 @@ struct vxlanpkt_table {
     uint64_t largest;
 };
 
-/* The header of one frame, or why there is none. */
+/* The header of one frame, as long as the recipe's. */
 struct vxlanpkt_header {
-    uint32_t reason;
-    uint32_t length;
     uint8_t bytes[80];
 };
 
@@ -632,8 +630,8 @@ int64_t vxlanpkt_select(const struct vxlanpkt_frames *frames, uint32_t kind, uin
                         uint32_t brief, const struct vxlanpkt_step *program, uint64_t steps, uint8_t *out,
                         uint64_t size);
 uint64_t vxlanpkt_total_length(const struct vxlanpkt_frames *frames);
-struct vxlanpkt_header vxlanpkt_encap_header(const uint8_t *data, uint64_t size,
-                                             const struct vxlanpkt_recipe *recipe, uint32_t identification);
+uint32_t vxlanpkt_encap_header(const uint8_t *data, uint64_t size, const struct vxlanpkt_recipe *recipe,
+                               uint32_t identification, struct vxlanpkt_header *header);
 uint32_t vxlanpkt_clears_df(const uint8_t *data, uint64_t size, const struct vxlanpkt_recipe *recipe);
 struct vxlanpkt_walk vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
                                    uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t reading);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.errors import Reason
@@ -16,11 +16,19 @@ from vxlanpkt.kernel.contract.protocols import UDP_PROTOCOL
 _encap_header, _encap, _buffer = lib.vxlanpkt_encap_header, lib.vxlanpkt_encap, ffi.buffer
 
 
-def hold_recipe(recipe: EncapRecipe) -> Held:
-    """A tunnel, held: a table of one.
+class HeldRecipe(NamedTuple):
+    """A tunnel as a table of one, for `encap`; the recipe in it, for single frames; and room for their headers.
 
-    `pointer` is the table, for `encap`; `kept` the recipe in it, for single frames.
+    A call takes room from `idle`, or makes some, and leaves it there for the next one: so two threads share none.
     """
+
+    pointer: Any
+    kept: Any
+    idle: list[tuple[Any, Any]]
+
+
+def hold_recipe(recipe: EncapRecipe) -> HeldRecipe:
+    """A tunnel, held: a table of one."""
     held = ffi.new("struct vxlanpkt_recipe *")
     for name in _NUMBERS_OF_A_RECIPE:
         setattr(held, name, int(getattr(recipe, name)))
@@ -29,7 +37,7 @@ def hold_recipe(recipe: EncapRecipe) -> Held:
     held.tos = 0 if recipe.inherit_dscp else recipe.dscp << 2
     held.tos_mask = (0xFC if recipe.inherit_dscp else 0) | (0 if recipe.ecn is ECNMode.NONE else 3)
     _fill_header(held, recipe)
-    return _table(held, 1, len(recipe.template), held)
+    return HeldRecipe(_table(held, 1, len(recipe.template)), held, [])
 
 
 def _is_plain(recipe: EncapRecipe) -> bool:
@@ -62,20 +70,20 @@ _NUMBERS_OF_A_RECIPE = (
 )  # fmt: skip
 
 
-def hold_table(recipes: Sequence[Held]) -> Held:
+def hold_table(recipes: Sequence[HeldRecipe]) -> Held:
     """A table of tunnels that are held."""
     held = ffi.new("struct vxlanpkt_recipe[]", len(recipes))
     largest = 0
     for at, recipe in enumerate(recipes):
         held[at] = recipe.kept[0]
         largest = max(largest, recipe.pointer.largest)
-    return _table(held, len(recipes), largest, held)
+    return Held(_table(held, len(recipes), largest), held)
 
 
-def _table(recipes: Any, count: int, largest: int, kept: Any) -> Held:
+def _table(recipes: Any, count: int, largest: int) -> Any:
     table = ffi.new("struct vxlanpkt_table *")
     table.recipes, table.count, table.largest = recipes, count, largest
-    return Held(table, kept)
+    return table
 
 
 def hold_index(index: Sequence[int]) -> Any:
@@ -83,15 +91,28 @@ def hold_index(index: Sequence[int]) -> Any:
     return ffi.from_buffer("uint32_t[]", index)
 
 
-def encap_one(data: bytes, recipe: Held, identification: int) -> bytes | Reason:
+def encap_one(data: bytes, recipe: HeldRecipe, identification: int) -> bytes | Reason:
     """The whole outer frame around *data*, or why it cannot be sent."""
-    header = _encap_header(data, len(data), recipe[1], identification)
-    if header.reason:
-        return Reason(header.reason)
-    return b"".join((_buffer(header.bytes, header.length), data))
+    idle = recipe[2]
+    try:
+        room = idle.pop()
+    except IndexError:
+        room = _new_room(recipe)
+    reason = _encap_header(data, len(data), recipe[1], identification, room[0])
+    if reason:
+        return Reason(reason)
+    frame = b"".join((room[1], data))
+    idle.append(room)
+    return frame
 
 
-def clears_df(data: bytes, recipe: Held) -> bool:
+def _new_room(recipe: HeldRecipe) -> tuple[Any, Any]:
+    """Memory for a header, and the bytes of it that this one takes."""
+    header = ffi.new("struct vxlanpkt_header *")
+    return header, _buffer(header.bytes, recipe.kept.length)
+
+
+def clears_df(data: bytes, recipe: HeldRecipe) -> bool:
     """Whether the outer IPv4 header of this frame has DF clear, so that its identification matters (RFC 6864)."""
     return bool(lib.vxlanpkt_clears_df(data, len(data), recipe[1]))
 
