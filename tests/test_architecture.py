@@ -19,7 +19,7 @@ import vxlanpkt
 # From the bottom to the top. Modules in one line stand side by side: they may not import each other.
 # `_fastlib` is the compiled extension.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("_fastlib", "_names"),
+    ("_fastlib", "_names", "_values"),
     ("errors",),
     ("assigned",),
     ("checksum",),
@@ -219,7 +219,7 @@ def _fault_in(wing: str, found: Import) -> str | None:
     if not target:
         public = not name or name in (*vxlanpkt.__all__, "open")
     else:
-        public = other is not None or target == "_names" or name in vxlanpkt._MODULES.get(target, ())
+        public = other is not None or target in ("_names", "_values") or name in vxlanpkt._MODULES.get(target, ())
     return None if public or (target, name) in EXCEPTIONS else "no public name"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from vxlanpkt import kernel
+from vxlanpkt._values import Value
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.errors import FieldError, is_number, misfit, refused_argument, refused_field
 from vxlanpkt.kernel.contract.decapsulation import (
@@ -25,6 +24,8 @@ from vxlanpkt.kernel.contract.decapsulation import (
 from vxlanpkt.layers.base import as_mac
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from typing_extensions import Unpack
 
 _refused = partial(refused_field, "DecapPolicy")
@@ -57,32 +58,33 @@ _CHOICES: dict[str, tuple[str | bool, ...]] = {
 }
 
 
-class DecapPolicyFields(TypedDict, total=False):
-    """What `DecapPolicy` and `DecapPolicy.replace` take."""
+if TYPE_CHECKING:
 
-    ports: Iterable[int]
-    vnis: Iterable[int] | None
-    allowed_sources: Iterable[str | Network] | None
-    reserved_mask: int
-    gbp: bool
-    gpe: bool | Literal["linux", "ovs"]
-    verify_ip_checksum: bool
-    verify_udp_checksum: bool
-    zero_checksum6: bool
-    fragments: Literal["drop", "atomic"]
-    ip_options: Literal["accept", "drop", "host", "ovs"]
-    inner_vlan: Literal["keep", "strip", "drop"]
-    check_inner_source: bool
-    check_inner_length: bool | Literal["linux"]
-    own_macs: Iterable[MACAddress | str | bytes | int]
-    ecn: Literal["ignore", "rfc6040", "linux", "ovs"]
-    lengths: Literal["strict", "snapped", "captured"]
-    check_outer_source: bool
-    udp_length: Literal["check", "jumbo", "ignore", "overrun"]
+    class DecapPolicyFields(TypedDict, total=False):
+        """What `DecapPolicy` and `DecapPolicy.replace` take."""
+
+        ports: Iterable[int]
+        vnis: Iterable[int] | None
+        allowed_sources: Iterable[str | Network] | None
+        reserved_mask: int
+        gbp: bool
+        gpe: bool | Literal["linux", "ovs"]
+        verify_ip_checksum: bool
+        verify_udp_checksum: bool
+        zero_checksum6: bool
+        fragments: Literal["drop", "atomic"]
+        ip_options: Literal["accept", "drop", "host", "ovs"]
+        inner_vlan: Literal["keep", "strip", "drop"]
+        check_inner_source: bool
+        check_inner_length: bool | Literal["linux"]
+        own_macs: Iterable[MACAddress | str | bytes | int]
+        ecn: Literal["ignore", "rfc6040", "linux", "ovs"]
+        lengths: Literal["strict", "snapped", "captured"]
+        check_outer_source: bool
+        udp_length: Literal["check", "jumbo", "ignore", "overrun"]
 
 
-@dataclass(frozen=True, init=False)
-class DecapPolicy:
+class DecapPolicy(Value):
     """What is accepted as VXLAN. The default is RFC 7348, with inner tags kept, as networks send them.
 
     ports                the UDP destination ports that carry VXLAN
@@ -119,6 +121,12 @@ class DecapPolicy:
 
     Raises `FieldError` for a value that none of these can have.
     """
+
+    __match_args__ = (
+        "ports", "vnis", "allowed_sources", "reserved_mask", "gbp", "gpe", "verify_ip_checksum", "verify_udp_checksum",
+        "zero_checksum6", "fragments", "ip_options", "inner_vlan", "check_inner_source", "check_inner_length",
+        "own_macs", "ecn", "lengths", "check_outer_source", "udp_length",
+    )  # fmt: skip
 
     ports: tuple[int, ...]
     vnis: frozenset[int] | None
@@ -229,10 +237,6 @@ class DecapPolicy:
         """These rules as the kernel holds them."""
         return kernel.hold_rules(self.rules)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """The fields: what the kernel holds is made anew from them."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-
     @property
     def alters(self) -> bool:
         """Whether inner bytes may be changed on the way out: a tag stripped, a congestion mark carried over."""
@@ -240,8 +244,7 @@ class DecapPolicy:
 
     def replace(self, **changes: Unpack[DecapPolicyFields]) -> DecapPolicy:
         """A copy with *changes*."""
-        given: Any = changes  # what the constructor takes is wider than what the fields hold
-        return dataclasses.replace(self, **given)
+        return self.__replace__(**changes)
 
     @staticmethod
     def presets() -> dict[str, DecapPolicy]:

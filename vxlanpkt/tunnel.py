@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
 
 from vxlanpkt import kernel
+from vxlanpkt._values import Value
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.errors import REASONS, BuildError, Reason, is_number, refused_field
@@ -24,6 +23,8 @@ from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
 from vxlanpkt.starts import Start, kind_of
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from typing_extensions import Unpack
 
 _refused = partial(refused_field, "Tunnel")
@@ -52,32 +53,33 @@ class Datagram(NamedTuple):
     payload: bytes
 
 
-class TunnelOptions(TypedDict, total=False):
-    """What `Tunnel`, `Tunnel.linux` and `Tunnel.ovs` take by keyword."""
+if TYPE_CHECKING:
 
-    dst_port: int
-    src_port: int | tuple[int, int] | None
-    ttl: int | Literal["inherit"]
-    dscp: int | Literal["inherit"]
-    ecn: Literal["rfc6040", "linux", "none"]
-    df: Literal["set", "unset", "inherit"]
-    flow_label: int | Literal["inherit", "hash"]
-    udp_checksum: Literal["zero", "full", "inner"] | None
-    vlans: Iterable[int | Dot1Q]
-    group_policy: GroupPolicy | int | None
-    gpe: bool
-    symmetric: bool
-    inner_ip: Literal["sound", "linux", "ovs"]
+    class TunnelOptions(TypedDict, total=False):
+        """What `Tunnel`, `Tunnel.linux` and `Tunnel.ovs` take by keyword."""
 
+        dst_port: int
+        src_port: int | tuple[int, int] | None
+        ttl: int | Literal["inherit"]
+        dscp: int | Literal["inherit"]
+        ecn: Literal["rfc6040", "linux", "none"]
+        df: Literal["set", "unset", "inherit"]
+        flow_label: int | Literal["inherit", "hash"]
+        udp_checksum: Literal["zero", "full", "inner"] | None
+        vlans: Iterable[int | Dot1Q]
+        group_policy: GroupPolicy | int | None
+        gpe: bool
+        symmetric: bool
+        inner_ip: Literal["sound", "linux", "ovs"]
 
-class TunnelFields(TunnelOptions, total=False):
-    """What `Tunnel.replace` takes."""
+    class TunnelFields(TunnelOptions, total=False):
+        """What `Tunnel.replace` takes."""
 
-    vni: int
-    src: Address | str
-    dst: Address | str
-    src_mac: MACAddress | str | bytes | int
-    dst_mac: MACAddress | str | bytes | int
+        vni: int
+        src: Address | str
+        dst: Address | str
+        src_mac: MACAddress | str | bytes | int
+        dst_mac: MACAddress | str | bytes | int
 
 
 # What the implementations do unless told otherwise. The ranges are half-open: Linux reads the two ends of
@@ -86,8 +88,7 @@ _LINUX: TunnelOptions = {"src_port": (32768, 60999), "ecn": "linux", "df": "unse
 _OVS: TunnelOptions = {"src_port": (32768, 61000), "ecn": "linux", "inner_ip": "ovs"}
 
 
-@dataclass(frozen=True, init=False)
-class Tunnel:
+class Tunnel(Value):
     """How inner frames are wrapped on their way to one peer.
 
     vni              24 bits  VXLAN network identifier
@@ -114,6 +115,11 @@ class Tunnel:
     `Tunnel.linux` and `Tunnel.ovs` have the defaults of these implementations. The hash is described in
     docs/flow-hash.md. Raises `FieldError` for what cannot be sent.
     """
+
+    __match_args__ = (
+        "vni", "src", "dst", "src_mac", "dst_mac", "dst_port", "src_port", "ttl", "dscp", "ecn", "df", "flow_label",
+        "udp_checksum", "vlans", "group_policy", "gpe", "symmetric", "inner_ip",
+    )  # fmt: skip
 
     vni: int
     src: Address
@@ -229,8 +235,7 @@ class Tunnel:
 
     def replace(self, **changes: Unpack[TunnelFields]) -> Tunnel:
         """A copy with *changes*."""
-        given: Any = changes  # what the constructor takes is wider than what the fields hold
-        return dataclasses.replace(self, **given)
+        return self.__replace__(**changes)
 
     # -- sizes
 
@@ -322,10 +327,6 @@ class Tunnel:
     @cached_property
     def _raw_recipe(self) -> EncapRecipe:
         return self._recipe._replace(raw=True)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The fields: what the kernel holds is made anew from them."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @cached_property
     def _recipe(self) -> EncapRecipe:

@@ -127,4 +127,4 @@ def test_more_rows_than_a_batch() -> None:
 def test_rows_as_objects() -> None:
     """The types of their fields can be looked up, as who makes tables of objects does."""
     for kind in (Flow, VTEP):
-        assert set(get_type_hints(kind)) == set(kind.__dataclass_fields__)
+        assert set(get_type_hints(kind)) == set(kind.__match_args__)

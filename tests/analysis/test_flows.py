@@ -391,7 +391,7 @@ def test_a_table_is_like_a_sequence() -> None:
     rows = list(table)
     assert [table[at] for at in range(-len(table), 0)] == rows and len(rows) == 5
     assert isinstance(table[1:3], FlowTable) and list(table[1:3]) == rows[1:3] and list(table[::-2]) == rows[::-2]
-    assert table.names == tuple(rows[0].__dataclass_fields__)
+    assert table.names == rows[0].__match_args__
     for name, column in table.columns.items():
         assert list(column) == [getattr(row, name) for row in rows], name
     assert {name: column.format for name, column in table.columns.items() if isinstance(column, memoryview)} == {

@@ -9,10 +9,9 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vxlanpkt import GroupPolicy, LinkType, Tunnel
-from vxlanpkt.tunnel import TunnelOptions
 
 from . import ovs
 from .handmade import KERNEL_IP, KERNEL_IP6, KERNEL_MAC, PEER_IP, PEER_IP6, PEER_MAC, VNI, inner_frame, ipv6
@@ -20,6 +19,9 @@ from .inner_frames import FRAMES, PACKETS
 from .ovs import Switch
 from .rig import UNDERLAY, VXLAN_DEVICE, Rig
 from .wire import Wire, one_processor
+
+if TYPE_CHECKING:
+    from vxlanpkt.tunnel import TunnelOptions
 
 _GROUP, _GROUP_MAC = "239.1.2.3", "01:00:5e:01:02:03"
 _GROUP6, _GROUP6_MAC = "ff05::1:2", "33:33:00:01:00:02"

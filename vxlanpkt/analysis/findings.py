@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
@@ -302,10 +302,10 @@ class Findings:
 
 def as_plain(value: Any) -> Any:
     """A finding as plain values, fit for JSON: addresses and times as text, reasons by their names."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, (tuple, list)):
         return [as_plain(item) for item in value]
+    if hasattr(value, "__match_args__"):  # a finding, or a row of a table
+        return {name: as_plain(getattr(value, name)) for name in value.__match_args__}
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Enum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from vxlanpkt._values import Value
 from vxlanpkt.analysis.cut_packets import Cut
 from vxlanpkt.analysis.group_counters import GroupCounter
 from vxlanpkt.analysis.masks import both, either, mask, opposite, table_of, zeros
@@ -40,8 +40,7 @@ _BELOW_ETHERTYPES = table_of(lambda high: high < 0x06)
 _OTHER_WAY = {"src": "dst", "dst": "src", "src_port": "dst_port", "dst_port": "src_port"}
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Value):
     """Inner packets of one VNI that have the same addresses, protocol and ports; from one end to the other.
 
     vni, src, dst       the VXLAN network identifier and the inner addresses; no addresses where it is not IP
@@ -56,6 +55,11 @@ class Flow:
     reverse_packets, reverse_bytes, reverse_tcp_flags  the same of the other direction, where directions are merged
     """
 
+    __slots__ = __match_args__ = (
+        "vni", "src", "dst", "src_port", "dst_port", "protocol", "ethertype", "packets", "bytes", "first_ns", "last_ns",
+        "first_record", "tcp_flags", "reverse_packets", "reverse_bytes", "reverse_tcp_flags",
+    )  # fmt: skip
+
     vni: int
     src: IPv4Address | IPv6Address | None
     dst: IPv4Address | IPv6Address | None
@@ -69,9 +73,46 @@ class Flow:
     last_ns: int | None
     first_record: int
     tcp_flags: int
-    reverse_packets: int = 0
-    reverse_bytes: int = 0
-    reverse_tcp_flags: int = 0
+    reverse_packets: int
+    reverse_bytes: int
+    reverse_tcp_flags: int
+
+    def __init__(
+        self,
+        vni: int,
+        src: IPv4Address | IPv6Address | None,
+        dst: IPv4Address | IPv6Address | None,
+        src_port: int,
+        dst_port: int,
+        protocol: int,
+        ethertype: int,
+        packets: int,
+        bytes: int,  # noqa: A002 - the field's name
+        first_ns: int | None,
+        last_ns: int | None,
+        first_record: int,
+        tcp_flags: int,
+        reverse_packets: int = 0,
+        reverse_bytes: int = 0,
+        reverse_tcp_flags: int = 0,
+    ) -> None:
+        set_field = object.__setattr__
+        set_field(self, "vni", vni)
+        set_field(self, "src", src)
+        set_field(self, "dst", dst)
+        set_field(self, "src_port", src_port)
+        set_field(self, "dst_port", dst_port)
+        set_field(self, "protocol", protocol)
+        set_field(self, "ethertype", ethertype)
+        set_field(self, "packets", packets)
+        set_field(self, "bytes", bytes)
+        set_field(self, "first_ns", first_ns)
+        set_field(self, "last_ns", last_ns)
+        set_field(self, "first_record", first_record)
+        set_field(self, "tcp_flags", tcp_flags)
+        set_field(self, "reverse_packets", reverse_packets)
+        set_field(self, "reverse_bytes", reverse_bytes)
+        set_field(self, "reverse_tcp_flags", reverse_tcp_flags)
 
     @property
     def duration_ns(self) -> int | None:

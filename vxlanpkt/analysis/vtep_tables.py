@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from vxlanpkt._values import Value
 from vxlanpkt.analysis.cut_packets import Cut
 from vxlanpkt.analysis.group_counters import GroupCounter
 from vxlanpkt.analysis.merging import GroupSums
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 _KEY = {"src": ADDRESS, "dst": ADDRESS, "vni": "I", "family": "B"}
 
 
-@dataclass(frozen=True, slots=True)
-class VTEP:
+class VTEP(Value):
     """What one tunnel endpoint sent to another.
 
     src, dst           the outer addresses; a group's where it is the destination
@@ -45,6 +44,10 @@ class VTEP:
     first_record       the number of the record in which the pair was met first, counted from 1
     """
 
+    __slots__ = __match_args__ = (
+        "src", "dst", "packets", "inner_bytes", "outer_bytes", "vnis", "first_ns", "last_ns", "first_record",
+    )  # fmt: skip
+
     src: IPv4Address | IPv6Address
     dst: IPv4Address | IPv6Address
     packets: int
@@ -54,6 +57,29 @@ class VTEP:
     first_ns: int | None
     last_ns: int | None
     first_record: int
+
+    def __init__(
+        self,
+        src: IPv4Address | IPv6Address,
+        dst: IPv4Address | IPv6Address,
+        packets: int,
+        inner_bytes: int,
+        outer_bytes: int,
+        vnis: tuple[int, ...],
+        first_ns: int | None,
+        last_ns: int | None,
+        first_record: int,
+    ) -> None:
+        set_field = object.__setattr__
+        set_field(self, "src", src)
+        set_field(self, "dst", dst)
+        set_field(self, "packets", packets)
+        set_field(self, "inner_bytes", inner_bytes)
+        set_field(self, "outer_bytes", outer_bytes)
+        set_field(self, "vnis", vnis)
+        set_field(self, "first_ns", first_ns)
+        set_field(self, "last_ns", last_ns)
+        set_field(self, "first_record", first_record)
 
 
 class VTEPTable(Table[VTEP]):

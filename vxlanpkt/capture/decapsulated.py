@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vxlanpkt._values import Value
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.capture.batches import RecordBatch
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
     from vxlanpkt.packet import Packet
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureBatch:
+class CaptureBatch(Value):
     """Records of one link type that follow each other, and what decapsulation says of each: row i is record i.
 
     `start`: what they begin with; None where nothing is known of their link type, and all of them are NOT_VXLAN.
     """
 
+    __slots__ = __match_args__ = ("records", "result", "start")
+
     records: RecordBatch
     result: DecapBatch
     start: LinkType | None
+
+    def __init__(self, records: RecordBatch, result: DecapBatch, start: LinkType | None) -> None:
+        set_field = object.__setattr__
+        set_field(self, "records", records)
+        set_field(self, "result", result)
+        set_field(self, "start", start)
 
     def accepted(self, filter: RowFilter | None = None) -> list[int]:
         """The rows that were accepted, and that *filter* matches if there is one."""

@@ -6,10 +6,10 @@ import io
 import os
 import stat
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+from vxlanpkt._values import Value
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.errors import CaptureError
 
@@ -17,13 +17,20 @@ File: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 """A path, "-" for standard input or output, or a binary file object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Value):
     """A part of a file: the records that begin at byte `start` or behind it, and in front of `end` if there is one."""
 
+    __slots__ = __match_args__ = ("file", "start", "end")
+
     file: File
-    start: int = 0
-    end: int | None = None
+    start: int
+    end: int | None
+
+    def __init__(self, file: File, start: int = 0, end: int | None = None) -> None:
+        set_field = object.__setattr__
+        set_field(self, "file", file)
+        set_field(self, "start", start)
+        set_field(self, "end", end)
 
     @property
     def is_whole(self) -> bool:

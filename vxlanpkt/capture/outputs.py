@@ -6,7 +6,6 @@ import os
 from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +91,7 @@ class Output:
             if key not in self._declared:
                 self._add(self._writer, key, interfaces)
             if self._declared[key] != record.interface:
-                record = replace(record, interface=self._declared[key])
+                record = record.replace(interface=self._declared[key])
         self._writer.write(record)
 
     def target(self, interfaces: Sequence[Interface]) -> Any:
@@ -146,7 +145,7 @@ class Output:
         interface = interfaces[index]
         options = copyable_options(interface.options)
         number = self._declared[key] = writer.add_interface(
-            replace(interface, link_type=link_type, snaplen=0, fcslen=0, options=options)
+            interface.replace(link_type=link_type, snaplen=0, fcslen=0, options=options)
         )  # fmt: skip
         self._numbers.declare(index, link_type, number)
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from vxlanpkt._values import Value
 from vxlanpkt.errors import FieldError
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from typing_extensions import Unpack
 
 Options = tuple[tuple[int, bytes], ...]
 """pcapng options as (code, value) pairs, in the file's order, the end marker left out.
@@ -20,9 +26,32 @@ NANOSECONDS = 1_000_000_000
 
 _NOT_TO_BE_COPIED = frozenset({19372, 19373})
 
+if TYPE_CHECKING:
 
-@dataclass(frozen=True, slots=True)
-class Record:
+    class RecordFields(TypedDict, total=False):
+        """What `Record.replace` takes."""
+
+        timestamp_ns: int | None
+        data: bytes
+        original_length: int
+        link_type: int
+        interface: int
+        raw_timestamp: int | None
+        fcs_length: int
+        options: Options
+
+    class InterfaceFields(TypedDict, total=False):
+        """What `Interface.replace` takes."""
+
+        link_type: int
+        snaplen: int
+        tsresol: int
+        tsoffset: int
+        fcslen: int
+        options: Options
+
+
+class Record(Value):
     """One packet of a capture.
 
     `timestamp_ns`: nanoseconds since 1970-01-01 UTC, rounded down; None for a pcapng Simple Packet Block.
@@ -37,21 +66,49 @@ class Record:
     Raises FieldError if a value fits no container: lengths have 32 bits, the raw timestamp 64.
     """
 
+    __slots__ = __match_args__ = (
+        "timestamp_ns", "data", "original_length", "link_type", "interface", "raw_timestamp", "fcs_length", "options",
+    )  # fmt: skip
+
     timestamp_ns: int | None
     data: bytes
     original_length: int
-    link_type: int = 1
-    interface: int = 0
-    raw_timestamp: int | None = None
-    fcs_length: int = 0
-    options: Options = ()
+    link_type: int
+    interface: int
+    raw_timestamp: int | None
+    fcs_length: int
+    options: Options
 
-    def __post_init__(self) -> None:
-        for field, bits in (("original_length", 32), ("link_type", 16), ("interface", 32)):
-            _require_bits("Record", field, getattr(self, field), bits)
-        if self.raw_timestamp is not None:
-            _require_bits("Record", "raw_timestamp", self.raw_timestamp, 64)
-        _require_options("Record", self.options)
+    def __init__(
+        self,
+        timestamp_ns: int | None,
+        data: bytes,
+        original_length: int,
+        link_type: int = 1,
+        interface: int = 0,
+        raw_timestamp: int | None = None,
+        fcs_length: int = 0,
+        options: Options = (),
+    ) -> None:
+        _require_bits("Record", "original_length", original_length, 32)
+        _require_bits("Record", "link_type", link_type, 16)
+        _require_bits("Record", "interface", interface, 32)
+        if raw_timestamp is not None:
+            _require_bits("Record", "raw_timestamp", raw_timestamp, 64)
+        _require_options("Record", options)
+        set_field = object.__setattr__
+        set_field(self, "timestamp_ns", timestamp_ns)
+        set_field(self, "data", data)
+        set_field(self, "original_length", original_length)
+        set_field(self, "link_type", link_type)
+        set_field(self, "interface", interface)
+        set_field(self, "raw_timestamp", raw_timestamp)
+        set_field(self, "fcs_length", fcs_length)
+        set_field(self, "options", options)
+
+    def replace(self, **changes: Unpack[RecordFields]) -> Record:
+        """A copy with *changes*."""
+        return self.__replace__(**changes)
 
     @property
     def comment(self) -> str | None:
@@ -71,25 +128,38 @@ class Record:
         return max(max(self.original_length, len(self.data)) - self.fcs_length, 0)
 
 
-@dataclass(slots=True)
-class RecordDraft:
+class RecordDraft(Value):
     """A `Record` in the making: what a reader parsed needs no checks, and frozen ones take three times as long.
 
     It has the same slots, so that setting `__class__` to `Record` turns it into one; it is not handed out before.
     """
 
-    timestamp_ns: int | None
-    data: bytes
-    original_length: int
-    link_type: int
-    interface: int
-    raw_timestamp: int | None
-    fcs_length: int
-    options: Options
+    __slots__ = Record.__slots__
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+    __delattr__ = object.__delattr__  # type: ignore[assignment] # or else the other one would be slow too
+
+    def __init__(
+        self,
+        timestamp_ns: int | None,
+        data: bytes,
+        original_length: int,
+        link_type: int,
+        interface: int,
+        raw_timestamp: int | None,
+        fcs_length: int,
+        options: Options,
+    ) -> None:
+        self.timestamp_ns = timestamp_ns
+        self.data = data
+        self.original_length = original_length
+        self.link_type = link_type
+        self.interface = interface
+        self.raw_timestamp = raw_timestamp
+        self.fcs_length = fcs_length
+        self.options = options
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Value):
     """An interface of a capture; a pcap file has one.
 
     `link_type`: number in the tcpdump registry (16 bits). `snaplen`: greatest captured length in bytes, 0 for no limit
@@ -99,18 +169,41 @@ class Interface:
     Raises FieldError if a value does not fit its width.
     """
 
-    link_type: int = 1
-    snaplen: int = 0
-    tsresol: int = 6
-    tsoffset: int = 0
-    fcslen: int = 0
-    options: Options = ()
+    __slots__ = __match_args__ = ("link_type", "snaplen", "tsresol", "tsoffset", "fcslen", "options")
 
-    def __post_init__(self) -> None:
-        for field, bits in (("link_type", 16), ("snaplen", 32), ("tsresol", 8), ("fcslen", 8)):
-            _require_bits("Interface", field, getattr(self, field), bits)
-        _require_bits("Interface", "tsoffset", self.tsoffset, 64, signed=True)
-        _require_options("Interface", self.options)
+    link_type: int
+    snaplen: int
+    tsresol: int
+    tsoffset: int
+    fcslen: int
+    options: Options
+
+    def __init__(
+        self,
+        link_type: int = 1,
+        snaplen: int = 0,
+        tsresol: int = 6,
+        tsoffset: int = 0,
+        fcslen: int = 0,
+        options: Options = (),
+    ) -> None:
+        _require_bits("Interface", "link_type", link_type, 16)
+        _require_bits("Interface", "snaplen", snaplen, 32)
+        _require_bits("Interface", "tsresol", tsresol, 8)
+        _require_bits("Interface", "fcslen", fcslen, 8)
+        _require_bits("Interface", "tsoffset", tsoffset, 64, signed=True)
+        _require_options("Interface", options)
+        set_field = object.__setattr__
+        set_field(self, "link_type", link_type)
+        set_field(self, "snaplen", snaplen)
+        set_field(self, "tsresol", tsresol)
+        set_field(self, "tsoffset", tsoffset)
+        set_field(self, "fcslen", fcslen)
+        set_field(self, "options", options)
+
+    def replace(self, **changes: Unpack[InterfaceFields]) -> Interface:
+        """A copy with *changes*."""
+        return self.__replace__(**changes)
 
     @property
     def name(self) -> str | None:

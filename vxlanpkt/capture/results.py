@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from vxlanpkt._values import Value
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError
 
@@ -13,8 +13,7 @@ Progress: TypeAlias = Callable[[int, "int | None"], object]
 """Called now and then with the bytes of the input taken, as it is stored, and its size if that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobResult:
+class JobResult(Value):
     """What a job has done.
 
     `stats`: the records read. `files`: the paths written, none for standard output and file objects. `written`: how
@@ -22,10 +21,19 @@ class JobResult:
     record does not fit pcap.
     """
 
+    __slots__ = __match_args__ = ("stats", "files", "written", "skipped")
+
     stats: CaptureStats
     files: tuple[str, ...]
     written: int
-    skipped: int = 0
+    skipped: int
+
+    def __init__(self, stats: CaptureStats, files: tuple[str, ...], written: int, skipped: int = 0) -> None:
+        set_field = object.__setattr__
+        set_field(self, "stats", stats)
+        set_field(self, "files", files)
+        set_field(self, "written", written)
+        set_field(self, "skipped", skipped)
 
 
 class PartialResultError(CaptureError):

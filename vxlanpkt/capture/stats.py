@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+from vxlanpkt._values import Fields
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups
@@ -16,16 +16,17 @@ from vxlanpkt.grouping import SEED_SIZE, Groups
 _SHOWN_VNIS = 20
 
 
-@dataclass(slots=True)
-class VNIStats:
+class VNIStats(Fields):
     """The inner frames of one VNI: how many `packets`, and how many `inner_bytes` of them were captured."""
 
-    packets: int = 0
-    inner_bytes: int = 0
+    __slots__ = __match_args__ = ("packets", "inner_bytes")
+
+    def __init__(self, packets: int = 0, inner_bytes: int = 0) -> None:
+        self.packets = packets
+        self.inner_bytes = inner_bytes
 
 
-@dataclass(slots=True)
-class CaptureStats:
+class CaptureStats(Fields):
     """A pass over a capture, by the outermost tunnel of each record.
 
     `records`: whole records in the capture. `vxlan`: those that the policy accepted. `vnis`: what these held.
@@ -33,12 +34,15 @@ class CaptureStats:
     of link types that are not understood, and are NOT_VXLAN for that. `error`: the fault that ended the capture early.
     """
 
-    records: int = 0
-    vxlan: int = 0
-    vnis: dict[int, VNIStats] = field(default_factory=dict)
-    reasons: Counter[Reason] = field(default_factory=Counter)
-    unsupported_link_types: Counter[int] = field(default_factory=Counter)
-    error: CaptureError | None = None
+    __slots__ = __match_args__ = ("records", "vxlan", "vnis", "reasons", "unsupported_link_types", "error")
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.vxlan = 0
+        self.vnis: dict[int, VNIStats] = {}
+        self.reasons: Counter[Reason] = Counter()
+        self.unsupported_link_types: Counter[int] = Counter()
+        self.error: CaptureError | None = None
 
     def add(self, other: CaptureStats) -> None:
         """Put what was counted of other records behind these; the fault is left alone."""

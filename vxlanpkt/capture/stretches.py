@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.records import Interface
@@ -18,12 +17,12 @@ ROWS = 8192
 _SHORTEST = 16  # bytes of a record
 
 
-@dataclass
 class Before:
     """What captures held that were read before, as parts of the same: the next one counts on."""
 
-    records: int = 0
-    interfaces: list[Interface] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.records = 0
+        self.interfaces: list[Interface] = []
 
 
 def section_interface(interface: Interface) -> SectionInterface:

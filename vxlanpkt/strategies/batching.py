@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from hypothesis import strategies as st
@@ -88,7 +87,7 @@ def _records(draw: st.DrawFn, frames: st.SearchStrategy[bytes], interfaces: Sequ
 
 @st.composite
 def _pcap_files(draw: st.DrawFn, frames: st.SearchStrategy[bytes], link_types: Sequence[int]) -> bytes:
-    interface = replace(draw(_interfaces(link_types, st.sampled_from((6, 9)))), tsoffset=0)
+    interface = draw(_interfaces(link_types, st.sampled_from((6, 9)))).replace(tsoffset=0)
     file = io.BytesIO()
     with PcapWriter(file, interface, nanoseconds=interface.tsresol == 9, byteorder=draw(_BYTEORDERS)) as writer:
         for record in draw(st.lists(_records(frames, [interface]), max_size=6)):
@@ -103,7 +102,7 @@ def _pcapng_sections(draw: st.DrawFn, frames: st.SearchStrategy[bytes], link_typ
     with PcapngWriter(file, interfaces, byteorder=draw(_BYTEORDERS)) as writer:
         for record in draw(st.lists(_records(frames, interfaces), max_size=6)):
             timed = draw(st.integers(0, 7))
-            writer.write(replace(record, options=draw(_options())) if timed else replace(record, timestamp_ns=None))
+            writer.write(record.replace(options=draw(_options())) if timed else record.replace(timestamp_ns=None))
     return file.getvalue()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +110,7 @@ def _interface(interface: Interface) -> str:
 
 def _described(policy: DecapPolicy) -> str:
     """The preset that a policy is nearest to, and what is different; ports and VNIs are told elsewhere."""
-    told = [field.name for field in fields(policy) if field.name not in ("ports", "vnis")]
+    told = [name for name in policy.__match_args__ if name not in ("ports", "vnis")]
     presets = {
         "default": FILE_POLICY,
         **{name: one for name, one in DecapPolicy.presets().items() if name != "default"},
