@@ -50,6 +50,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("predicates",),
     ("expressions", "programs"),
     ("policy", "tunnel"),
+    ("refusals",),
     ("decapsulation",),
     ("explanation",),
     ("batches",),

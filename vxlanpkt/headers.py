@@ -25,7 +25,7 @@ from vxlanpkt.kernel import scan, walk
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Reading, Row, Span, span_of
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
-from vxlanpkt.starts import Start, kind_of
+from vxlanpkt.starts import Start, kind_of, missing_bytes
 
 _refused = partial(refused_argument, "dissect")
 
@@ -246,13 +246,6 @@ def find_headers(
         return Headers(data, start, kinds, place_at, LAYERS, None, bounds)
     rows = [(kind, *place_at(index)) for index, kind in enumerate(kinds)]
     return _continue(data, None, rows, bindings, max_tunnels, bounds, start, reading)
-
-
-def missing_bytes(length: int, original_length: int) -> int:
-    """How many bytes of a frame the capture cut off; `FieldError` for a length that is no 32-bit number."""
-    if not isinstance(original_length, int) or original_length >> 32:
-        raise _refused("original_length", original_length, "a number of 32 bits", 32)
-    return max(original_length - length, 0)
 
 
 def _name(kind: int) -> str:

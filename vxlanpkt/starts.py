@@ -1,4 +1,4 @@
-"""What frames begin with, as callers name it (a link type or a layer), and as the kernel does."""
+"""What frames begin with, as callers name it (a link type or a layer) and as the kernel does; and how much was cut."""
 
 from __future__ import annotations
 
@@ -50,3 +50,10 @@ def outer_kind(start: Start) -> Kind:
     if kind is None or kind in _NO_UNDERLAY:
         raise refused_argument("decap", "start", start, "a link layer, IP or VXLAN")
     return kind
+
+
+def missing_bytes(length: int, original_length: int) -> int:
+    """How many bytes of a frame the capture cut off; `FieldError` for a length that is no 32-bit number."""
+    if not isinstance(original_length, int) or original_length >> 32:
+        raise refused_argument("dissect", "original_length", original_length, "a number of 32 bits", 32)
+    return max(original_length - length, 0)

@@ -95,7 +95,7 @@ CORE = (
     Storey("layers", "one protocol a file; no layer knows another", ("layers",)),
     Storey("packets", "layers in a row", ("printing", "starts", "bindings", "headers", "dissection", "packet")),
     Storey("expressions", "the language of filters: text, trees, programs", ("predicates", "expressions", "programs")),
-    Storey("tunnels", "recipes, and one frame", ("policy", "tunnel", "decapsulation", "explanation")),
+    Storey("tunnels", "recipes, and one frame", ("policy", "tunnel", "refusals", "decapsulation", "explanation")),
     Storey("bulk", "buffers, offsets, lengths, columns", ("batches", "bulk", "grouping", "selection", "sightings")),
     Storey("filters", "which rows an expression matches", ("filters",)),
 )  # fmt: skip

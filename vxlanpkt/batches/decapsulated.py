@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
 from vxlanpkt.batches.columns import AddressColumn, accepted_rows, count_reasons
@@ -16,9 +16,12 @@ from vxlanpkt.kernel.contract.columns import (
     DECAP_LAYOUT,
     family_of,
 )
-from vxlanpkt.kernel.contract.decapsulation import Alterations, DecapRecord
+from vxlanpkt.kernel.contract.decapsulation import Alterations
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.starts import Start
+
+if TYPE_CHECKING:
+    from vxlanpkt.kernel.contract.decap_record import DecapRecord
 
 
 class DecapBatch:
@@ -152,6 +155,8 @@ class DecapBatch:
 
     def record(self, row: int) -> DecapRecord:
         """One row of every column."""
+        from vxlanpkt.kernel.contract.decap_record import DecapRecord  # a dataclass: not loaded for columns
+
         found: dict[str, Any] = {}
         for name, code in DECAP_COLUMNS.items():
             values = getattr(self, name)
@@ -177,7 +182,7 @@ class DecapBatch:
         if self.start is None:
             return _of_no_known_link()
         # What it takes to say all of one row is not loaded for the columns of many.
-        from vxlanpkt.decapsulation import refusal
+        from vxlanpkt.refusals import refusal
 
         originals = self.frames.original_lengths
         return refusal(

@@ -81,7 +81,7 @@ class DecapsulatedRecord:
     @property
     def outer(self) -> Packet:
         """The outer headers, down to the tunnel header, read when asked for."""
-        from vxlanpkt.decapsulation import decap  # which takes all layers, and not everybody asks for them
+        from vxlanpkt.decapsulation import decap  # which not everybody asks for
 
         record = self.record
         assert self._start is not None  # or else it would not have been accepted

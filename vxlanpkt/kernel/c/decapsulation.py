@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.kernel.c.memory import NULL, Held
 from vxlanpkt.kernel.contract.columns import ADDRESS, DECAP_COLUMNS
-from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, Underlay
+from vxlanpkt.kernel.contract.decapsulation import DecapRules, Underlay
 from vxlanpkt.kernel.contract.protocols import MAPPED
+
+if TYPE_CHECKING:
+    from vxlanpkt.kernel.contract.decap_record import DecapRecord
 
 # Looked up once, and what is held by its index: called for every frame, or batch, where a name takes longer.
 _decap_one, _locate_inner, _decap = lib.vxlanpkt_decap_one, lib.vxlanpkt_locate_inner, lib.vxlanpkt_decap
@@ -73,6 +76,8 @@ def as_record(record: Any) -> DecapRecord:
 
     One that is so already stays.
     """
+    from vxlanpkt.kernel.contract.decap_record import DecapRecord  # a dataclass: slow to load
+
     if isinstance(record, DecapRecord):
         return record
     values: dict[str, Any] = {}

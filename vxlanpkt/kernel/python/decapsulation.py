@@ -20,7 +20,8 @@ from vxlanpkt.kernel.contract.columns import (
     DECAP_LAYOUT,
     NO_LINK_TYPE,
 )
-from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, GPERule, Lengths, Underlay
+from vxlanpkt.kernel.contract.decap_record import DecapRecord
+from vxlanpkt.kernel.contract.decapsulation import DecapRules, GPERule, Lengths, Underlay
 from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, IPV4_TYPE, IPV6_TYPE, RAW_LINK
 from vxlanpkt.kernel.contract.spans import Buffer, Fault, Kind
 from vxlanpkt.kernel.python.frames import Frames, extent_of

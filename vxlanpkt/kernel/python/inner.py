@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.columns import Note
 from vxlanpkt.kernel.contract.decapsulation import (
-    DecapRecord,
     DecapRules,
     ECNRule,
     GPERule,
@@ -25,6 +26,9 @@ from vxlanpkt.kernel.contract.protocols import (
 from vxlanpkt.kernel.contract.spans import NO_KEY, Buffer, Fault, Kind
 from vxlanpkt.kernel.python.outer import Extent
 from vxlanpkt.kernel.python.scanning import TAGS, scan_extensions, scan_ipv4, scan_ipv6
+
+if TYPE_CHECKING:
+    from vxlanpkt.kernel.contract.decap_record import DecapRecord
 
 _HEADER_SIZES = {IPV4_TYPE: 20, IPV6_TYPE: 40}
 _PORTS_OF = frozenset((TCP_PROTOCOL, UDP_PROTOCOL))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vxlanpkt.checksum import ones_complement_sum, pseudo_header_sum
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.columns import ChecksumState, Note
-from vxlanpkt.kernel.contract.decapsulation import DecapRecord, DecapRules, IPOptions, Lengths, UDPLength, Underlay
+from vxlanpkt.kernel.contract.decapsulation import DecapRules, IPOptions, Lengths, UDPLength, Underlay
 from vxlanpkt.kernel.contract.protocols import FRAGMENT, MAPPED, ROUTING, UDP_PROTOCOL
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
 from vxlanpkt.kernel.python.options import are_known_extensions, are_sound_extensions, are_sound_options
@@ -19,6 +19,9 @@ from vxlanpkt.kernel.python.scanning import (
     scan_ipv6,
     scan_udp,
 )
+
+if TYPE_CHECKING:
+    from vxlanpkt.kernel.contract.decap_record import DecapRecord
 
 _SOURCE_ROUTING, _SEGMENT_ROUTING = (0, 2), 4
 
