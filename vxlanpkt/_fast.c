@@ -278,13 +278,13 @@ struct vxlanpkt_export *vxlanpkt_take_released(struct vxlanpkt_releases *release
 
 /* -- headers */
 
-struct vxlanpkt_walk vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
-                                   uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t reading)
+/* Returns the count of headers of a walk that came to its end; 0 where there are more, or a fault. */
+uint32_t vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing, uint32_t kind,
+                       const uint8_t *ports, uint32_t tunnels, uint32_t reading, struct vxlanpkt_walk *walk)
 {
-    struct vxlanpkt_walk walk;
-    walk.count = walk.more = walk.reason = 0;
-    walk_headers(data, (struct extent){start, end, missing}, kind, ports, tunnels, reading, &walk);
-    return walk;
+    walk->count = walk->more = walk->reason = 0;
+    walk_headers(data, (struct extent){start, end, missing}, kind, ports, tunnels, reading, walk);
+    return walk->more || walk->reason ? 0 : walk->count;
 }
 
 struct vxlanpkt_walk vxlanpkt_scan(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,

@@ -6,7 +6,7 @@ layer is decoded when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -22,7 +22,20 @@ from vxlanpkt.errors import (
     refused_argument,
 )
 from vxlanpkt.kernel import scan, walk
-from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Fault, Kind, PlaceAt, Reading, Row, Span, span_of
+from vxlanpkt.kernel.contract.spans import (
+    FRAGMENTED,
+    NO_KEY,
+    PLACE_SIZE,
+    Fault,
+    Kind,
+    Places,
+    Reading,
+    Row,
+    Span,
+    place_at,
+    span_of,
+    unpack_place,
+)
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.starts import Start, kind_of, missing_bytes
@@ -34,10 +47,12 @@ _L = TypeVar("_L", bound=Layer)
 # What is dissected of a byte string: start, end, how much behind it the capture cut, whether that is known.
 _Bounds = tuple[int, int, int, bool]
 
-_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, Kind.ETHERNET
-_READINGS: Mapping[str, int] = {reading.name.lower(): int(reading) for reading in Reading}
-_NOWHERE: PlaceAt = ().__getitem__
+_ETHERNET, _ETHERNET_KIND = LinkType.ETHERNET, int(Kind.ETHERNET)
+_READINGS = {"strict": int(Reading.STRICT), "captured": int(Reading.CAPTURED), "ip": int(Reading.IP)}
 _TUNNELS = frozenset((int(Kind.VXLAN), int(Kind.VXLANGPE)))
+_IS_TUNNEL = bytes(kind in _TUNNELS for kind in range(256))  # as `bytes.translate` takes it
+_BUILT_IN = len(LAYERS)
+_DECODERS: tuple[Callable[[bytes, Any], Layer], ...] = tuple(layer.decode for layer in LAYERS)
 
 # The layers whose length field limits what they contain, and that field.
 _LIMITS: Mapping[str, str] = {"IPv4": "total_length", "IPv6": "payload_length", "UDP": "length"}
@@ -58,14 +73,14 @@ class Headers:
     of a tunnel. All of them share the layers that were decoded.
     """
 
-    __slots__ = ("_bounds", "_cache", "_kind_of", "_kinds", "_place_at", "_start", "_types", "data", "fault")
+    __slots__ = ("_bounds", "_cache", "_kind_of", "_kinds", "_places", "_start", "_types", "data", "fault")
 
     def __init__(
         self,
         data: bytes,
         start: Start,
         kinds: bytes | _Kinds,
-        place_at: PlaceAt,
+        places: Places,
         types: Sequence[type[Layer]],
         fault: tuple[str, Fault] | None,
         bounds: _Bounds,
@@ -75,7 +90,7 @@ class Headers:
         self.fault = fault
         self._start = start
         self._kinds = kinds
-        self._place_at = place_at
+        self._places = places
         self._types = types
         self._kind_of = KINDS if types is LAYERS else {layer: kind for kind, layer in enumerate(types)}
         self._bounds = bounds
@@ -108,19 +123,25 @@ class Headers:
         return tuple([cache[index] if index in cache else decode(index) for index in indices])
 
     def _decode(self, index: int) -> Layer:
-        kind, place = self._kinds[index], self._place_at(index)
-        # Our own layers read the numbers of a place by position, and need no Span.
-        span: Any = place if kind < len(LAYERS) else span_of(place)
-        layer = self._cache[index] = self._types[kind].decode(self.data, span)
+        kind, places = self._kinds[index], self._places
+        if kind < _BUILT_IN:  # these read the numbers of a place by position, and need no Span
+            place = unpack_place(places, PLACE_SIZE * index) if type(places) is bytes else places[index]
+            layer = self._cache[index] = _DECODERS[kind](self.data, place)
+        else:
+            layer = self._cache[index] = self._types[kind].decode(self.data, span_of(place_at(places, index)))
         return layer
 
     def behind_tunnel(self, first: int) -> int:
         """Where the layers behind the first tunnel header begin; `LayerNotFound` if there is none."""
-        types = self._types
-        for index in range(first, len(self._kinds)):
-            if types[self._kinds[index]].TUNNEL:
-                return index + 1
-        raise LayerNotFound(f"no tunnel header in {self.names(first)}")
+        kinds = self._kinds
+        if isinstance(kinds, bytes):
+            tunnel = kinds.translate(_IS_TUNNEL).find(True, first)
+        else:
+            tunnels = (index for index in range(first, len(kinds)) if self._types[kinds[index]].TUNNEL)
+            tunnel = next(tunnels, -1)
+        if tunnel < 0:
+            raise LayerNotFound(f"no tunnel header in {self.names(first)}")
+        return tunnel + 1
 
     def start(self, first: int) -> Start:
         """What the bytes from *first* on begin with."""
@@ -138,7 +159,7 @@ class Headers:
     def spans(self, first: int) -> tuple[tuple[type[Layer], Span], ...]:
         """Where every sound layer from *first* on lies."""
         return tuple(
-            (self._types[self._kinds[index]], span_of(self._place_at(index)))
+            (self._types[self._kinds[index]], span_of(place_at(self._places, index)))
             for index in range(first, len(self._kinds))
         )
 
@@ -146,7 +167,7 @@ class Headers:
         """Where the bytes from *first* on lie."""
         if not first:
             return self._bounds
-        _, header_end, end, _, missing = self._place_at(first - 1)
+        _, header_end, end, _, missing = place_at(self._places, first - 1)
         return header_end, end, missing, self._bounds[3]
 
     def payload(self) -> bytes:
@@ -159,7 +180,7 @@ class Headers:
         found = []
         end = self.bounds(first)[1]
         for index in range(first, len(self._kinds)):
-            content_end = self._place_at(index)[2]
+            content_end = place_at(self._places, index)[2]
             found.append(self.data[content_end:end])
             end = content_end
         while found and not found[-1]:
@@ -168,7 +189,7 @@ class Headers:
 
     def is_whole(self, index: int) -> bool:
         """Whether every byte of the layer at *index* and of its content is here."""
-        return not self._place_at(index)[4]
+        return not place_at(self._places, index)[4]
 
     # -- faults
 
@@ -236,15 +257,15 @@ def find_headers(
     if not bindings.walkable:
         first = scan(kind, data, 0, length, missing, reading)
         if isinstance(first, Fault):
-            return Headers(data, start, b"", _NOWHERE, LAYERS, (_name(kind), first), bounds)
+            return Headers(data, start, b"", b"", LAYERS, (_name(kind), first), bounds)
         return _continue(data, LAYERS[first[0]], [], bindings, max_tunnels, bounds, start, reading)
     entered = max(max_tunnels - 1, 0) if kind in _TUNNELS else max_tunnels
-    kinds, place_at, last, fault = walk(data, missing, kind, bindings.held_ports, entered, reading)
+    kinds, places, last, fault = walk(data, missing, kind, bindings.held_ports, entered, reading)
     if fault is not None:
-        return Headers(data, start, kinds, place_at, LAYERS, (_name(last), fault), bounds)
+        return Headers(data, start, kinds, places, LAYERS, (_name(last), fault), bounds)
     if bindings.built_in:
-        return Headers(data, start, kinds, place_at, LAYERS, None, bounds)
-    rows = [(kind, *place_at(index)) for index, kind in enumerate(kinds)]
+        return Headers(data, start, kinds, places, LAYERS, None, bounds)
+    rows = [(kind, *place_at(places, index)) for index, kind in enumerate(kinds)]
     return _continue(data, None, rows, bindings, max_tunnels, bounds, start, reading)
 
 
@@ -295,7 +316,7 @@ def _headers_of(
     bounds: _Bounds,
 ) -> Headers:
     places = [row[1:] for row in rows]
-    return Headers(data, start, _Kinds(row[0] for row in rows), places.__getitem__, types, fault, bounds)
+    return Headers(data, start, _Kinds(row[0] for row in rows), places, types, fault, bounds)
 
 
 def _scan(layer: type[Layer], kind: int, data: bytes, start: int, end: int, missing: int, reading: int) -> Row | Fault:

@@ -326,9 +326,12 @@ def parse(
     return packet
 
 
+_new = Packet.__new__  # looked up once: called for every packet
+
+
 def _view(headers: Headers, first: int) -> Packet:
     """A packet of what was found from *first* on, decoded when it is asked for."""
-    packet = Packet.__new__(Packet)
+    packet = _new(Packet)
     packet._headers = headers
     packet._first = first
     packet._layers = packet._payload = packet._trailers = packet._inner = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, RECORD_COLUMNS, RECORD_LAYOUT
 from vxlanpkt.kernel.contract.encapsulation import EncapMode, EncapRecipe
-from vxlanpkt.kernel.contract.spans import Kind, Reading
+from vxlanpkt.kernel.contract.spans import Kind, Reading, place_at
 
 from .inputs import Batch, Input, ports_of
 from .seeds import KINDS
@@ -52,8 +52,8 @@ def _walk(kernel: Any, one: Input) -> list[Any]:
     end = min(walk["end"], len(data))
     start = min(walk["start"], end)
     ports = kernel.hold_ports(ports_of(walk))
-    kinds, place_at, last, fault = kernel.walk(data, missing, kind, ports, walk["tunnels"], reading)
-    places = [place_at(index) for index in range(len(kinds))]
+    kinds, found, last, fault = kernel.walk(data, missing, kind, ports, walk["tunnels"], reading)
+    places = [place_at(found, index) for index in range(len(kinds))]
     return [kinds, places, last, fault, kernel.scan(kind, data, start, end, missing, reading)]
 
 

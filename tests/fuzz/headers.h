@@ -35,8 +35,9 @@ static void check_walk(struct block data, uint32_t kind, uint64_t missing, const
     struct range in = {0, data.size, missing};
     struct vxlanpkt_walk found;
     do {
-        found = vxlanpkt_walk(data.data, in.start, in.end, in.missing, kind, ports, tunnels, reading);
-        CHECK(found.count <= VXLANPKT_WALK_ROWS);
+        uint32_t count =
+            vxlanpkt_walk(data.data, in.start, in.end, in.missing, kind, ports, tunnels, reading, &found);
+        CHECK(found.count <= VXLANPKT_WALK_ROWS && count == (found.more || found.reason ? 0 : found.count));
         for (uint32_t number = 0; number < found.count; number++) {
             const int64_t *place = found.places + PLACE_ITEMS * (size_t)number;
             check_header(data.data, found.kinds[number], place, in, reading);

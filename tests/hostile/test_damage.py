@@ -26,7 +26,7 @@ from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.errors import REASONS, ParseError, Reason
 from vxlanpkt.kernel import python
 from vxlanpkt.kernel.contract.columns import DECAP_COLUMNS
-from vxlanpkt.kernel.contract.spans import Kind, Reading
+from vxlanpkt.kernel.contract.spans import Kind, Reading, place_at
 from vxlanpkt.starts import Start, kind_of
 
 from .damage import (
@@ -247,8 +247,8 @@ def check_walks(one: Frame) -> None:
 
 def written_out(walk: Any) -> Any:
     """A walk with every place."""
-    kinds, place_at, last, fault = walk
-    return kinds, [place_at(index) for index in range(len(kinds))], last, fault
+    kinds, places, last, fault = walk
+    return kinds, [place_at(places, index) for index in range(len(kinds))], last, fault
 
 
 def check_decap(one: Frame, policy: DecapPolicy) -> None:

@@ -17,7 +17,7 @@ from vxlanpkt.kernel.contract.answers import NO_SPACE
 from vxlanpkt.kernel.contract.columns import ALTERED, BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT
 from vxlanpkt.kernel.contract.decapsulation import Underlay
 from vxlanpkt.kernel.contract.encapsulation import EncapMode
-from vxlanpkt.kernel.contract.spans import Fault, Kind, Place, Reading, Walk
+from vxlanpkt.kernel.contract.spans import Fault, Kind, Place, Reading, Walk, place_at
 from vxlanpkt.strategies import batches, frames, hostile_frames, policies, tunnels, vxlan_frames
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -183,8 +183,8 @@ def test_walk(data: bytes, kind: Kind, lost: int, tunnels_left: int, reading: in
 
 def written_out(walk: Walk) -> tuple[bytes, list[Place], int, Fault | None]:
     """A walk with every place."""
-    kinds, place_at, last, fault = walk
-    return kinds, [place_at(index) for index in range(len(kinds))], last, fault
+    kinds, places, last, fault = walk
+    return kinds, [place_at(places, index) for index in range(len(kinds))], last, fault
 
 
 @law

@@ -12,6 +12,7 @@ import pytest
 
 from vxlanpkt import FrameBatch, Tunnel
 from vxlanpkt.kernel import python
+from vxlanpkt.kernel.contract.spans import Kind, Walk, place_at
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 from vxlanpkt.kernel import c
@@ -78,3 +79,30 @@ def test_one_tunnel_in_many_threads() -> None:
         made = list(pool.map(encap, range(40)))
     assert made == [[python.encap_one(frame, specified, number) for frame in frames] for number in range(40)]
     assert 1 <= len(held.idle) <= 4
+
+
+def test_one_table_of_ports_in_many_threads() -> None:
+    """What walks find is told apart likewise: those that end, those that meet a fault, and those of many parts."""
+    tunnel = Tunnel(7, "192.0.2.1", "192.0.2.2")
+    frames = [tunnel.encap(bytes(60))]
+    while len(frames) < 12:
+        frames.append(tunnel.encap(frames[-1]))
+    frames += [frame[:-1] for frame in frames]
+    held, specified = c.hold_ports({4789: Kind.VXLAN}), python.hold_ports({4789: Kind.VXLAN})
+
+    def walk(tunnels: int) -> list[object]:
+        return [written_out(c.walk(frame, 0, Kind.ETHERNET, held, tunnels)) for frame in frames]
+
+    with ThreadPoolExecutor(4) as pool:
+        walked = list(pool.map(walk, range(40)))
+    assert walked == [
+        [written_out(python.walk(frame, 0, Kind.ETHERNET, specified, tunnels)) for frame in frames]
+        for tunnels in range(40)
+    ]
+    assert 1 <= len(held.idle) <= 4
+
+
+def written_out(walk: Walk) -> tuple[object, ...]:
+    """A walk with every place."""
+    kinds, places, last, fault = walk
+    return kinds, [place_at(places, index) for index in range(len(kinds))], last, fault

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used:
  * kernel/contract/__init__.py has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x638973D3
+#define VXLANPKT_CONTRACT 0xCE1EC9D1
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -633,8 +633,8 @@ uint64_t vxlanpkt_total_length(const struct vxlanpkt_frames *frames);
 uint32_t vxlanpkt_encap_header(const uint8_t *data, uint64_t size, const struct vxlanpkt_recipe *recipe,
                                uint32_t identification, struct vxlanpkt_header *header);
 uint32_t vxlanpkt_clears_df(const uint8_t *data, uint64_t size, const struct vxlanpkt_recipe *recipe);
-struct vxlanpkt_walk vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
-                                   uint32_t kind, const uint8_t *ports, uint32_t tunnels, uint32_t reading);
+uint32_t vxlanpkt_walk(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing, uint32_t kind,
+                       const uint8_t *ports, uint32_t tunnels, uint32_t reading, struct vxlanpkt_walk *walk);
 struct vxlanpkt_walk vxlanpkt_scan(const uint8_t *data, uint64_t start, uint64_t end, uint64_t missing,
                                    uint32_t kind, uint32_t reading);
 uint32_t vxlanpkt_flow_hash(const uint8_t *data, uint64_t size, uint32_t symmetric, uint32_t raw);

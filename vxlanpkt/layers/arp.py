@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!HHBBH")
+_unpack = _STRUCT.unpack_from
 _ADDRESSES = Struct("!6s4s6s4s")
 _NO_MAC = MACAddress(0)
 _NO_IP = IPv4Address(0)
@@ -156,7 +157,7 @@ class ARP(Header):
         start, header_end = span[0], span[1]
         (
             draft.hardware_type, draft.protocol_type, draft.hardware_length, draft.protocol_length, draft.operation
-        ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
+        ) = _unpack(buf, start)  # fmt: skip
         if draft.hardware_length == 6 and draft.protocol_length == 4:
             (
                 draft.sender_mac, draft.sender_ip, draft.target_mac, draft.target_ip

@@ -19,6 +19,8 @@ Address = MACAddress | IPv4Address | IPv6Address
 
 _H = TypeVar("_H", bound="Header")
 
+_number = int.from_bytes  # looked up once: called for every address
+
 
 class Around(NamedTuple):
     """What a layer sees of its packet while it is built.
@@ -160,23 +162,25 @@ def drafted(cls: type[_H]) -> type[_H]:
     for name, made in cls.ADDRESSES.items():
         slot = cls.__dict__[name]
         setattr(cls, f"_{name}", slot)
-        setattr(cls, name, _address(slot, made))
+        setattr(cls, name, _address(name, slot, made))
     cls.GETTER = _getter(f"_{name}" if name in cls.ADDRESSES else name for name in cls.__slots__)
     cls._misfit = _misfit_finder(cls)
     return cls
 
 
-def _address(slot: Any, made: type[Address]) -> property:
+def _address(name: str, slot: Any, made: type[Address]) -> property:
     """A field that holds packed bytes in its *slot*, and becomes an address when it is asked for."""
+    read, write = attrgetter(f"_{name}"), slot.__set__
+    of_number = made is not MACAddress  # which costs `ipaddress` less than bytes
 
     def get(header: Header) -> Address:
-        held: bytes | Address = slot.__get__(header)
-        if isinstance(held, bytes):
-            held = made(held)
-            slot.__set__(header, held)
-        return held
+        held: bytes | Address = read(header)
+        if type(held) is bytes:
+            held = made(_number(held, "big") if of_number else held)
+            write(header, held)
+        return held  # type: ignore[return-value]
 
-    return property(get, slot.__set__, doc=f"The field as `{made.__name__}`, made of its bytes when it is first read.")
+    return property(get, write, doc=f"The field as `{made.__name__}`, made of its bytes when it is first read.")
 
 
 def _misfit_finder(cls: type[Header]) -> staticmethod[[Header], str | None]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!HH")
+_unpack = _STRUCT.unpack_from
 
 
 class Dot1QFields(TypedDict, total=False):
@@ -68,7 +69,7 @@ class Dot1Q(Header):
     def decode(cls, buf: Buffer, span: Span) -> Dot1Q:
         """Read a tag that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        control, draft.ethertype = _STRUCT.unpack_from(buf, span[0])
+        control, draft.ethertype = _unpack(buf, span[0])
         draft.vid = control & 0xFFF
         draft.pcp = control >> 13
         draft.dei = control >> 12 & 1

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!6s6sH")
+_unpack = _STRUCT.unpack_from
 
 
 class EthernetFields(TypedDict, total=False):
@@ -86,7 +87,7 @@ class Ethernet(Header):
     def decode(cls, buf: Buffer, span: Span) -> Ethernet:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.dst, draft.src, draft.ethertype = _STRUCT.unpack_from(buf, span[0])
+        draft.dst, draft.src, draft.ethertype = _unpack(buf, span[0])
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 

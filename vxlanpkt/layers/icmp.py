@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!BBH")
+_unpack = _STRUCT.unpack_from
 _MESSAGES: Mapping[int, type[Message]] = {0: Echo, 8: Echo, 3: Unreachable, 11: Quote}
 
 
@@ -79,7 +80,7 @@ class ICMP(Header):
     def decode(cls, buf: Buffer, span: Span) -> ICMP:
         """Read a message that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span[0])
+        draft.type, draft.code, draft.checksum = _unpack(buf, span[0])
         draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span[0] + 4 : span[1]]))
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!BBH")
+_unpack = _STRUCT.unpack_from
 _PROTOCOL = 58
 _MESSAGES: Mapping[int, type[Message]] = {
     1: Quote,
@@ -98,7 +99,7 @@ class ICMPv6(Header):
     def decode(cls, buf: Buffer, span: Span) -> ICMPv6:
         """Read a message that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.type, draft.code, draft.checksum = _STRUCT.unpack_from(buf, span[0])
+        draft.type, draft.code, draft.checksum = _unpack(buf, span[0])
         draft.body = decode_body(_MESSAGES, draft.type, bytes(buf[span[0] + 4 : span[1]]))
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!BBHHHBBH4s4s")
+_unpack = _STRUCT.unpack_from
 _END_OF_OPTIONS, _NO_OPERATION = 0, 1
 
 
@@ -193,7 +194,7 @@ class IPv4(Header):
         (
             first, tos, draft.total_length, draft.identification, fragment,
             draft.ttl, draft.protocol, draft.header_checksum, draft.src, draft.dst,
-        ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
+        ) = _unpack(buf, start)  # fmt: skip
         draft.dscp = tos >> 2
         draft.ecn = tos & 3
         draft.flags = fragment >> 13

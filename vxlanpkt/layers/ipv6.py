@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!IHBB16s16s")
+_unpack = _STRUCT.unpack_from
 
 
 class IPv6Fields(TypedDict, total=False):
@@ -158,7 +159,7 @@ class IPv6(Header):
         start, header_end = span[0], span[1]
         (
             first, draft.payload_length, draft.next_header, draft.hop_limit, draft.src, draft.dst
-        ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
+        ) = _unpack(buf, start)  # fmt: skip
         draft.dscp = first >> 22 & 0x3F
         draft.ecn = first >> 20 & 3
         draft.flow_label = first & 0xFFFFF

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!HHH8sH")
+_unpack = _STRUCT.unpack_from
 
 
 class LinuxSLLFields(TypedDict, total=False):
@@ -105,7 +106,7 @@ class LinuxSLL(Header):
         draft: Any = cls.DRAFT()
         (
             draft.packet_type, draft.arphrd_type, draft.address_length, draft.address, draft.protocol
-        ) = _STRUCT.unpack_from(buf, span[0])  # fmt: skip
+        ) = _unpack(buf, span[0])  # fmt: skip
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!HHIHBB8s")
+_unpack = _STRUCT.unpack_from
 
 
 class LinuxSLL2Fields(TypedDict, total=False):
@@ -120,7 +121,7 @@ class LinuxSLL2(Header):
         (
             draft.protocol, draft.reserved, draft.interface_index, draft.arphrd_type,
             draft.packet_type, draft.address_length, draft.address,
-        ) = _STRUCT.unpack_from(buf, span[0])  # fmt: skip
+        ) = _unpack(buf, span[0])  # fmt: skip
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 

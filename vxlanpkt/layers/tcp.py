@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!HHIIBBHHH")
+_unpack = _STRUCT.unpack_from
 _PROTOCOL = 6
 
 
@@ -143,7 +144,7 @@ class TCP(Header):
         (
             draft.src_port, draft.dst_port, draft.sequence_number, draft.acknowledgment_number, offset,
             draft.flags, draft.window, draft.checksum, draft.urgent_pointer,
-        ) = _STRUCT.unpack_from(buf, start)  # fmt: skip
+        ) = _unpack(buf, start)  # fmt: skip
         draft.data_offset = offset >> 4
         draft.reserved = offset & 15
         draft.options = bytes(buf[start + 20 : header_end]) if header_end > start + 20 else b""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!HHHH")
+_unpack = _STRUCT.unpack_from
 _PROTOCOL = 17
 
 
@@ -70,7 +71,7 @@ class UDP(Header):
     def decode(cls, buf: Buffer, span: Span) -> UDP:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        draft.src_port, draft.dst_port, draft.length, draft.checksum = _STRUCT.unpack_from(buf, span[0])
+        draft.src_port, draft.dst_port, draft.length, draft.checksum = _unpack(buf, span[0])
         draft.__class__ = cls
         return draft  # type: ignore[no-any-return]
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!II")
+_unpack = _STRUCT.unpack_from
 _G, _D, _A = int(VXLANFlags.G), int(GBPFlags.D), int(GBPFlags.A)
 
 
@@ -99,7 +100,7 @@ class VXLAN(Header):
     def decode(cls, buf: Buffer, span: Span) -> VXLAN:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        first, second = _STRUCT.unpack_from(buf, span[0])
+        first, second = _unpack(buf, span[0])
         draft.vni = second >> 8
         draft.flags = first >> 24
         draft.reserved1 = first & 0xFFFFFF

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _STRUCT = Struct("!BHBI")
+_unpack = _STRUCT.unpack_from
 _VERSION_BITS = 0x30
 
 
@@ -89,7 +90,7 @@ class VXLANGPE(Header):
     def decode(cls, buf: Buffer, span: Span) -> VXLANGPE:
         """Read a header that `scan` accepted."""
         draft: Any = cls.DRAFT()
-        first, draft.reserved1, draft.next_protocol, last = _STRUCT.unpack_from(buf, span[0])
+        first, draft.reserved1, draft.next_protocol, last = _unpack(buf, span[0])
         draft.vni = last >> 8
         draft.flags = first & ~_VERSION_BITS
         draft.version = first >> 4 & 3

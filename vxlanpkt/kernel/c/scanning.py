@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract.spans import FIELDS, Buffer, Fault, Kind, Place, Row, Walk
+from vxlanpkt.kernel.contract.spans import FIELDS, PLACE_SIZE, Buffer, Fault, Kind, Row, Walk, place_at, unpack_place
 
 # Looked up once: called for every frame, or batch.
 _walk, _buffer, _unpack = lib.vxlanpkt_walk, ffi.buffer, ffi.unpack
 
 _LARGEST_TUNNELS = 0xFFFFFFFF
-_place_of = Struct("5q").unpack_from
 
 
-def hold_ports(ports: Mapping[int, int]) -> Any:
+class HeldPorts(NamedTuple):
+    """A column of kinds, one for each port; and room for what walks find, which calls take as `HeldRecipe` says."""
+
+    kinds: Any
+    idle: list[tuple[Any, Any, Any]]
+
+
+def hold_ports(ports: Mapping[int, int]) -> HeldPorts:
     """The kinds behind UDP destination ports, held."""
     held = ffi.new("uint8_t[65536]", bytes((Kind.NOTHING,)) * 65536)
     for port, kind in ports.items():
         held[port] = kind
-    return held
+    return HeldPorts(held, [])
 
 
 def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading: int = 0) -> Row | Fault:
@@ -34,37 +38,50 @@ def scan(kind: int, buf: Buffer, start: int, end: int, missing: int = 0, reading
     found = lib.vxlanpkt_scan(data, start, end, missing, kind, reading)
     if found.reason:
         return _fault(found)
-    return ord(found.kinds[0]), *_place_at(_buffer(found.places), 0)
+    return ord(found.kinds[0]), *unpack_place(_buffer(found.places))
 
 
-def walk(data: bytes, missing: int, kind: int, ports: Any, max_tunnels: int, reading: int = 0) -> Walk:
+def walk(data: bytes, missing: int, kind: int, ports: HeldPorts, max_tunnels: int, reading: int = 0) -> Walk:
     """Scan from header to header of *data*, from one of *kind* until nothing known follows."""
     if max_tunnels > _LARGEST_TUNNELS:
         max_tunnels = _LARGEST_TUNNELS
-    found = _walk(data, 0, len(data), missing, kind, ports, max_tunnels, reading)
-    if found.more:
-        return _walk_on(data, found, ports, reading)
-    places = _buffer(found.places)[:]  # a copy: a buffer does not keep the struct
-    fault = _fault(found) if found.reason else None
-    return _unpack(found.kinds, found.count), partial(_place_at, places), found.kind, fault
+    idle = ports[1]
+    try:
+        room = idle.pop()
+    except IndexError:
+        room = _new_room()
+    found, kinds, places = room
+    count = _walk(data, 0, len(data), missing, kind, ports[0], max_tunnels, reading, found)
+    if count:
+        here = kinds[:count]
+        walked: Walk = here, places[: PLACE_SIZE * count], here[-1], None
+    else:
+        walked = _walk_on(data, found, ports, reading)
+    idle.append(room)
+    return walked
 
 
-def _place_at(places: Any, index: int) -> Place:
-    place: Place = _place_of(places, 40 * index)
-    return place
+def _new_room() -> tuple[Any, Any, Any]:
+    """Memory for a walk, and the bytes of its kinds and of its places."""
+    found = ffi.new("struct vxlanpkt_walk *")
+    return found, _buffer(found.kinds), _buffer(found.places)
 
 
-def _walk_on(data: bytes, found: Any, ports: Any, reading: int) -> Walk:
-    """The rest of a walk of more rows than one call has room for."""
+def _walk_on(data: bytes, found: Any, ports: HeldPorts, reading: int) -> Walk:
+    """A walk that met a fault, or more rows than one call has room for: the rest of it, and all that was found."""
     # Joined at the end: a frame may have millions of headers, and is not to be paid for by their square.
-    kinds, places = [_unpack(found.kinds, found.count)], [_buffer(found.places)[:]]
+    parts = [_rows_of(found)]
     while found.more:
-        _, start, end, _, missing = _place_at(places[-1], found.count - 1)
-        found = _walk(data, start, end, missing, found.kind, ports, found.tunnels, reading)
-        kinds.append(_unpack(found.kinds, found.count))
-        places.append(_buffer(found.places)[:])
+        _, start, end, _, missing = place_at(parts[-1][1], found.count - 1)
+        _walk(data, start, end, missing, found.kind, ports[0], found.tunnels, reading, found)
+        parts.append(_rows_of(found))
     fault = _fault(found) if found.reason else None
-    return b"".join(kinds), partial(_place_at, b"".join(places)), found.kind, fault
+    kinds, places = map(b"".join, zip(*parts, strict=True))
+    return kinds, places, found.kind, fault
+
+
+def _rows_of(found: Any) -> tuple[bytes, bytes]:
+    return _unpack(found.kinds, found.count), _buffer(found.places)[: PLACE_SIZE * found.count]
 
 
 def _fault(found: Any) -> Fault:

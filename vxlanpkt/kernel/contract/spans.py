@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import IntEnum
+from struct import Struct
 from typing import NamedTuple
 
 from vxlanpkt.errors import Reason
@@ -85,11 +85,20 @@ Place = tuple[int, int, int, int, int]
 Row = tuple[int, int, int, int, int, int]
 
 
-PlaceAt = Callable[[int], Place]
+# Where the headers of a walk lie: as tuples, or in the bytes that C has written, as most are never asked for.
+Places = bytes | list[Place]
+PLACE_SIZE = 40
+unpack_place = Struct("5q").unpack_from
 
-# What a walk found: the kinds of the headers; a function from an index to where that header lies, as most places are
-# never asked for; and the kind that faulted with its Fault, or the last kind and None.
-Walk = tuple[bytes, PlaceAt, int, Fault | None]
+# What a walk found: the kinds of the headers, their places, and the kind that faulted with its Fault, or the last kind
+# and None.
+Walk = tuple[bytes, Places, int, Fault | None]
+
+
+def place_at(places: Places, index: int) -> Place:
+    """Where the header at *index* lies."""
+    place: Place = unpack_place(places, PLACE_SIZE * index) if isinstance(places, bytes) else places[index]
+    return place
 
 
 def span_of(place: Place) -> Span:

@@ -350,12 +350,12 @@ def walk(
     while True:
         row = scans[kind](data, start, end, missing)
         if isinstance(row, Fault):
-            return bytes(kinds), places.__getitem__, kind, row
+            return bytes(kinds), places, kind, row
         kind, _, start, end, key, missing = row
         kinds.append(kind)
         places.append(row[1:])
         following = (ports if kind == _UDP else FOLLOWS[kind]).get(key)
         if following is None or (following in _TUNNELS and max_tunnels == 0):
-            return bytes(kinds), places.__getitem__, kind, None
+            return bytes(kinds), places, kind, None
         max_tunnels -= following in _TUNNELS
         kind = following
