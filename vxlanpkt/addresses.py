@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from functools import total_ordering
+from functools import cache, total_ordering
 
 from vxlanpkt.errors import FieldError
 
-_SPELLINGS = re.compile(
-    r"[0-9a-f]{2}(?P<separator>[:-])(?:[0-9a-f]{2}(?P=separator)){4}[0-9a-f]{2}"  # 02:00:5e:... or 02-00-5e-...
-    r"|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}"  # 0200.5e00.5301
-    r"|[0-9a-f]{12}",
-    re.ASCII | re.IGNORECASE,
-)
 _PUNCTUATION = str.maketrans("", "", ":-.")
+
+
+@cache
+def _spellings() -> re.Pattern[str]:
+    """How an address may be written; compiled when the first one is read, as that takes a while."""
+    return re.compile(
+        r"[0-9a-f]{2}(?P<separator>[:-])(?:[0-9a-f]{2}(?P=separator)){4}[0-9a-f]{2}"  # 02:00:5e:... or 02-00-5e-...
+        r"|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}"  # 0200.5e00.5301
+        r"|[0-9a-f]{12}",
+        re.ASCII | re.IGNORECASE,
+    )
 
 
 @total_ordering
@@ -35,7 +40,7 @@ class MACAddress:
             self._packed = bytes(address)
         elif isinstance(address, MACAddress):
             self._packed = address._packed
-        elif isinstance(address, str) and _SPELLINGS.fullmatch(address):
+        elif isinstance(address, str) and _spellings().fullmatch(address):
             self._packed = bytes.fromhex(address.translate(_PUNCTUATION))
         elif isinstance(address, int) and not isinstance(address, bool) and 0 <= address < 1 << 48:
             self._packed = int(address).to_bytes(6, "big")

@@ -6,7 +6,6 @@ import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from functools import partial
-from math import gcd
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt import kernel
@@ -186,7 +185,8 @@ def _strides(
     entries: memoryview, size: int, offset: int, column: memoryview, width: int
 ) -> list[tuple[memoryview, memoryview]]:
     """The largest parts that items can be copied by: views of every so many of them, here and there."""
-    part = gcd(8, size, offset, width)
+    together = 8 | size | offset | width
+    part = together & -together  # the greatest power of two that divides all of them
     wide, narrow = entries.cast(_CODES[part]), column.cast(_CODES[part])  # type: ignore[call-overload]
     step, parts = size // part, width // part
     return [(wide[offset // part + at :: step], narrow[at::parts]) for at in range(parts)]

@@ -25,10 +25,13 @@ class Cut(NamedTuple):
     headers: int = 0
 
 
-_IS_CUT = table_of(lambda notes: notes & Note.CUT)
+# As plain numbers: each is compared with 256 others.
+_CUT, _LATER = int(Note.CUT), int(Trait.LATER)
+_WITH_PORTS = (int(IPProtocol.TCP), int(IPProtocol.UDP))
+_IS_CUT = table_of(lambda notes: notes & _CUT)
 _IS_ZERO, _IS_SET = table_of(lambda value: not value), table_of(lambda value: value)
-_HAS_PORTS = table_of(lambda protocol: protocol in (IPProtocol.TCP, IPProtocol.UDP))
-_IS_LATER = table_of(lambda bits: bits & Trait.LATER)
+_HAS_PORTS = table_of(lambda protocol: protocol in _WITH_PORTS)
+_IS_LATER = table_of(lambda bits: bits & _LATER)
 
 
 class CutCounter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Reversible, Sequence
-from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from vxlanpkt.analysis.cut_packets import Cut
@@ -90,6 +89,8 @@ class Table(Collection[_T], Reversible[_T]):
         orders = self._orders()
         if by not in orders:
             raise refused_argument(type(self).__name__, "by", by, f"one of {', '.join(orders)}")
+        from heapq import nsmallest
+
         return self._chosen(nsmallest(n, range(len(self)), key=orders[by]))
 
     def _chosen(self, rows: Sequence[int]) -> Self:

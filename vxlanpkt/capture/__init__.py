@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vxlanpkt.capture.jobs import encap_file as encap_file
     from vxlanpkt.capture.lazy import scan as scan
     from vxlanpkt.capture.opening import open as open  # noqa: A004 - the API's name
-    from vxlanpkt.capture.pcap import PcapWriter as PcapWriter
+    from vxlanpkt.capture.pcap_writer import PcapWriter as PcapWriter
     from vxlanpkt.capture.pcapng_writer import PcapngWriter as PcapngWriter
     from vxlanpkt.capture.reader import Capture as Capture
     from vxlanpkt.capture.records import Interface as Interface
@@ -38,7 +38,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "jobs": ("decap_file", "encap_file"),
     "lazy": ("scan",),
     "opening": ("open",),
-    "pcap": ("PcapWriter",),
+    "pcap_writer": ("PcapWriter",),
     "pcapng_writer": ("PcapngWriter",),
     "reader": ("Capture",),
     "records": ("Interface", "Record"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from vxlanpkt.capture.pcap import PcapReader, is_modified_pcap, is_pcap
-from vxlanpkt.capture.pcapng import PcapngReader, is_pcapng
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stretches import Before
 from vxlanpkt.errors import CaptureError
+
+if TYPE_CHECKING:
+    from vxlanpkt.capture.pcapng import PcapngReader
 
 Reader: TypeAlias = "PcapReader | PcapngReader"
 
@@ -18,6 +20,8 @@ def reader_for(source: Source, before: Before | None = None) -> Reader:
     magic = source.magic
     if is_pcap(magic):
         return PcapReader(source, before)
+    from vxlanpkt.capture.pcapng import PcapngReader, is_pcapng  # which pcap files do without
+
     if is_pcapng(magic):
         return PcapngReader(source, before)
     if is_modified_pcap(magic):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import zlib
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Literal, Protocol
 
 from vxlanpkt.errors import CaptureError
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
+Compression = Literal["gzip", "zstd"]
 
 
 class Decoder(Protocol):
@@ -37,17 +35,16 @@ class GzipDecoder:
 
     name = "gzip"
     feed = 1 << 16
-    errors: type[Exception] = zlib.error
 
     def __init__(self) -> None:
+        import zlib
+
+        self.errors: type[Exception] = zlib.error
+        self._new_member: Any = partial(zlib.decompressobj, 31)
         self._member = self._new_member()
         self._input = b""
         self.complete = False
         self.pending = False
-
-    @staticmethod
-    def _new_member() -> Any:
-        return zlib.decompressobj(31)
 
     def decode(self, data: bytes, limit: int) -> bytes:
         """See `Decoder`."""
@@ -101,16 +98,9 @@ class ZstdDecoder:
         return out
 
 
-def decoder_for(magic: bytes) -> Decoder | None:
-    """The decoder for a stream that starts with *magic*, None if it is not compressed.
-
-    Raises CaptureError if it takes a package that is not installed.
-    """
-    if magic.startswith(_GZIP_MAGIC):
-        return GzipDecoder()
-    if magic == _ZSTD_MAGIC or (magic[1:] == _ZSTD_SKIPPABLE and magic[0] & 0xF0 == 0x50):
-        return ZstdDecoder()
-    return None
+def decoder_for(compression: Compression) -> Decoder:
+    """The decoder for a compression; CaptureError if it takes a package that is not installed."""
+    return GzipDecoder() if compression == "gzip" else ZstdDecoder()
 
 
 class Inflated(io.RawIOBase):

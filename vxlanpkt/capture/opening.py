@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Sequence
-from glob import glob, has_magic
 from typing import TypeAlias
 
 from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.reader import Capture, policy_for
-from vxlanpkt.capture.series import CaptureSeries
 from vxlanpkt.policy import DecapPolicy
 
 Files: TypeAlias = "File | Sequence[File]"
 """A capture, several of them, or a pattern for their names, such as "dir/*.pcap"."""
+
+_MAGIC = frozenset("*?[")  # what `glob` looks for
 
 
 def open(source: Files, *, ports: Iterable[int] | None = None, policy: DecapPolicy | None = None) -> Capture:
@@ -33,7 +32,11 @@ def open(source: Files, *, ports: Iterable[int] | None = None, policy: DecapPoli
 def opened(source: Files, policy: DecapPolicy) -> Capture:
     """The same with a policy that is known."""
     found = files_of(source)
-    return CaptureSeries(found, policy) if isinstance(found, tuple) else Capture(found, policy)
+    if not isinstance(found, tuple):
+        return Capture(found, policy)
+    from vxlanpkt.capture.series import CaptureSeries  # which one file does without
+
+    return CaptureSeries(found, policy)
 
 
 def files_of(source: Files) -> File | tuple[File, ...]:
@@ -45,14 +48,20 @@ def files_of(source: Files) -> File | tuple[File, ...]:
 
 def is_pattern(source: Files) -> bool:
     """Whether a source stands for all files that it matches; a name that a file has is a name."""
-    return isinstance(source, (str, os.PathLike)) and has_magic(os.fspath(source)) and not os.path.lexists(source)
+    if not isinstance(source, (str, os.PathLike)) or _MAGIC.isdisjoint(os.fspath(source)):
+        return False
+    return not os.path.lexists(source)
 
 
 def _matching(source: File) -> tuple[File, ...]:
     if not isinstance(source, (str, os.PathLike)) or not is_pattern(source):
         return (source,)
+    from glob import glob  # which few need
+
     # Of those of other kinds, a pipe that somebody has put there would be waited for without end.
-    found = sorted(filter(os.path.isfile, glob(os.fspath(source), recursive=True)))  # noqa: PTH207 - paths as text
+    found = sorted(filter(os.path.isfile, glob(os.fspath(source), recursive=True)))
     if not found:
+        import errno
+
         raise FileNotFoundError(errno.ENOENT, "no file matches", os.fspath(source))
     return tuple(found)

@@ -6,7 +6,6 @@ import io
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from vxlanpkt._values import Value
@@ -52,21 +51,21 @@ class Origin:
             self.part = None if source.is_whole else source
             source = source.file
         self.name = _name_of(source)
-        self._path: Path | None = None
+        self._path: str | None = None
         self._file: IO[bytes] | None = None
         self._start: int | None = None
         self._owned = False
         self._spent = False
         if not isinstance(source, (str, os.PathLike)):
             self._use_file(source)
-        elif os.fspath(source) == "-":
+        elif (path := os.fspath(source)) == "-":
             self._use_file(_standard_input())
         else:
-            self._use_path(Path(source))
+            self._use_path(path)
 
-    def _use_path(self, path: Path) -> None:
+    def _use_path(self, path: str) -> None:
         """A regular file is opened anew for each reader; a pipe or device is opened once, now."""
-        file = path.open("rb", buffering=0)
+        file = io.FileIO(path)
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
             file.close()
@@ -89,7 +88,7 @@ class Origin:
     def open(self) -> Source:
         """The bytes from their start. Raises CaptureError("not seekable") the second time on a pipe."""
         if self._path is not None:
-            file = self._path.open("rb", buffering=0)
+            file = io.FileIO(self._path)
             return self._source(file, owned=True)
         assert self._file is not None
         if self._start is None:

@@ -7,13 +7,12 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.inner import Container, Frames, InnerLink, fitted, inner_record
 from vxlanpkt.capture.origins import File
-from vxlanpkt.capture.pcap import PcapWriter, fits_pcap_time
+from vxlanpkt.capture.pcap_writer import PcapWriter, fits_pcap_time
 from vxlanpkt.capture.pcapng_writer import PcapngWriter
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, copyable_options
 from vxlanpkt.capture.sources import CHUNK
@@ -52,10 +51,11 @@ def path_of(target: File) -> str | None:
 
 def split_suffixes(path: str) -> tuple[str, str]:
     """*path* as stem and suffixes: the compression's and the one before that."""
-    suffix = Path(path).suffix
+    stem, suffix = os.path.splitext(path)
     if suffix in _SUFFIXES:
-        suffix = Path(path).with_suffix("").suffix + suffix
-    return path[: len(path) - len(suffix)], suffix
+        stem, before = os.path.splitext(stem)
+        suffix = before + suffix
+    return stem, suffix
 
 
 class Output:

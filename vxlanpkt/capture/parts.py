@@ -9,17 +9,16 @@ raises one, each began where the one before it ended, from the first on, and tog
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.boundaries import WINDOW, first_record
 from vxlanpkt.capture.origins import Part
-from vxlanpkt.capture.pcap import PcapReader
-from vxlanpkt.capture.pcapng import PcapngReader
 from vxlanpkt.capture.sources import Source, Stopped
 from vxlanpkt.errors import CaptureError
 
-Reader: TypeAlias = "PcapReader | PcapngReader"
+if TYPE_CHECKING:
+    from vxlanpkt.capture.containers import Reader
 
 
 class SplitError(CaptureError):

@@ -7,10 +7,9 @@ below the captured one, and what options say, but for those that the meaning of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vxlanpkt.capture.batches import RecordBatch
-from vxlanpkt.capture.boundaries import Shape, pcapng_shape
 from vxlanpkt.capture.options import IF_FCSLEN, IF_TSOFFSET, IF_TSRESOL, INTERFACE_NUMBERS, read_options
 from vxlanpkt.capture.pcapng_blocks import (
     ENHANCED,
@@ -29,6 +28,9 @@ from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stretches import Before, Stretches
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract.captures import Section, Stop
+
+if TYPE_CHECKING:
+    from vxlanpkt.capture.boundaries import Shape
 
 MAX_BLOCK = (1 << 27) + (1 << 20)
 """The greatest block to be believed: the greatest packet, and room for its options."""
@@ -125,6 +127,8 @@ class PcapngReader:
     @property
     def shape(self) -> Shape:
         """What blocks look like."""
+        from vxlanpkt.capture.boundaries import pcapng_shape  # which only parts of files need
+
         return pcapng_shape(self._layout.prefix)
 
     def _set_byte_order(self, head: bytes, offset: int) -> None:

@@ -14,7 +14,7 @@ from vxlanpkt.capture.options import (
     turned,
 )
 from vxlanpkt.capture.origins import File
-from vxlanpkt.capture.pcap import Byteorder
+from vxlanpkt.capture.pcap_writer import Byteorder
 from vxlanpkt.capture.pcapng_blocks import ENHANCED, HEAD_SIZE, INTERFACE, LAYOUTS, SECTION, SIMPLE
 from vxlanpkt.capture.records import Interface, Options, Record
 from vxlanpkt.capture.sinks import ContainerWriter, Sink

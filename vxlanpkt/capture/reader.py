@@ -12,7 +12,6 @@ from vxlanpkt.capture.containers import Reader, reader_for
 from vxlanpkt.capture.decapsulated import CaptureBatch, DecapsulatedRecord
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.origins import File, Origin, Part
-from vxlanpkt.capture.parts import read_part
 from vxlanpkt.capture.records import Interface, Record
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stats import BatchCounter, CaptureStats, html_table
@@ -201,7 +200,12 @@ class Capture:
         try:
             reader = reader_for(source, before)
             self._source, self._reader = source, reader
-            yield from reader if origin.part is None else read_part(reader, source, origin.part)
+            if origin.part is None:
+                yield from reader
+                return
+            from vxlanpkt.capture.parts import read_part  # which few need
+
+            yield from read_part(reader, source, origin.part)
         finally:
             source.close()
 

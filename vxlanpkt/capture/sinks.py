@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -36,8 +35,8 @@ class Sink:
     def __init__(self, target: File) -> None:
         self.live = False
         self._finished = False
-        self._final: Path | None = None
-        self._temporary: Path | None = None
+        self._final: str | None = None
+        self._temporary: str | None = None
         self._compressor: _Compressor | None = None
         self._opened = ExitStack()
         self._file: Any = None
@@ -50,18 +49,17 @@ class Sink:
 
     def _open_path(self, path: str) -> None:
         self._compressor = _compressor_for(path)
-        named = Path(path)
-        if named.is_dir():
+        if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if named.exists() and not named.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             # A pipe or a device: there is nothing to rename, and it must not be replaced.
             self.live = True
-            self._use(named.open("wb"))
+            self._use(open(path, "wb"))
             return
-        final = named.resolve()
-        temporary = final.parent / f".{os.urandom(8).hex()}.part"
+        final = os.path.realpath(path)
+        temporary = os.path.join(os.path.dirname(final), f".{os.urandom(8).hex()}.part")
         try:
-            file = temporary.open("xb", CHUNK)
+            file = open(temporary, "xb", CHUNK)
         except OSError as error:
             error.filename = path
             raise
@@ -79,7 +77,7 @@ class Sink:
         """Write all of *data*."""
         try:
             if self._file is None and self._temporary is not None:
-                self._use(self._temporary.open("ab"))
+                self._use(open(self._temporary, "ab"))
             self._file.write(data)
             if self.live:
                 self._file.flush()
@@ -90,7 +88,7 @@ class Sink:
     def _name(self, error: OSError) -> None:
         """Put the name of the file into an error: a full disk does not say it."""
         if self._final is not None:
-            error.filename = str(self._final)
+            error.filename = self._final
 
     def park(self) -> None:
         """Give the file descriptor back until the next `write`, if this is a file that can be opened again."""
@@ -117,7 +115,7 @@ class Sink:
         """Finish the output: a file appears under its name, and only if all of it could be written."""
         self.finish()
         if self._temporary is not None and self._final is not None:
-            self._temporary.replace(self._final)
+            os.replace(self._temporary, self._final)
             self._temporary = None
 
     def discard(self) -> None:
@@ -131,7 +129,7 @@ class Sink:
 
     def _remove(self) -> None:
         if self._temporary is not None:
-            self._temporary.unlink()
+            os.unlink(self._temporary)
             self._temporary = None
 
     def __enter__(self) -> Self:

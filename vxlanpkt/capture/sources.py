@@ -10,15 +10,20 @@ import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from vxlanpkt.capture.decompress import Inflated, decoder_for
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel import new_buffer, view
+
+if TYPE_CHECKING:
+    from vxlanpkt.capture.decompress import Compression, Inflated
 
 CHUNK = 1 << 21
 """Bytes that are read at a time, and looked at together: the packets in them stay in the processor's cache."""
 
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
 
 READING: ContextVar[AbstractContextManager[object] | None] = ContextVar("READING", default=None)
 """Entered whenever bytes are read from outside: what is raised there ends a capture as a fault of the file would.
@@ -107,8 +112,11 @@ class Source:
         self.view = memoryview(b"")
         self._renew(CHUNK)
         self._read_magic()
-        decoder = decoder_for(self.magic)
-        if decoder is not None:
+        compression = _compression_of(self.magic)
+        if compression is not None:
+            from vxlanpkt.capture.decompress import Inflated, decoder_for  # which plain files do without
+
+            decoder = decoder_for(compression)
             compressed = io.BufferedReader(self._tap, 1 if self._waits else CHUNK)
             self._inflated = self._input = Inflated(compressed, bytes(self.view[: self.end]), decoder)
             self._waits = False
@@ -211,3 +219,12 @@ class Source:
         """Close what was opened for this source."""
         if self._owned is not None:
             self._owned.close()
+
+
+def _compression_of(magic: bytes) -> Compression | None:
+    """How a stream is compressed that starts with *magic*; None if it is not."""
+    if magic.startswith(_GZIP_MAGIC):
+        return "gzip"
+    if magic == _ZSTD_MAGIC or (magic[1:] == _ZSTD_SKIPPABLE and magic[0] & 0xF0 == 0x50):
+        return "zstd"
+    return None
