@@ -24,6 +24,9 @@
 #include "csrc/rows.h"
 #include "csrc/decap_batch.h"
 #include "csrc/altering.h"
+#include "csrc/output.h"
+#include "csrc/four.h"
+#include "csrc/encap_four.h"
 #include "csrc/encap_batch.h"
 #include "csrc/records.h"
 #include "csrc/writing.h"
@@ -110,11 +113,9 @@ int64_t vxlanpkt_encap(const struct vxlanpkt_frames *frames, const struct vxlanp
     to.offsets = take(&out, frames->rows, 8);
     to.lengths = take(&out, frames->rows, 4);
     to.status = take(&out, frames->rows, 1);
-#ifdef WIDE
-    if (HAS_WIDE)
-        return encap_wide(frames, table, index, identification, mode, to);
-#endif
-    return encap_mode(frames, table, index, identification, mode, to);
+    const uint32_t shape = index || !table->count ? SHAPE_ANY : shape_of(table->recipes);
+    const struct encap_job job = {frames, table, index, identification, mode, shape};
+    return (int64_t)frames->rows - encap_batch(&job, to);
 }
 
 uint64_t vxlanpkt_total_length(const struct vxlanpkt_frames *frames) { return total_length(frames); }

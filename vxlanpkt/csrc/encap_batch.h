@@ -1,17 +1,6 @@
-/* Encapsulation of rows, behind each other or in place. Plain rows by plain tunnels take the short way of plain.h; any
- * other row goes through encapsulation.h.
+/* Encapsulation of rows, behind each other or in place. Plain rows by plain tunnels take the short way of plain.h, or
+ * that of encap_four.h where processors can; any other row goes through encapsulation.h.
  */
-
-/* Where encapsulated rows go. */
-struct output {
-    uint64_t *offsets;
-    uint32_t *lengths;
-    uint8_t *status;
-    uint8_t *data;
-    uint64_t size, position, floor;
-};
-
-enum { OUTPUT_ROW = 8 + 4 + 1 };
 
 INLINE uint32_t choose(const struct vxlanpkt_table *table, const uint32_t *index, uint64_t row,
                        const struct vxlanpkt_recipe **recipe)
@@ -43,20 +32,6 @@ INLINE void put_output(struct output *out, uint64_t row, uint64_t at, uint64_t l
     out->lengths[row] = (uint32_t)length;
     if (mode != ENCAP_MODE_IN_PLACE)
         out->position += length;
-}
-
-/* Short frames are copied without a call, by moves of constant size that overlap in the middle. */
-INLINE void copy_frame(uint8_t *to, const uint8_t *from, uint64_t length)
-{
-    if (length - 32 <= 32) {
-        memcpy(to, from, 32);
-        memcpy(to + length - 32, from + length - 32, 32);
-    } else if (length - 64 <= 64) {
-        memcpy(to, from, 64);
-        memcpy(to + length - 64, from + length - 64, 64);
-    } else {
-        memcpy(to, from, length);
-    }
 }
 
 /* Encapsulate any row. */
@@ -96,85 +71,108 @@ INLINE bool encap_plain(const uint8_t *data, struct extent in, const struct vxla
 }
 
 /* Encapsulate a row that is not plain, or is to be refused. */
-NOINLINE uint32_t encap_odd(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
-                            const uint32_t *index, uint32_t identification, uint32_t mode, uint64_t row,
+NOINLINE uint32_t encap_odd(const struct encap_job *job, uint32_t identification, uint32_t mode, uint64_t row,
                             struct output *out)
 {
     struct extent in;
     const struct vxlanpkt_recipe *recipe;
-    uint32_t reason = choose(table, index, row, &recipe);
+    uint32_t reason = choose(job->table, job->index, row, &recipe);
     out->offsets[row] = out->position;
     out->lengths[row] = 0;
-    if (reason == REASON_OK && !read_kept(frames, row, &in))
+    if (reason == REASON_OK && !read_kept(job->frames, row, &in))
         reason = REASON_ROW_OUT_OF_RANGE;
     if (reason == REASON_OK)
-        reason = encap_any(frames->data, in, recipe, identification, mode, row, out);
+        reason = encap_any(job->frames->data, in, recipe, identification, mode, row, out);
     out->status[row] = (uint8_t)reason;
     return reason;
 }
 
-INLINE int64_t encap_rows(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
-                          const uint32_t *index, int64_t identification, uint32_t mode, uint32_t shape,
-                          struct output out)
+/* Encapsulate the rows from `row` to `end`; returns how many were refused. */
+INLINE int64_t encap_rows(const struct encap_job *job, uint32_t mode, uint32_t shape, uint64_t row, uint64_t end,
+                          struct output *to)
 {
-    const struct vxlanpkt_frames batch = *frames; /* copies, which no store can reach, stay in registers */
+    const struct vxlanpkt_frames batch = *job->frames; /* copies, which no store can reach, stay in registers */
+    struct output out = *to;
     struct vxlanpkt_recipe single = {.plain = false};
-    const uint32_t step = identification < 0 ? 0 : 1;
-    uint32_t number = identification < 0 ? 0 : (uint32_t)identification;
+    const uint32_t step = numbers_step(job);
+    uint32_t number = (uint32_t)number_of(job, row);
     const bool ahead = mode != ENCAP_MODE_COPY && batch.size > PREFETCH_FROM;
-    int64_t accepted = (int64_t)batch.rows;
+    int64_t refused = 0;
     if (shape != SHAPE_ANY)
-        single = *table->recipes;
-    memset(out.status, REASON_OK, batch.rows);
-    for (uint64_t row = 0; row < batch.rows; row++, number += step) {
+        single = *job->table->recipes;
+    for (; row < end; row++, number += step) {
         const struct vxlanpkt_recipe *recipe = &single;
         struct extent in;
         if (ahead)
             prefetch_row(&batch, row + PREFETCH_ROWS);
-        if (shape == SHAPE_ANY && choose(table, index, row, &recipe) != REASON_OK)
+        if (shape == SHAPE_ANY && choose(job->table, job->index, row, &recipe) != REASON_OK)
             recipe = &single;
         bool inside = read_kept(&batch, row, &in);
         if (!inside || (shape == SHAPE_ANY && !recipe->plain)
             || !encap_plain(batch.data, in, recipe, shape, number & 0xFFFF, mode, row, &out)) {
             struct output here = out; /* a copy too: nobody else has the address of the other */
-            accepted -= encap_odd(frames, table, index, number & 0xFFFF, mode, row, &here) != REASON_OK;
+            refused += encap_odd(job, number & 0xFFFF, mode, row, &here) != REASON_OK;
             out.position = here.position;
         }
         if (mode == ENCAP_MODE_IN_PLACE && inside)
             out.floor = larger(out.floor, in.end);
     }
-    return accepted;
+    *to = out;
+    return refused;
 }
 
 /* One tunnel of a usual shape has loops of its own, in which sizes and places are constants. */
-INLINE int64_t encap_shaped(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
-                            const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
+INLINE int64_t encap_shaped(const struct encap_job *job, uint32_t mode, uint64_t row, uint64_t end, struct output *out)
 {
-    uint32_t shape = index || !table->count ? SHAPE_ANY : shape_of(table->recipes);
-    if (shape == SHAPE_IPV4)
-        return encap_rows(frames, table, index, identification, mode, SHAPE_IPV4, out);
-    if (shape == SHAPE_IPV6)
-        return encap_rows(frames, table, index, identification, mode, SHAPE_IPV6, out);
-    return encap_rows(frames, table, index, identification, mode, SHAPE_ANY, out);
+    if (job->shape == SHAPE_IPV4)
+        return encap_rows(job, mode, SHAPE_IPV4, row, end, out);
+    if (job->shape == SHAPE_IPV6)
+        return encap_rows(job, mode, SHAPE_IPV6, row, end, out);
+    return encap_rows(job, mode, SHAPE_ANY, row, end, out);
 }
 
-INLINE int64_t encap_mode(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
-                          const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
+INLINE int64_t encap_mode(const struct encap_job *job, uint64_t row, uint64_t end, struct output *out)
 {
-    if (mode == ENCAP_MODE_COPY)
-        return encap_shaped(frames, table, index, identification, ENCAP_MODE_COPY, out);
-    if (mode == ENCAP_MODE_HEADERS)
-        return encap_shaped(frames, table, index, identification, ENCAP_MODE_HEADERS, out);
-    return encap_shaped(frames, table, index, identification, ENCAP_MODE_IN_PLACE, out);
+    if (job->mode == ENCAP_MODE_COPY)
+        return encap_shaped(job, ENCAP_MODE_COPY, row, end, out);
+    if (job->mode == ENCAP_MODE_HEADERS)
+        return encap_shaped(job, ENCAP_MODE_HEADERS, row, end, out);
+    return encap_shaped(job, ENCAP_MODE_IN_PLACE, row, end, out);
 }
 
 #ifdef WIDE
-WIDE static int64_t encap_wide(const struct vxlanpkt_frames *frames, const struct vxlanpkt_table *table,
-                               const uint32_t *index, int64_t identification, uint32_t mode, struct output out)
+NOINLINE WIDE int64_t encap_mode_wide(const struct encap_job *job, uint64_t row, uint64_t end, struct output *out)
 {
-    return encap_mode(frames, table, index, identification, mode, out);
+    return encap_mode(job, row, end, out);
+}
+
+/* Four rows at a time where four are plain, and others one by one: ever more of these, where there are no such four. */
+static int64_t encap_wide(const struct encap_job *job, struct output *out)
+{
+    const uint64_t rows = job->frames->rows;
+    int64_t refused = 0;
+    if (job->shape == SHAPE_ANY)
+        return encap_mode_wide(job, 0, rows, out);
+    for (uint64_t row = 0, apart = FOUR; row < rows;) {
+        uint64_t left = encap_fours(job, row, out);
+        apart = left > row ? FOUR : 2 * apart;
+        row = smaller(rows, left + apart);
+        refused += encap_mode_wide(job, left, row, out);
+    }
+    return refused;
 }
 #endif
+
+/* Encapsulate a batch; returns how many rows were refused. */
+static int64_t encap_batch(const struct encap_job *job, struct output out)
+{
+    memset(out.status, REASON_OK, job->frames->rows);
+#ifdef WIDE
+    if (HAS_WIDE)
+        return encap_wide(job, &out);
+#endif
+    return encap_mode(job, 0, job->frames->rows, &out);
+}
 
 /* The bytes of all rows that can be sent: not of those too long for any datagram, nor, where all claim more than the
  * buffer holds, of those outside of it. */

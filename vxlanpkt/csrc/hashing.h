@@ -65,6 +65,12 @@ INLINE uint32_t finish(uint64_t addresses, uint64_t ports)
     return (uint32_t)(mixed ^ mixed >> 32);
 }
 
+/* IPv6 addresses as one number. */
+INLINE uint64_t mix_addresses(const uint8_t *src, const uint8_t *dst)
+{
+    return mix(load64(src) ^ K0, load64(src + 8) ^ K1) ^ mix(load64(dst) ^ K2, load64(dst + 8) ^ K3);
+}
+
 /* Whether an address of `size` bytes and its port are the greater ones. */
 static bool is_greater(const uint8_t *src, const uint8_t *dst, uint32_t size, uint32_t src_port, uint32_t dst_port)
 {
@@ -95,9 +101,7 @@ INLINE uint32_t hash_ip(const uint8_t *buf, const struct inner *inner, bool symm
     uint64_t ports = whole ? (uint64_t)src_port << 48 | (uint64_t)dst_port << 32 | (uint64_t)ip->key : 0;
     if (size == 4)
         return finish((uint64_t)load32(src) << 32 | load32(dst), ports);
-    uint64_t from = mix(load64(src) ^ K0, load64(src + 8) ^ K1);
-    uint64_t to = mix(load64(dst) ^ K2, load64(dst + 8) ^ K3);
-    return finish(from ^ to, ports);
+    return finish(mix_addresses(src, dst), ports);
 }
 
 /* The labels down to the bottom of the stack, three at the most. */

@@ -34,10 +34,8 @@ INLINE bool find_plain_flow(const uint8_t *frame, uint64_t length, uint32_t *flo
     uint64_t payload_length = load16(frame + 18);
     if (payload_length - 4 > length - 58)
         return false;
-    uint64_t from = mix(load64(frame + 22) ^ K0, load64(frame + 30) ^ K1);
-    uint64_t to = mix(load64(frame + 38) ^ K2, load64(frame + 46) ^ K3);
     *tos = load16(frame + 14) >> 4 & 0xFF;
-    *flow = finish(from ^ to, (uint64_t)load32(frame + 54) << 32 | frame[20]);
+    *flow = finish(mix_addresses(frame + 22, frame + 38), (uint64_t)load32(frame + 54) << 32 | frame[20]);
     return true;
 }
 
