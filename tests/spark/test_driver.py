@@ -81,6 +81,25 @@ def test_rows_without_a_cluster() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "narrow"), [("outer_src_port", "short"), ("timestamp_ns", "integer"), ("inner_src", "long")]
+)
+def test_types_that_are_too_narrow(name: str, narrow: str) -> None:
+    """A value that a user's type cannot have is an error, and not another value; one that it can have is there."""
+    from pyspark.sql import types
+
+    def rows(of: Any) -> list[Any]:
+        reader = source().reader(types.StructType([types.StructField(name, of)]))
+        return [row for part in reader.partitions() for batch in reader.read(part) for row in batch[name].to_pylist()]
+
+    with pytest.raises(FieldError, match=f"{name}: 'int.*' is not a type that takes all of its values: "):
+        rows({"short": types.ShortType(), "integer": types.IntegerType(), "long": types.LongType()}[narrow])
+    texts = rows(types.StringType())
+    assert rows(source(columns=name).schema()[name].dataType) == [
+        text if text is None or name == "inner_src" else int(text) for text in texts
+    ]
+
+
 def test_conditions() -> None:
     """Numbers and texts in columns that are there; all else is left to Spark. Null is no answer, as in SQL."""
     from pyspark.sql import datasource as of

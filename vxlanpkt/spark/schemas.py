@@ -80,9 +80,20 @@ def arrow_schema(table: str, schema: Any) -> pa.Schema:
 
 
 def as_spark(rows: pa.Table, schema: pa.Schema, part: int) -> pa.Table:
-    """The rows of a table of ours, with a column for each of Spark's *schema*; times are rounded down."""
-    made = [_column(rows, field, part).cast(field.type, safe=False) for field in schema]
+    """The rows of a table of ours, with a column for each of Spark's *schema*; times are rounded down.
+
+    Raises FieldError for a column whose values are not all of the type that the user's schema gives it.
+    """
+    made = [_cast(_column(rows, field, part), field) for field in schema]
     return pa.Table.from_arrays(made, schema=schema)
+
+
+def _cast(column: Any, field: pa.Field) -> Any:
+    try:
+        return column.cast(field.type)
+    except pa.ArrowInvalid as error:
+        expected = f"a type that takes all of its values: {error}"
+        raise refused_argument("spark", field.name, str(field.type), expected) from error
 
 
 def _column(rows: pa.Table, field: pa.Field, part: int) -> Any:
