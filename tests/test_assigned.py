@@ -19,13 +19,12 @@ from vxlanpkt.assigned import (
     ICMPv6Type,
     IPProtocol,
     IPv4Flags,
-    LinkType,
     NDOptionType,
-    OpenEnum,
     TCPFlags,
     UDPPort,
     VXLANFlags,
 )
+from vxlanpkt.link_types import LinkType, OpenEnum
 
 WIDTHS = {
     "ARPOperation": 16, "EtherType": 16, "GPENextProtocol": 8, "ICMPType": 8, "ICMPv6Type": 8, "IPProtocol": 8,
@@ -33,6 +32,7 @@ WIDTHS = {
 }  # fmt: skip
 OPEN = [value for value in vars(assigned).values() if isinstance(value, type) and issubclass(value, OpenEnum)]
 OPEN.remove(OpenEnum)
+OPEN.append(LinkType)
 
 every_registry = pytest.mark.parametrize("registry", OPEN, ids=lambda registry: registry.__name__)
 

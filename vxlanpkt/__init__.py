@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from vxlanpkt.assigned import ICMPv6Type as ICMPv6Type
     from vxlanpkt.assigned import IPProtocol as IPProtocol
     from vxlanpkt.assigned import IPv4Flags as IPv4Flags
-    from vxlanpkt.assigned import LinkType as LinkType
     from vxlanpkt.assigned import NDOptionType as NDOptionType
     from vxlanpkt.assigned import TCPFlags as TCPFlags
     from vxlanpkt.assigned import UDPPort as UDPPort
@@ -128,6 +127,7 @@ if TYPE_CHECKING:
     from vxlanpkt.layers.vxlan import VXLAN as VXLAN
     from vxlanpkt.layers.vxlan import GroupPolicy as GroupPolicy
     from vxlanpkt.layers.vxlan_gpe import VXLANGPE as VXLANGPE
+    from vxlanpkt.link_types import LinkType as LinkType
     from vxlanpkt.packet import Packet as Packet
     from vxlanpkt.packet import parse as parse
     from vxlanpkt.policy import DecapPolicy as DecapPolicy
@@ -144,7 +144,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "analysis": ("VTEP", "Flow", "FlowTable", "Report", "VTEPTable", "flows", "report", "vteps"),
     "assigned": (
         "ARPOperation", "ECN", "EtherType", "GBPFlags", "GPENextProtocol", "ICMPType", "ICMPv6Type", "IPProtocol",
-        "IPv4Flags", "LinkType", "NDOptionType", "TCPFlags", "UDPPort", "VXLANFlags",
+        "IPv4Flags", "NDOptionType", "TCPFlags", "UDPPort", "VXLANFlags",
     ),
     "batches.columns": ("AddressColumn",),
     "batches.decapsulated": ("DecapBatch",),
@@ -193,6 +193,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "layers.udp": ("UDP",),
     "layers.vxlan": ("VXLAN", "GroupPolicy"),
     "layers.vxlan_gpe": ("VXLANGPE",),
+    "link_types": ("LinkType",),
     "packet": ("Packet", "parse"),
     "policy": ("DecapPolicy",),
     "selection": ("RowFilter",),

@@ -9,13 +9,13 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.errors import FieldError, Reason, is_number, refused_argument
 from vxlanpkt.kernel import as_record, decap_one, locate_inner
 from vxlanpkt.kernel.contract.columns import ALTERED, NO_LINK_TYPE, Note
 from vxlanpkt.kernel.contract.decapsulation import Underlay
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import as_bytes
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy, require_policy
 from vxlanpkt.starts import Start, missing_bytes, outer_kind
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import DEFAULT, Bindings
 from vxlanpkt.errors import LayerNotFound, ParseError
 from vxlanpkt.headers import Headers, find_headers
 from vxlanpkt.kernel.contract.spans import Span
 from vxlanpkt.layers.base import Layer
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.printing import html_tree, tree
 from vxlanpkt.starts import Start
 

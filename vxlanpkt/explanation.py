@@ -9,11 +9,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.decapsulation import Address, decap
 from vxlanpkt.errors import FieldError, ParseError, Reason, refused_argument
 from vxlanpkt.layers.base import as_bytes
 from vxlanpkt.layers.udp import UDP
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.starts import Start
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.bindings import KINDS, LAYERS, Bindings
 from vxlanpkt.errors import (
     REASONS,
@@ -38,6 +37,7 @@ from vxlanpkt.kernel.contract.spans import (
 )
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.starts import Start, kind_of, missing_bytes
 
 _refused = partial(refused_argument, "dissect")

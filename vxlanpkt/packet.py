@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from vxlanpkt.assigned import IPv4Flags, LinkType
+from vxlanpkt.assigned import IPv4Flags
 from vxlanpkt.bindings import DEFAULT, Bindings
 from vxlanpkt.dissection import Dissection
 from vxlanpkt.errors import BuildError, ChecksumError, LayerNotFound, Reason, refused_field
@@ -16,6 +16,7 @@ from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6
 from vxlanpkt.layers.ipv6_extensions import Fragment
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.printing import html_tree, tree
 from vxlanpkt.starts import Start
 

@@ -15,11 +15,11 @@ from vxlanpkt.assigned import (
     ICMPv6Type,
     IPProtocol,
     IPv4Flags,
-    OpenEnum,
     TCPFlags,
     UDPPort,
     VXLANFlags,
 )
+from vxlanpkt.link_types import OpenEnum
 
 if TYPE_CHECKING:
     from vxlanpkt.errors import ParseError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.errors import FieldError, refused_argument
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import Layer
+from vxlanpkt.link_types import LinkType
 
 if TYPE_CHECKING:
     from typing import TypeAlias

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
 from vxlanpkt import kernel
 from vxlanpkt._values import Value
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.errors import REASONS, BuildError, Reason, is_number, refused_field
 from vxlanpkt.kernel import clears_df, encap_one
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
-from vxlanpkt.kernel.contract.protocols import UDP_PROTOCOL
+from vxlanpkt.kernel.contract.protocols import IPV4_TYPE, IPV6_TYPE, SERVICE_TAG_TYPE, TAG_TYPE, UDP_PROTOCOL
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.layers.base import as_bytes, as_mac
-from vxlanpkt.layers.dot1q import Dot1Q
-from vxlanpkt.layers.vxlan import VXLAN, GroupPolicy
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.starts import Start, kind_of
 
 if TYPE_CHECKING:
     from typing import TypedDict
 
     from typing_extensions import Unpack
+
+    from vxlanpkt.layers.dot1q import Dot1Q
+    from vxlanpkt.layers.vxlan import GroupPolicy
 
 _refused = partial(refused_field, "Tunnel")
 _ETHERNET = LinkType.ETHERNET
@@ -364,13 +365,13 @@ class Tunnel(Value):
         parts = [self.dst_mac.packed, self.src_mac.packed]
         for position, tag in enumerate(self.vlans):
             service = len(self.vlans) == 2 and position == 0
-            parts.append((EtherType.QINQ if service else EtherType.DOT1Q).to_bytes(2, "big"))
+            parts.append((SERVICE_TAG_TYPE if service else TAG_TYPE).to_bytes(2, "big"))
             parts.append((tag.pcp << 13 | tag.dei << 12 | tag.vid).to_bytes(2, "big"))
         if self.src.version == 4:
-            parts.append(EtherType.IPV4.to_bytes(2, "big"))
+            parts.append(IPV4_TYPE.to_bytes(2, "big"))
             parts.append(_IPV4.pack(0x45, 0, 0, 0, 0, 0, UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
         else:
-            parts.append(EtherType.IPV6.to_bytes(2, "big"))
+            parts.append(IPV6_TYPE.to_bytes(2, "big"))
             parts.append(_IPV6.pack(0, 0, UDP_PROTOCOL, 0, self.src.packed, self.dst.packed))
         parts.append(_UDP.pack(0, self.dst_port, 0, 0))
         parts.append(_VXLAN.pack(self._flags(), self.vni << 8))
@@ -382,6 +383,8 @@ class Tunnel(Value):
             return _GPE_FLAGS << 24
         if self.group_policy is None:
             return 0x08 << 24
+        from vxlanpkt.layers.vxlan import VXLAN  # which few tunnels need
+
         policy = self.group_policy
         header = VXLAN.with_group_policy(
             0, policy.policy_id, dont_learn=policy.dont_learn, applied=policy.applied
@@ -502,7 +505,12 @@ def _ports(value: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
 def _tags(vlans: Iterable[int | Dot1Q]) -> tuple[Dot1Q, ...]:
     if not isinstance(vlans, Iterable):
         raise _refused("vlans", vlans, "an iterable of tags")
-    tags = tuple(tag if isinstance(tag, Dot1Q) else Dot1Q(vid=tag) for tag in vlans)
+    given = tuple(vlans)
+    if not given:
+        return ()
+    from vxlanpkt.layers.dot1q import Dot1Q  # which few tunnels need
+
+    tags = tuple(tag if isinstance(tag, Dot1Q) else Dot1Q(vid=tag) for tag in given)
     if len(tags) > 2:
         raise _refused("vlans", vlans, "at most two tags")
     return tags
@@ -511,6 +519,8 @@ def _tags(vlans: Iterable[int | Dot1Q]) -> tuple[Dot1Q, ...]:
 def _group_policy(value: GroupPolicy | int | None) -> GroupPolicy | None:
     if value is None:
         return None
+    from vxlanpkt.layers.vxlan import GroupPolicy  # which few tunnels need
+
     policy = value if isinstance(value, GroupPolicy) else GroupPolicy(value)
     _number("group_policy", policy.policy_id, 16)
     return policy

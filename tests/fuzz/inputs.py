@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vxlanpkt.kernel.contract.captures import FINEST_UNITS, Section, SectionInterface
 from vxlanpkt.kernel.contract.columns import NO_TUNNEL, WIDTHS
 from vxlanpkt.kernel.contract.decapsulation import (
     DecapRules,
@@ -22,6 +21,7 @@ from vxlanpkt.kernel.contract.decapsulation import (
 )
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.contract.grouping import Counted
+from vxlanpkt.kernel.contract.records import FINEST_UNITS, Section, SectionInterface
 from vxlanpkt.kernel.contract.spans import Kind
 
 from .layout import GROUP, HEAD, INTERFACE, JOBS, OPTIONS, RECIPE, RECORDS, ROW, RULES, UNDERLAY, WALK, Reader, flags

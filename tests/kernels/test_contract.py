@@ -19,8 +19,10 @@ from vxlanpkt.kernel.contract import (
     encapsulation,
     filtering,
     grouping,
+    records,
     spans,
     tables,
+    writing,
 )
 
 fastlib = pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
@@ -50,7 +52,7 @@ ENUMS: dict[str, tuple[str, type[IntEnum] | type[IntFlag]]] = {
     "vxlanpkt_derived": ("DERIVED_", captures.Derived),
     "vxlanpkt_address": ("ADDRESS_", captures.Address),
     "vxlanpkt_mac": ("MAC_", captures.MAC),
-    "vxlanpkt_stop": ("STOP_", captures.Stop),
+    "vxlanpkt_stop": ("STOP_", records.Stop),
     "vxlanpkt_step_kind": ("STEP_KIND_", filtering.StepKind),
     "vxlanpkt_join": ("JOIN_", filtering.Join),
 }
@@ -63,7 +65,7 @@ CONSTANTS = {
     "NO_TUNNEL": columns.NO_TUNNEL,
     "NO_GROUP": columns.NO_GROUP,
     "NO_IDENTIFICATION": columns.NO_IDENTIFICATION,
-    "NO_INTERFACE": captures.NO_INTERFACE,
+    "NO_INTERFACE": writing.NO_INTERFACE,
     "NO_KEY": spans.NO_KEY,
     "NO_VALUE": tables.NO_VALUE,
     "STATIC": tables.STATIC,

@@ -15,8 +15,8 @@ from vxlanpkt import CaptureError
 from vxlanpkt.capture import Interface, Record
 from vxlanpkt.capture import open as open_capture
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract.captures import FINEST_UNITS, Section, SectionInterface, Stop
 from vxlanpkt.kernel.contract.columns import NO_TIMESTAMP, RECORD_COLUMNS, RECORD_LAYOUT
+from vxlanpkt.kernel.contract.records import FINEST_UNITS, Section, SectionInterface, Stop
 from vxlanpkt.strategies import captures, damaged, mutated
 
 CAPTURES = Path(__file__).parent.parent / "data"

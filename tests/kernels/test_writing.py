@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target
+from vxlanpkt.kernel.contract.records import Stop
+from vxlanpkt.kernel.contract.writing import NO_INTERFACE, Packets, Target
 
 c = pytest.importorskip("vxlanpkt.kernel.c", reason="this build has no C kernel")
 ROWS = 6

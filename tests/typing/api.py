@@ -156,7 +156,7 @@ def tunnels(inner: bytes, wire: bytes, payload: bytes, peer: IPv6Address) -> Non
     reveal_type(got.inner)  # bytes
     reveal_type(got.outer)  # vxlanpkt.packet.Packet
     reveal_type(got.notes)  # vxlanpkt.kernel.contract.columns.Note
-    reveal_type(got.link_type)  # vxlanpkt.assigned.LinkType | None
+    reveal_type(got.link_type)  # vxlanpkt.link_types.LinkType | None
     assert_type(decap(payload, start=VXLAN, source=peer, tos=0), Decapsulated)
     policy = DecapPolicy(ports=[4789], vnis=range(10), allowed_sources=["192.0.2.0/24"], inner_vlan="strip")
     assert_type(policy.replace(ecn="rfc6040", lengths="snapped"), DecapPolicy)

@@ -15,13 +15,13 @@ from vxlanpkt.analysis.repetitions import Duplicates, Retransmissions, Sums
 from vxlanpkt.analysis.tables import time_or_none
 from vxlanpkt.analysis.timelines import TimelineCounter
 from vxlanpkt.analysis.vtep_tables import VTEPCounter
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.batches import NO_TIMESTAMP
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract.columns import Note
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.sightings import traits
 
 EXAMPLES = 5

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from vxlanpkt.analysis.masks import both, either, equal, mask, opposite, table_of, zeros
-from vxlanpkt.assigned import EtherType, IPProtocol, LinkType
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note, Trait
+from vxlanpkt.kernel.contract.protocols import IPV4_TYPE, IPV6_TYPE, TCP_PROTOCOL, UDP_PROTOCOL
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.sightings import traits
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Cut(NamedTuple):
 
 # As plain numbers: each is compared with 256 others.
 _CUT, _LATER = int(Note.CUT), int(Trait.LATER)
-_WITH_PORTS = (int(IPProtocol.TCP), int(IPProtocol.UDP))
+_WITH_PORTS = (TCP_PROTOCOL, UDP_PROTOCOL)
 _IS_CUT = table_of(lambda notes: notes & _CUT)
 _IS_ZERO, _IS_SET = table_of(lambda value: not value), table_of(lambda value: value)
 _HAS_PORTS = table_of(lambda protocol: protocol in _WITH_PORTS)
@@ -63,7 +64,7 @@ def _without_addresses(cut: bytes, result: DecapBatch) -> bytes:
     if 1 not in found:
         return found
     kind = result.inner_ethertype
-    perhaps_ip = either(zeros(kind), either(equal(kind, EtherType.IPV4), equal(kind, EtherType.IPV6)))
+    perhaps_ip = either(zeros(kind), either(equal(kind, IPV4_TYPE), equal(kind, IPV6_TYPE)))
     return both(both(found, perhaps_ip), opposite(equal(result.inner_link_type, NO_LINK_TYPE)))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from vxlanpkt.analysis.findings import Address, Congestion, Numbers, Sizes, TooBig, TooBigs
 from vxlanpkt.analysis.masks import Tally, both, mask, numbered, rows_of, table_of
 from vxlanpkt.analysis.repetitions import Sums, pair_counts
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import Reason
@@ -19,6 +18,7 @@ from vxlanpkt.layers.icmpv6 import ICMPv6
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6
 from vxlanpkt.layers.messages import PacketTooBig, Unreachable
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.sightings import Traits
 
 ASSUMED_MTU = 1500

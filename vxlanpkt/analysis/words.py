@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
-from vxlanpkt.assigned import EtherType, IPProtocol, TCPFlags
+from vxlanpkt.kernel.contract.protocols import TCP_PROTOCOL, UDP_PROTOCOL
 
 if TYPE_CHECKING:
     from vxlanpkt.analysis.flow_tables import Flow
@@ -12,9 +14,7 @@ if TYPE_CHECKING:
 IEEE_802_3 = 1
 """What stands for an EtherType where the field is a length: the number that Linux has for such frames."""
 
-_WITH_PORTS = (IPProtocol.TCP, IPProtocol.UDP)
-_PROTOCOLS = {int(protocol): protocol.name for protocol in IPProtocol}
-_ETHERTYPES = {int(ethertype): ethertype.name for ethertype in EtherType} | {IEEE_802_3: "802.3"}
+_WITH_PORTS = (TCP_PROTOCOL, UDP_PROTOCOL)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -24,12 +24,12 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 def ip_protocol_name(number: int) -> str:
     """What IP carries."""
-    return _PROTOCOLS.get(number) or f"IP protocol {number}"
+    return _protocols().get(number) or f"IP protocol {number}"
 
 
 def ethertype_name(number: int) -> str:
     """What an Ethernet frame carries."""
-    return _ETHERTYPES.get(number) or f"EtherType 0x{number:04x}"
+    return _ethertypes().get(number) or f"EtherType 0x{number:04x}"
 
 
 def protocol(flow: Flow) -> str:
@@ -55,7 +55,7 @@ def _end(address: object, port: int | None) -> str:
 
 def initials(flags: int) -> str:
     """TCP's flags by their initials, which are all different."""
-    return "".join((flag.name or "")[0] for flag in TCPFlags if flags & flag)
+    return "".join(initial for flag, initial in _tcp_flags() if flags & flag)
 
 
 def iso_time(timestamp_ns: int | None) -> str:
@@ -70,3 +70,27 @@ def iso_time(timestamp_ns: int | None) -> str:
     except (OverflowError, ValueError, OSError):
         return f"{seconds}.{nanoseconds // 1000:06}"
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000:06}Z"
+
+
+# Of the assigned numbers, which not everybody who counts has to load.
+
+
+@cache
+def _protocols() -> Mapping[int, str]:
+    from vxlanpkt.assigned import IPProtocol
+
+    return {int(protocol): protocol.name for protocol in IPProtocol}
+
+
+@cache
+def _ethertypes() -> Mapping[int, str]:
+    from vxlanpkt.assigned import EtherType
+
+    return {int(ethertype): ethertype.name for ethertype in EtherType} | {IEEE_802_3: "802.3"}
+
+
+@cache
+def _tcp_flags() -> Sequence[tuple[int, str]]:
+    from vxlanpkt.assigned import TCPFlags
+
+    return [(int(flag), (flag.name or "")[0]) for flag in TCPFlags]

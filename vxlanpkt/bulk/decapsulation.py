@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from vxlanpkt import kernel
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.columns import written
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.batches.frames import FrameBatch
@@ -14,6 +13,7 @@ from vxlanpkt.errors import FieldError
 from vxlanpkt.kernel import decap
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT
 from vxlanpkt.kernel.contract.spans import Kind
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy, not_a_policy
 from vxlanpkt.starts import Start, outer_kind
 

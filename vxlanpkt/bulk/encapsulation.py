@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from vxlanpkt import kernel
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.columns import column, written
 from vxlanpkt.batches.encapsulated import EncapBatch
 from vxlanpkt.batches.frames import FrameBatch
@@ -16,6 +15,7 @@ from vxlanpkt.kernel import encap
 from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT
 from vxlanpkt.kernel.contract.columns import NO_TUNNEL as NO_TUNNEL
 from vxlanpkt.kernel.contract.encapsulation import EncapMode
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.starts import Start
 from vxlanpkt.tunnel import Tunnel, TunnelTable
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vxlanpkt._values import Value
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.selection import RowFilter, selected
 
 if TYPE_CHECKING:

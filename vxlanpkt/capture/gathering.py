@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.columns import written
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel import new_buffer, numbers, pick, view
 from vxlanpkt.kernel.contract.columns import DECAP_COLUMNS, DECAP_LAYOUT, WIDTHS
+from vxlanpkt.link_types import LinkType
 
 if TYPE_CHECKING:
     from vxlanpkt.capture.decapsulated import CaptureBatch

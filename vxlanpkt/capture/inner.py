@@ -6,12 +6,13 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from vxlanpkt.assigned import EtherType, LinkType
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.options import EPB_FLAGS, EPB_HASH
 from vxlanpkt.capture.records import Options, Record, copyable_options
 from vxlanpkt.errors import CaptureError
+from vxlanpkt.kernel.contract.protocols import IPV4_TYPE, IPV6_TYPE
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def inner_record(record: Record, inner: bytes, original_length: int, link_type: 
 
 def with_ethernet(packet: bytes) -> bytes:
     """A bare IP packet behind an Ethernet header whose addresses are zero."""
-    ethertype = EtherType.IPV6 if packet[:1] and packet[0] >> 4 == 6 else EtherType.IPV4
+    ethertype = IPV6_TYPE if packet[:1] and packet[0] >> 4 == 6 else IPV4_TYPE
     return bytes(12) + ethertype.to_bytes(2, "big") + packet
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vxlanpkt.assigned import LinkType
+from vxlanpkt.link_types import LinkType
 
 # 12 and 14 are what BSD systems called raw IP before it had a number of its own.
 _STARTS = {int(link_type): link_type for link_type in LinkType} | {12: LinkType.RAW, 14: LinkType.RAW}

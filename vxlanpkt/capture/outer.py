@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.bulk.encapsulation import encap_batch
 from vxlanpkt.capture.batches import RecordBatch
@@ -13,6 +12,7 @@ from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.records import Record
 from vxlanpkt.capture.refusals import refused
 from vxlanpkt.errors import BuildError, CaptureError, Reason
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.tunnel import Tunnel
 
 _LONGEST_DATAGRAM = 65535

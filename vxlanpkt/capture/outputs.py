@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture.inner import Container, Frames, InnerLink, fitted, inner_record
 from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.pcap_writer import PcapWriter, fits_pcap_time
@@ -17,8 +16,10 @@ from vxlanpkt.capture.pcapng_writer import PcapngWriter
 from vxlanpkt.capture.records import NANOSECONDS, Interface, Record, copyable_options
 from vxlanpkt.capture.sources import CHUNK
 from vxlanpkt.kernel import choose_rows, hold_packets, hold_target, new_buffer, put_records, sort_rows, view
-from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target
 from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE
+from vxlanpkt.kernel.contract.records import Stop
+from vxlanpkt.kernel.contract.writing import NO_INTERFACE, Packets, Target
+from vxlanpkt.link_types import LinkType
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

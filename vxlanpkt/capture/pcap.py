@@ -19,7 +19,7 @@ from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.capture.stretches import Before, Stretches, section_interface
 from vxlanpkt.errors import CaptureError
-from vxlanpkt.kernel.contract.captures import Section, Stop
+from vxlanpkt.kernel.contract.records import Section, Stop
 
 if TYPE_CHECKING:
     from vxlanpkt.capture.boundaries import Shape

@@ -8,8 +8,8 @@ from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sources import Source
 from vxlanpkt.kernel import add_interface, hold_section, new_buffer, read_records
-from vxlanpkt.kernel.contract.captures import Section, SectionInterface, Stop
 from vxlanpkt.kernel.contract.columns import RECORD_LAYOUT
+from vxlanpkt.kernel.contract.records import Section, SectionInterface, Stop
 
 ROWS = 8192
 """The most records in a batch."""

@@ -9,7 +9,6 @@ from functools import cached_property
 from itertools import islice
 from typing import Literal
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.bulk.decapsulation import decap_batch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.links import start_of
@@ -18,6 +17,7 @@ from vxlanpkt.capture.records import Record
 from vxlanpkt.errors import ParseError, Reason
 from vxlanpkt.explanation import Explanation, explain
 from vxlanpkt.layers.udp import UDP
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy
 
 _FIRST_NUMBERS = 8

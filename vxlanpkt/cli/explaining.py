@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import vxlanpkt
-from vxlanpkt.assigned import EtherType, LinkType
+from vxlanpkt.assigned import EtherType
 from vxlanpkt.capture import Capture, Record
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.verdicts import (
@@ -48,6 +48,7 @@ from vxlanpkt.cli.verdicts import (
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.explanation import explain
 from vxlanpkt.layers.vxlan import VXLAN
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy
 
 _STARTS: dict[str, LinkType | type[VXLAN]] = {

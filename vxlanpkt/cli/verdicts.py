@@ -13,12 +13,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.capture import Record
 from vxlanpkt.capture.verdicts import VerdictCounts, VerdictGroup, udp_port
 from vxlanpkt.cli.output import PlainConsole, headline, meaning, ports_met
 from vxlanpkt.errors import REASONS, Reason
 from vxlanpkt.explanation import REMEDIES, Change, Explanation, OfFrame, Verdict
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy
 
 _ENDLESS = 100_000  # columns of what is no terminal: nothing is wrapped or shortened there

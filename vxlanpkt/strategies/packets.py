@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from vxlanpkt.assigned import LinkType
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.layers.dot1q import Dot1Q
@@ -40,6 +39,7 @@ from vxlanpkt.layers.tcp import TCP
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.packet import Packet
 from vxlanpkt.strategies.values import (
     GPE_PORT,

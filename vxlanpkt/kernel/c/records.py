@@ -6,8 +6,8 @@ from typing import Any
 
 from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.kernel.c.memory import Held
-from vxlanpkt.kernel.contract.captures import FINEST_UNITS, Section, SectionInterface, Stretch
 from vxlanpkt.kernel.contract.columns import RECORD_LAYOUT
+from vxlanpkt.kernel.contract.records import FINEST_UNITS, Section, SectionInterface, Stretch
 
 
 def hold_section(section: Section) -> Held:

@@ -6,7 +6,7 @@ from typing import Any
 
 from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.kernel.c.memory import NULL, Held, new_uncleared, pointer
-from vxlanpkt.kernel.contract.captures import Packets, Target, Written
+from vxlanpkt.kernel.contract.writing import Packets, Target, Written
 
 
 def hold_packets(packets: Packets) -> Held:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any, NamedTuple
 
-from vxlanpkt.kernel.contract.captures import FINEST_UNITS, Section, SectionInterface, Stop, Stretch
 from vxlanpkt.kernel.contract.columns import NO_TIMESTAMP, RECORD_LAYOUT
+from vxlanpkt.kernel.contract.records import FINEST_UNITS, Section, SectionInterface, Stop, Stretch
 
 _PCAP_HEAD, _BLOCK_HEAD, _PACKET_DATA, _SIMPLE_DATA = 16, 12, 28, 12
 _LARGEST_BLOCK = (1 << 27) + (1 << 20)

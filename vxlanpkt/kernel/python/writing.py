@@ -12,8 +12,9 @@ from struct import Struct
 from typing import Any
 
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
-from vxlanpkt.kernel.contract.captures import NO_INTERFACE, Packets, Stop, Target, Written
 from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, RAW_LINK
+from vxlanpkt.kernel.contract.records import Stop
+from vxlanpkt.kernel.contract.writing import NO_INTERFACE, Packets, Target, Written
 from vxlanpkt.kernel.python.frames import is_inside
 from vxlanpkt.kernel.python.memory import items, shares_memory
 

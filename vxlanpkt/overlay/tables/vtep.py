@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from vxlanpkt.assigned import EtherType, IPProtocol, LinkType
+from vxlanpkt.assigned import EtherType, IPProtocol
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.batches.encapsulated import EncapBatch
 from vxlanpkt.batches.frames import FrameBatch
@@ -24,6 +24,7 @@ from vxlanpkt.errors import ParseError, Reason, refused_field
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
+from vxlanpkt.link_types import LinkType
 from vxlanpkt.overlay.addresses import Address
 from vxlanpkt.overlay.tables.forwarding import ForwardingTable, TunnelTo
 from vxlanpkt.overlay.tables.neighbours import NeighbourTable
