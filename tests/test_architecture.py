@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.python.frames", "kernel.python.options"),
     ("kernel.python.outer",),
     ("kernel.python.inner",),
-    ("kernel.python.hashing", "kernel.python.grouping", "kernel.python.tables"),
+    ("kernel.python.columns", "kernel.python.grouping", "kernel.python.hashing", "kernel.python.tables"),
     ("kernel.python.*",),
     ("kernel.python",),
     ("kernel.c.memory", "kernel.c.checksum"),
@@ -82,6 +82,9 @@ EXCEPTIONS = frozenset((
     ("kernel", "mac_text"),
     ("kernel", "numbers"),
     ("kernel", "pick"),
+    *(("kernel", name) for name in (
+        "count_words", "move_words", "new_words", "number_addresses", "number_macs", "words_room", "words_text",
+    )),
     ("kernel", "ENDS_STREAMS"), ("kernel", "RELEASES"), ("kernel", "take_released"), ("kernel", "callback"),
     ("batches.columns", "written"),  # what a kernel answers
     # One form for what all say of wrong values.

@@ -35,6 +35,7 @@
 #include "csrc/tables.h"
 #include "csrc/filtering.h"
 #include "csrc/columns.h"
+#include "csrc/words.h"
 #include "csrc/releases.h"
 
 /* -- decapsulation */
@@ -265,6 +266,65 @@ int64_t vxlanpkt_pick(const uint8_t *columns, uint64_t size, uint64_t rows, cons
     if (row_size && (size / row_size < rows || room / row_size < picked))
         return VXLANPKT_NO_SPACE;
     return pick(columns, rows, widths, count, mask, picked, out);
+}
+
+/* -- their addresses as numbers of words */
+
+int64_t vxlanpkt_number_addresses(const uint8_t *columns, uint64_t size, uint64_t rows, uint32_t which, uint64_t first,
+                                  struct vxlanpkt_words *words, uint8_t *out, uint64_t room)
+{
+    struct group_table table;
+    if (overlap(out, room, columns, size) || overlap(out, room, words->memory, words->size)
+        || overlap(words->memory, words->size, columns, size))
+        return VXLANPKT_OVERLAP;
+    if (size / FULL_ROW < rows || room / 4 < rows || !open_words(words, &table))
+        return VXLANPKT_NO_SPACE;
+    const struct columns of = columns_of(columns, rows);
+    return (int64_t)number_rows(&of, NULL, rows, which, first, words, table, out);
+}
+
+int64_t vxlanpkt_number_macs(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,
+                             uint32_t which, uint64_t first, struct vxlanpkt_words *words, uint8_t *out,
+                             uint64_t room)
+{
+    struct group_table table;
+    if (overlap(out, room, columns, size) || shares_memory(out, room, frames)
+        || overlap(out, room, words->memory, words->size) || overlap(words->memory, words->size, columns, size)
+        || shares_memory(words->memory, words->size, frames))
+        return VXLANPKT_OVERLAP;
+    if (size / FULL_ROW < frames->rows || room / 4 < frames->rows || !open_words(words, &table))
+        return VXLANPKT_NO_SPACE;
+    const struct columns of = columns_of(columns, frames->rows);
+    return (int64_t)number_rows(&of, frames, frames->rows, which, first, words, table, out);
+}
+
+int64_t vxlanpkt_move_words(const struct vxlanpkt_words *from, struct vxlanpkt_words *to)
+{
+    struct group_table old, new;
+    to->count = 0;
+    if (from && overlap(from->memory, from->size, to->memory, to->size))
+        return VXLANPKT_OVERLAP;
+    if (!open_words(to, &new) || (from && (!open_words(from, &old) || old.capacity > new.capacity)))
+        return VXLANPKT_NO_SPACE;
+    move_groups(from ? &old : NULL, &new);
+    to->count = from ? from->count : 0;
+    return (int64_t)to->count;
+}
+
+uint64_t vxlanpkt_words_room(const struct vxlanpkt_words *words)
+{
+    struct group_table table;
+    return open_words(words, &table) ? words_room(&table) : 0;
+}
+
+int64_t vxlanpkt_words_text(const struct vxlanpkt_words *words, uint8_t *out, uint64_t room)
+{
+    struct group_table table;
+    if (overlap(out, room, words->memory, words->size))
+        return VXLANPKT_OVERLAP;
+    if (!open_words(words, &table) || room < words_room(&table))
+        return VXLANPKT_NO_SPACE;
+    return put_words(&table, out, room);
 }
 
 /* -- what consumers of columns call */

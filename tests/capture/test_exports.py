@@ -9,15 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import vxlanpkt
-from vxlanpkt import CaptureError, DecapPolicy, FieldError, Tunnel
+from vxlanpkt import CaptureError, DecapPolicy, FieldError, FrameBatch, Tunnel
 from vxlanpkt.capture import (
     CaptureTable,
     Interface,
@@ -28,7 +32,9 @@ from vxlanpkt.capture import (
     exports,
     filling,
     scan,
+    words,
 )
+from vxlanpkt.strategies import batches
 
 from .builders import CAPTURES, enhanced, interface, option, pcap_header, pcap_record, section
 
@@ -61,6 +67,48 @@ def test_files_have_the_table(path: Path, suffix: str, tmp_path: Path) -> None:
         assert done.stats == cap.stats
     assert (done.written, done.files) == (done.stats.records, (str(target),))
     assert [found.name for found in tmp_path.iterdir()] == [target.name]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_parquet_in_every_reader(jobs: int, tmp_path: Path) -> None:
+    """Types and values are those of the capture, though addresses are dictionaries in the file."""
+    source, target = CAPTURES / "basic_v6_4789.pcap", tmp_path / "out.parquet"
+    export_file(source, target, jobs=jobs)
+    with vxlanpkt.open(source) as cap:
+        assert pq.read_table(target).schema == cap.to_arrow().schema
+        assert pq.read_table(target).equals(cap.to_arrow())
+        assert pl.read_parquet(target).equals(cap.to_polars())
+        file: Any = duckdb.read_parquet(str(target))
+        whole: Any = duckdb.sql("from cap")
+        assert (file.types, file.fetchall()) == (whole.types, whole.fetchall())
+        found, wanted = pd.read_parquet(target), cap.to_arrow().to_pandas()
+        assert found.dtypes.equals(wanted.dtypes) and found.equals(wanted)
+
+
+@settings(suppress_health_check=list(HealthCheck), max_examples=30)
+@given(batch=batches(), rows=st.integers(1, 4))
+def test_any_frames_in_parquet(batch: FrameBatch, rows: int) -> None:
+    """Of any rows and groups of rows, broken frames too."""
+    packets = [bytes(batch.data[at : at + length]) for at, length in zip(batch.offsets, batch.lengths, strict=True)]
+    source, target = pcap_header() + b"".join(map(pcap_record, packets)), io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "GROUP_ROWS", rows)
+        patch.setattr(words, "_FEW", 1)
+        export_file(io.BytesIO(source), target, format="parquet")
+    with vxlanpkt.open(io.BytesIO(source)) as cap:
+        assert pq.read_table(io.BytesIO(target.getvalue())).equals(cap.to_arrow())
+
+
+def test_how_columns_are_encoded(tmp_path: Path) -> None:
+    """Each text of a group once, whatever the group has; statistics of what these tell something of."""
+    target = tmp_path / "out.parquet"
+    export_file(CAPTURES / "flannel_v4.pcap", target)
+    group = pq.ParquetFile(target).metadata.row_group(0)
+    columns = {group.column(at).path_in_schema: group.column(at) for at in range(group.num_columns)}
+    for name in ("outer_src", "inner_dst", "inner_src_mac"):
+        assert "RLE_DICTIONARY" in columns[name].encodings and columns[name].statistics is None
+    assert "DELTA_BINARY_PACKED" in columns["timestamp"].encodings
+    assert columns["timestamp"].statistics.has_min_max and columns["vni"].statistics.null_count == 13
 
 
 def test_csv(tmp_path: Path) -> None:

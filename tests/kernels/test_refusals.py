@@ -203,6 +203,16 @@ def packed_macs(case: Case) -> Any:
     return case.kernel.mac_bytes(result(case), case.frames(), MAC.SRC, out)
 
 
+def numbered(case: Case) -> Any:
+    out, words = case.make_room(4 * ROWS), case.kernel.new_words(4, bytes(SEED_SIZE))
+    return case.kernel.number_addresses(result(case), ROWS, Address.INNER_SRC, 0, words, out)
+
+
+def numbered_macs(case: Case) -> Any:
+    out, words = case.make_room(4 * ROWS), case.kernel.new_words(4, bytes(SEED_SIZE))
+    return case.kernel.number_macs(result(case), case.frames(), MAC.SRC, 0, words, out)
+
+
 def named(case: Case) -> Any:
     out = case.make_room(4 * (ROWS + 1) + 1)
     return case.kernel.names(case.shared("I"), case.kernel.hold_names(), out)
@@ -221,10 +231,13 @@ CASES: dict[Callable[[Case], Any], tuple[str, ...]] = {
     **dict.fromkeys((moved, moved_prefixes), ("columns", "room")),
     selected: ("overlap", "room", "program"),
     **dict.fromkeys(
-        (decapsulated, encapsulated, known, known_by_times, derived, addresses, macs, packed_macs, named, picked),
+        (
+            decapsulated, encapsulated, known, known_by_times, derived, addresses, macs, packed_macs, numbered,
+            numbered_macs, named, picked,
+        ),
         ("overlap", "room"),
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kernel", BOTH, ids=["python", "c"])

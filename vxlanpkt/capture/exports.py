@@ -11,12 +11,14 @@ from vxlanpkt.capture.frames import as_arrow, library
 from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.origins import File
 from vxlanpkt.capture.outputs import path_of, split_suffixes
+from vxlanpkt.capture.parquet import parquet_writer
 from vxlanpkt.capture.reader import Capture, policy_for
 from vxlanpkt.capture.refusals import refused, require_one_of
 from vxlanpkt.capture.results import JobResult, PartialResultError, Progress
 from vxlanpkt.capture.shared_exports import GROUP_ROWS, SharedPieces
 from vxlanpkt.capture.sinks import Sink
 from vxlanpkt.capture.stats import CaptureStats
+from vxlanpkt.capture.words import pieces_in_arrow
 from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -66,9 +68,9 @@ def export_file(
         table = capture.table(**options)
         pieces: _Pieces | SharedPieces
         if jobs == 1:
-            pieces = _Pieces(capture, table, progress)
+            pieces = _Pieces(capture, table, progress, numbered=chosen == "parquet")
         else:
-            pieces = SharedPieces(source, table, accepted, options, jobs, progress)
+            pieces = SharedPieces(source, table, accepted, options, jobs, progress, numbered=chosen == "parquet")
         written = _write_pieces(sink, chosen, table, pieces)
     result = JobResult(pieces.stats, () if (path := path_of(target)) is None else (path,), written)
     fault = pieces.fault
@@ -86,7 +88,7 @@ def _write_pieces(sink: Sink, chosen: ExportFormat, table: CaptureTable, pieces:
     written = 0
     with _writer(chosen, sink, table) as writer:
         for piece in pieces:
-            rows = _storable(as_arrow(piece), chosen)
+            rows = _storable(piece, chosen)
             writer.write_table(rows)
             written += rows.num_rows
         if pieces.fault is not None and not pieces.opened:
@@ -95,14 +97,14 @@ def _write_pieces(sink: Sink, chosen: ExportFormat, table: CaptureTable, pieces:
 
 
 class _Pieces:
-    """The pieces of a table up to the `fault`."""
+    """The pieces of a table in pyarrow, up to the `fault`."""
 
-    def __init__(self, capture: Capture, table: CaptureTable, progress: Progress | None) -> None:
+    def __init__(self, capture: Capture, table: CaptureTable, progress: Progress | None, *, numbered: bool) -> None:
         self.fault: CaptureError | None = None
-        self._capture, self._table, self._progress = capture, table, progress
+        self._capture, self._table, self._progress, self._numbered = capture, table, progress, numbered
 
-    def __iter__(self) -> Iterator[ArrowTable]:
-        pieces = self._table.pieces(GROUP_ROWS)
+    def __iter__(self) -> Iterator[Any]:
+        pieces = pieces_in_arrow(self._table, GROUP_ROWS, numbered=self._numbered)
         while True:
             try:
                 piece = next(pieces, None)
@@ -131,27 +133,21 @@ class _Pieces:
 
 def _writer(chosen: ExportFormat, sink: Sink, table: CaptureTable) -> Any:
     """What writes tables in a format to *sink*."""
-    schema = _storable(as_arrow(ArrowTable(table.fields, ())), chosen).schema
     file = library("pyarrow").PythonFile(_Output(sink), mode="w")
     if chosen == "parquet":
-        return library("pyarrow.parquet").ParquetWriter(file, schema, **_encodings(schema))
+        return parquet_writer(file, table)
+    schema = _storable(as_arrow(ArrowTable(table.fields, ())), chosen).schema
     if chosen == "csv":
         return library("pyarrow.csv").CSVWriter(file, schema)
     return library("pyarrow.ipc").new_file(file, schema)
 
 
-def _encodings(schema: Any) -> dict[str, Any]:
-    """Numbers that only grow, of records and times, are written as differences; others repeat, and get dictionaries."""
-    types = library("pyarrow").types
-    growing = [field.name for field in schema if types.is_timestamp(field.type) or types.is_uint64(field.type)]
-    repeating = [field.name for field in schema if field.name not in growing]
-    return {"use_dictionary": repeating, "column_encoding": dict.fromkeys(growing, "DELTA_BINARY_PACKED")}
-
-
 def _storable(rows: Any, chosen: ExportFormat) -> Any:
-    """The rows as a file can hold them: in one chunk, and in CSV without dictionaries."""
+    """The rows as a file can hold them: of Arrow's in one chunk, and in CSV without dictionaries."""
     pyarrow = library("pyarrow")
-    if chosen != "csv":
+    if chosen == "parquet":
+        return rows
+    if chosen == "arrow":
         return rows.combine_chunks()
     fields = [
         field.with_type(pyarrow.string()) if pyarrow.types.is_dictionary(field.type) else field for field in rows.schema

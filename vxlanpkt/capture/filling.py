@@ -33,6 +33,7 @@ from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT
 
 if TYPE_CHECKING:
     from vxlanpkt.capture.records import Interface
+    from vxlanpkt.capture.words import ColumnWords
 
 _RECORD_SOURCES = {
     "record": "record", "timestamp": "timestamp_ns", "frame_length": "frame_length", "capture_length": "length",
@@ -55,15 +56,17 @@ class Filler:
         self._bitmaps = 0
         self._nulls: Sequence[int] = ()
 
-    def fill(self, column: CaptureColumn) -> ArrowColumn:
-        """One column."""
+    def fill(self, column: CaptureColumn, words: ColumnWords | None = None) -> ArrowColumn:
+        """One column; of addresses the numbers of words, if there are any."""
         rows, source = self._rows, column.source
         if source == "interface_name":
             return self._interface_names()
         if source == "file":
             return self._file_names()
         nulls, bitmap = self._validity(column.known)
-        if isinstance(source, (Address, MAC)):
+        if words is not None:
+            buffers: tuple[int, ...] = (self._keep(words.numbers(rows)),)
+        elif isinstance(source, (Address, MAC)):
             buffers = self._binary_of(source) if self._binary else self._text_of(source)
         elif isinstance(source, Derived):
             out = new_buffer(rows.count * (4 if source is Derived.INNER_OFFSET else 2))

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
-from vxlanpkt.capture.frames import as_arrow, library
+from vxlanpkt.capture.frames import library
 from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.origins import Part
 from vxlanpkt.capture.planning import Pack
@@ -19,6 +19,7 @@ from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries, broken_file
 from vxlanpkt.capture.sources import Stopped
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.capture.tables import CaptureTable
+from vxlanpkt.capture.words import pieces_in_arrow, schema_in_arrow
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
 
@@ -27,10 +28,11 @@ GROUP_ROWS = 131_072
 
 @dataclass(frozen=True)
 class _Asked:
-    """What each process is told: what is accepted, the options of the table, and where to put it."""
+    """What each process is told: what is accepted, the options of the table, and how and where to put it."""
 
     accepted: DecapPolicy
     options: Mapping[str, Any]
+    numbered: bool
     folder: str
 
 
@@ -47,17 +49,17 @@ class _Share:
 
 def _write_share(asked: _Asked, parts: Sequence[Part]) -> _Share:
     """What a process does."""
-    pyarrow = library("pyarrow")
     capture = CaptureSeries(parts, asked.accepted)
     faults: tuple[tuple[str, CaptureError], ...] = ()
     table = capture.table(**asked.options)
+    schema = schema_in_arrow(table, numbered=asked.numbered)
     with (
         NamedTemporaryFile(dir=asked.folder, delete=False) as file,
-        library("pyarrow.ipc").new_file(file, pyarrow.schema(table)) as writer,
+        library("pyarrow.ipc").new_stream(file, schema) as writer,
     ):
         try:
-            for piece in table.pieces(GROUP_ROWS):
-                writer.write_table(as_arrow(piece).combine_chunks())
+            for piece in pieces_in_arrow(table, GROUP_ROWS, numbered=asked.numbered):
+                writer.write_table(piece.combine_chunks())
         except BrokenFilesError as error:
             faults = error.faults
     opened = capture.container is not None
@@ -72,12 +74,13 @@ class SharedPieces:
 
     def __init__(
         self, source: Files, table: CaptureTable, accepted: DecapPolicy, options: Mapping[str, Any], jobs: int,
-        progress: Progress | None,
+        progress: Progress | None, *, numbered: bool,
     ) -> None:  # fmt: skip
         self.stats, self.fault, self.opened = CaptureStats(), None, False
         self._one = not isinstance(files_of(source), tuple)
         self._files = files_to_share(source)
         self._accepted, self._options, self._jobs, self._progress = accepted, options, jobs, progress
+        self._numbered = numbered
         self._record, self._interface = table.place_of("record"), table.place_of("interface")
         self._interfaces_before = self._interfaces_of_last = 0
 
@@ -87,7 +90,7 @@ class SharedPieces:
         faults: list[tuple[str, CaptureError]] = []
         size, taken = sum(file.size for file in self._files), 0
         with TemporaryDirectory(prefix="vxlanpkt-") as folder:
-            work = partial(_write_share, _Asked(self._accepted, self._options, folder))
+            work = partial(_write_share, _Asked(self._accepted, self._options, self._numbered, folder))
             try:
                 for pack, share in shared_out(work, self._files, self._jobs):
                     yield from self._rows(pack, share)
@@ -110,9 +113,9 @@ class SharedPieces:
         self._interfaces_of_last = share.interfaces
         pyarrow = library("pyarrow")
         with pyarrow.memory_map(share.path) as mapped:
-            reader = library("pyarrow.ipc").open_file(mapped)
-            for number in range(reader.num_record_batches):
-                rows = pyarrow.Table.from_batches([reader.get_batch(number)])
+            # A stream, as the dictionaries of a file would have to be the same in all of its batches.
+            for batch in library("pyarrow.ipc").open_stream(mapped):
+                rows = pyarrow.Table.from_batches([batch])
                 rows = _counted_on(rows, self._record, self.stats.records)
                 yield _counted_on(rows, self._interface, self._interfaces_before)
         Path(share.path).unlink()

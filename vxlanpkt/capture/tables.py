@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 from vxlanpkt.batches.decapsulated import DecapBatch
@@ -13,6 +13,7 @@ from vxlanpkt.capture.filling import Filler, InterfaceNames
 from vxlanpkt.capture.frames import as_pandas, joined_arrow, joined_polars
 from vxlanpkt.capture.gathering import Rows, gathered, rows_of
 from vxlanpkt.capture.refusals import require_one_of
+from vxlanpkt.capture.words import ColumnWords, NumberedPiece
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract.captures import MAC, Address
 from vxlanpkt.policy import DecapPolicy, require_policy
@@ -30,6 +31,7 @@ Addresses: TypeAlias = Literal["text", "binary"]
 _ADDRESSES = ("text", "binary")
 _BINARY_FORMATS: Mapping[type, str] = {Address: "w:16", MAC: "w:6"}
 _PIECE_ROWS, _PIECE_BYTES = 65_536, 1 << 27
+_NO_WORDS: Mapping[int, ColumnWords] = {}
 _IS_ZERO = bytes((1,)) + bytes(255)
 _IS_SET = bytes(1) + bytes((1,)) * 255
 
@@ -120,32 +122,34 @@ class CaptureTable(ArrowTable):
         A piece of fewer rows ends where these take more than 128 MiB of memory.
         A fault of the file is raised after everything before it was handed out.
         """
-        batches: list[ArrowBatch] = []
-        count = size = 0
-        fault = None
-        try:
-            for batch in self._filled():
-                batches.append(batch)
-                count += batch.rows
-                size += sum(map(len, batch.kept))
-                if count >= rows or size >= _PIECE_BYTES:
-                    yield ArrowTable(self.fields, batches)
-                    batches = []
-                    count = size = 0
-        except CaptureError as error:
-            fault = error
-        if batches:
+        for batches in _cut(self._filled(), rows):
             yield ArrowTable(self.fields, batches)
-        if fault is not None:
-            raise fault
 
-    def _filled(self) -> Iterator[ArrowBatch]:
+    def numbered_pieces(self, rows: int) -> Iterator[NumberedPiece]:
+        """As `pieces`, but each text of a column of addresses is there once, and rows have its number."""
+        words = {place: ColumnWords(source) for place, source in self._addresses_of_text()}
+        fields = [field._replace(format="i") if at in words else field for at, field in enumerate(self.fields)]
+        for batches in _cut(self._filled(words), rows):
+            yield NumberedPiece(ArrowTable(fields, batches), {at: column.take() for at, column in words.items()})
+
+    @property
+    def numbered_places(self) -> Sequence[int]:
+        """Which columns of `numbered_pieces` are numbers of texts."""
+        return [place for place, _ in self._addresses_of_text()]
+
+    def _addresses_of_text(self) -> Iterator[tuple[int, Address | MAC]]:
+        for place, column in enumerate(self._chosen):
+            if isinstance(column.source, (Address, MAC)) and not self._binary:
+                yield place, column.source
+
+    def _filled(self, words: Mapping[int, ColumnWords] = _NO_WORDS) -> Iterator[ArrowBatch]:
         interfaces = InterfaceNames()
         unread = (self._capture.policy if self._policy is None else self._policy).gpe == "linux"
         for rows in gathered(self._wanted()):
             for part in interfaces.cut(rows) if self._names_interfaces else (rows,):
                 filler = Filler(part, interfaces, self._binary, unread)
-                yield ArrowBatch(part.count, [filler.fill(column) for column in self._chosen], filler.kept)
+                columns = [filler.fill(column, words.get(at)) for at, column in enumerate(self._chosen)]
+                yield ArrowBatch(part.count, columns, filler.kept)
 
     def _wanted(self) -> Iterator[Rows]:
         for batch in self._capture.decap_batches(policy=self._policy, vni=self._vni):
@@ -165,6 +169,28 @@ class CaptureTable(ArrowTable):
             return memoryview(accepted)
         both = int.from_bytes(accepted, "big") & int.from_bytes(bytes(chosen).translate(_IS_SET), "big")
         return memoryview(both.to_bytes(len(accepted), "big"))
+
+
+def _cut(batches: Iterable[ArrowBatch], rows: int) -> Iterator[list[ArrowBatch]]:
+    """Lists of batches for pieces; a fault is raised after all of them."""
+    piece: list[ArrowBatch] = []
+    count = size = 0
+    fault = None
+    try:
+        for batch in batches:
+            piece.append(batch)
+            count += batch.rows
+            size += sum(map(len, batch.kept))
+            if count >= rows or size >= _PIECE_BYTES:
+                yield piece
+                piece = []
+                count = size = 0
+    except CaptureError as error:
+        fault = error
+    if piece:
+        yield piece
+    if fault is not None:
+        raise fault
 
 
 def _field(column: CaptureColumn, names: Names, binary: bool) -> ArrowField:

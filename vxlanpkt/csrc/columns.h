@@ -289,6 +289,18 @@ INLINE const uint8_t *find_mac(const struct columns *of, const struct vxlanpkt_f
     return frames->data + offset + (which == MAC_SRC ? 6 : 0);
 }
 
+/* A MAC address; returns its length. */
+INLINE uint32_t put_mac(uint8_t *to, const uint8_t *mac)
+{
+    for (uint32_t at = 0; at < 6; at++) {
+        to[3 * at] = (uint8_t)DIGITS[mac[at] >> 4];
+        to[3 * at + 1] = (uint8_t)DIGITS[mac[at] & 15];
+        if (at < 5)
+            to[3 * at + 2] = ':';
+    }
+    return MAC_TEXT;
+}
+
 static int64_t put_mac_text(const uint8_t *columns, const struct vxlanpkt_frames *frames, uint32_t which, uint8_t *out)
 {
     const uint64_t rows = frames->rows;
@@ -297,16 +309,8 @@ static int64_t put_mac_text(const uint8_t *columns, const struct vxlanpkt_frames
     for (uint64_t row = 0; row < rows; row++) {
         const uint8_t *mac = find_mac(&of, frames, row, which);
         put_offset(&text, row);
-        if (!mac)
-            continue;
-        uint8_t *to = text.bytes + text.length;
-        for (uint32_t at = 0; at < 6; at++) {
-            to[3 * at] = (uint8_t)DIGITS[mac[at] >> 4];
-            to[3 * at + 1] = (uint8_t)DIGITS[mac[at] & 15];
-            if (at < 5)
-                to[3 * at + 2] = ':';
-        }
-        text.length += MAC_TEXT;
+        if (mac)
+            text.length += put_mac(text.bytes + text.length, mac);
     }
     put_offset(&text, rows);
     return text.length;

@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used:
  * kernel/contract/__init__.py has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0xCE1EC9D1
+#define VXLANPKT_CONTRACT 0x087FC23C
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -456,6 +456,15 @@ struct vxlanpkt_groups {
     uint64_t secrets[10];
 };
 
+/* A table of words, texts of addresses: memory for `capacity` of them and for their index, and how many there are. */
+struct vxlanpkt_words {
+    uint8_t *memory;
+    uint64_t size;
+    uint64_t capacity;
+    uint64_t count;
+    uint64_t secrets[4];
+};
+
 /* sightings.Sighted: digests have 64 bits, marks 32, timestamps 64. */
 struct vxlanpkt_sighted {
     struct vxlanpkt_column digests;
@@ -709,6 +718,18 @@ int64_t vxlanpkt_names(const uint32_t *items, uint64_t rows, const uint64_t *sta
                        uint64_t count, const uint8_t *text, uint64_t size, uint8_t *out, uint64_t room);
 int64_t vxlanpkt_pick(const uint8_t *columns, uint64_t size, uint64_t rows, const uint32_t *widths, uint64_t count,
                       const uint8_t *mask, uint8_t *out, uint64_t room);
+
+/* Number the addresses of rows from the one numbered `first` on, in 32 bits each: 0 where there is none. Returns the first
+ * row whose address has no room among the words, or the number of rows; then words are moved to a larger table (from
+ * NULL: a new one is made ready). Their texts are made at the end. */
+int64_t vxlanpkt_number_addresses(const uint8_t *columns, uint64_t size, uint64_t rows, uint32_t which, uint64_t first,
+                                  struct vxlanpkt_words *words, uint8_t *out, uint64_t room);
+int64_t vxlanpkt_number_macs(const uint8_t *columns, uint64_t size, const struct vxlanpkt_frames *frames,
+                             uint32_t which, uint64_t first, struct vxlanpkt_words *words, uint8_t *out,
+                             uint64_t room);
+int64_t vxlanpkt_move_words(const struct vxlanpkt_words *from, struct vxlanpkt_words *to);
+uint64_t vxlanpkt_words_room(const struct vxlanpkt_words *words);
+int64_t vxlanpkt_words_text(const struct vxlanpkt_words *words, uint8_t *out, uint64_t room);
 
 /* Releases of structures that consumers call, from any thread; and the exports that were released since this was asked
  * last. */

@@ -88,6 +88,13 @@ if TYPE_CHECKING:
     from vxlanpkt.kernel.python.tables import put_prefixes as put_prefixes
     from vxlanpkt.kernel.python.tables import refresh_macs as refresh_macs
     from vxlanpkt.kernel.python.tables import settle as settle
+    from vxlanpkt.kernel.python.words import count_words as count_words
+    from vxlanpkt.kernel.python.words import move_words as move_words
+    from vxlanpkt.kernel.python.words import new_words as new_words
+    from vxlanpkt.kernel.python.words import number_addresses as number_addresses
+    from vxlanpkt.kernel.python.words import number_macs as number_macs
+    from vxlanpkt.kernel.python.words import words_room as words_room
+    from vxlanpkt.kernel.python.words import words_text as words_text
     from vxlanpkt.kernel.python.writing import choose_rows as choose_rows
     from vxlanpkt.kernel.python.writing import hold_packets as hold_packets
     from vxlanpkt.kernel.python.writing import hold_target as hold_target

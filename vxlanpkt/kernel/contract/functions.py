@@ -26,5 +26,8 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
         "count_prefixes", "drop_prefixes", "find_prefix", "list_prefixes", "look_up", "look_up_macs", "move_prefixes",
         "new_map", "prefix_of_none", "put_prefixes", "refresh_macs", "settle",
     ),
+    "words": (
+        "count_words", "move_words", "new_words", "number_addresses", "number_macs", "words_room", "words_text",
+    ),
     "writing": ("choose_rows", "hold_packets", "hold_target", "put_records", "sort_rows"),
 }  # fmt: skip

@@ -62,7 +62,7 @@ def known(
     stride = (rows + 63) // 64 * 8
     if shares_memory(out, columns, *frames, times, links):
         return OVERLAP
-    if not _holds(columns, rows) or min(len(times), len(links)) < rows or len(out) < len(Known) * (8 + stride):
+    if not holds(columns, rows) or min(len(times), len(links)) < rows or len(out) < len(Known) * (8 + stride):
         return NO_SPACE
     of = _Columns(columns, rows)
     words = [_known_of(of, row, times[row], frames.lengths[row] >= links[row], unread) for row in range(rows)]
@@ -122,7 +122,7 @@ def derived(columns: bytearray, frames: Frames, what: Derived, out: bytearray) -
     width = 4 if code == "I" else 2
     if shares_memory(out, columns, *frames):
         return OVERLAP
-    if not _holds(columns, rows) or len(out) < width * rows:
+    if not holds(columns, rows) or len(out) < width * rows:
         return NO_SPACE
     if rows:
         to = memoryview(out)[: width * rows].cast(code)  # type: ignore[call-overload]
@@ -145,7 +145,7 @@ def _derived(of: Any, frames: Frames, what: Derived) -> Iterable[int]:
 
 def address_room(columns: bytearray, rows: int, which: Address) -> int:
     """The bytes that a column of addresses takes as text, at the most."""
-    if not _holds(columns, rows):
+    if not holds(columns, rows):
         return 0
     families = bytes(getattr(_Columns(columns, rows), _FAMILIES[which]))
     return 4 * (rows + 1) + _IPV4_TEXT * families.count(4) + _IPV6_TEXT * families.count(6)
@@ -155,15 +155,23 @@ def address_text(columns: bytearray, rows: int, which: Address, out: bytearray) 
     """A column of addresses as text: rows + 1 offsets of 32 bits, and the bytes; returns how many these are."""
     if shares_memory(out, columns):
         return OVERLAP
-    if not _holds(columns, rows) or rows > MOST_TEXTS or len(out) < address_room(columns, rows, which):
+    if not holds(columns, rows) or rows > MOST_TEXTS or len(out) < address_room(columns, rows, which):
         return NO_SPACE
+    texts = [
+        FORMS[family](address) if family in FORMS else "" for family, address in addresses_of(columns, rows, which)
+    ]
+    return put_text(texts, out)
+
+
+def addresses_of(columns: bytearray, rows: int, which: Address) -> Iterable[tuple[int, bytes]]:
+    """The version of IP, and the 16 bytes, of each row's address; what has no text may be anything."""
     of = _Columns(columns, rows)
     raw, families = getattr(of, _ADDRESSES[which]), getattr(of, _FAMILIES[which])
-    texts = [_FORMS.get(families[row], _no_text)(bytes(raw[16 * row : 16 * row + 16])) for row in range(rows)]
-    return _put_text(texts, out)
+    return ((families[row], bytes(raw[16 * row : 16 * row + 16])) for row in range(rows))
 
 
-def _put_text(texts: Sequence[str], out: bytearray) -> int:
+def put_text(texts: Sequence[str], out: bytearray) -> int:
+    """Put texts of ASCII behind each other: their offsets, and the bytes."""
     text = "".join(texts).encode("ascii")
     if len(out) < 4 * (len(texts) + 1) + len(text):
         return NO_SPACE  # families changed since the room was reckoned
@@ -211,11 +219,7 @@ def _groups_text(groups: Iterable[int]) -> str:
     return ":".join(f"{group:x}" for group in groups)
 
 
-def _no_text(_: bytes) -> str:
-    return ""
-
-
-_FORMS: Mapping[int, Callable[[bytes], str]] = {4: ipv4_text, 6: ipv6_text}
+FORMS: Mapping[int, Callable[[bytes], str]] = {4: ipv4_text, 6: ipv6_text}
 
 
 def mac_text(columns: bytearray, frames: Frames, which: MAC, out: bytearray) -> int:
@@ -223,9 +227,9 @@ def mac_text(columns: bytearray, frames: Frames, which: MAC, out: bytearray) -> 
     rows = len(frames.offsets)
     if shares_memory(out, columns, *frames):
         return OVERLAP
-    if not _holds(columns, rows) or rows > MOST_TEXTS or len(out) < 4 * (rows + 1) + _MAC_TEXT * rows:
+    if not holds(columns, rows) or rows > MOST_TEXTS or len(out) < 4 * (rows + 1) + _MAC_TEXT * rows:
         return NO_SPACE
-    return _put_text(["" if mac is None else mac.hex(":") for mac in _macs(columns, frames, which)], out)
+    return put_text(["" if mac is None else mac.hex(":") for mac in macs_of(columns, frames, which)], out)
 
 
 def mac_bytes(columns: bytearray, frames: Frames, which: MAC, out: bytearray) -> int:
@@ -233,13 +237,14 @@ def mac_bytes(columns: bytearray, frames: Frames, which: MAC, out: bytearray) ->
     rows = len(frames.offsets)
     if shares_memory(out, columns, *frames):
         return OVERLAP
-    if not _holds(columns, rows) or len(out) < 6 * rows:
+    if not holds(columns, rows) or len(out) < 6 * rows:
         return NO_SPACE
-    out[: 6 * rows] = b"".join(mac or bytes(6) for mac in _macs(columns, frames, which))
+    out[: 6 * rows] = b"".join(mac or bytes(6) for mac in macs_of(columns, frames, which))
     return 0
 
 
-def _macs(columns: bytearray, frames: Frames, which: MAC) -> Iterable[bytes | None]:
+def macs_of(columns: bytearray, frames: Frames, which: MAC) -> Iterable[bytes | None]:
+    """The inner MAC address of each row, if it has one."""
     rows = len(frames.offsets)
     of: Any = _Columns(columns, rows)
     for row in range(rows):
@@ -320,6 +325,6 @@ def pick(columns: memoryview, widths: Sequence[int], mask: memoryview, out: byte
     return len(chosen)
 
 
-def _holds(columns: bytearray, rows: int) -> bool:
+def holds(columns: bytearray, rows: int) -> bool:
     """Whether a buffer is as large as the columns of so many rows."""
     return len(columns) >= rows * DECAP_LAYOUT.row_size
