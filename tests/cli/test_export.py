@@ -37,6 +37,12 @@ def test_formats(suffix: str, tmp_path: Path) -> None:
     assert (frame.columns, frame.filter(pl.col("vni") == 1).height) == (["vni", "inner_src"], 78)
 
 
+def test_rich_is_not_loaded() -> None:
+    """What draws progress is loaded where there is a terminal."""
+    program = "import sys, vxlanpkt.cli.app, vxlanpkt.cli.exporting; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_a_pipe_on_both_sides() -> None:
     """The format is said, and what else there is to say goes to standard error."""
     data = (DATA / "gbp_v4.pcap").read_bytes()

@@ -26,7 +26,7 @@ from vxlanpkt.cli.options import (
     several_read_option,
     vni_option,
 )
-from vxlanpkt.cli.output import progress_bar
+from vxlanpkt.cli.progress import progress_bar
 from vxlanpkt.filters import Filter
 from vxlanpkt.policy import DecapPolicy
 

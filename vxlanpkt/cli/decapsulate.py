@@ -9,6 +9,7 @@ import click
 
 from vxlanpkt.capture import JobResult, PartialResultError, decap_file
 from vxlanpkt.cli.errors_said import printable
+from vxlanpkt.cli.json_output import print_json
 from vxlanpkt.cli.options import (
     filter_option,
     json_option,
@@ -20,7 +21,8 @@ from vxlanpkt.cli.options import (
     vni_option,
     write_option,
 )
-from vxlanpkt.cli.output import nothing_accepted, print_json, print_stats, progress_bar
+from vxlanpkt.cli.output import nothing_accepted, print_stats
+from vxlanpkt.cli.progress import progress_bar
 from vxlanpkt.filters import Filter
 
 

@@ -9,7 +9,7 @@ import click
 from vxlanpkt.capture import PartialResultError, encap_file
 from vxlanpkt.cli.decapsulate import print_result
 from vxlanpkt.cli.options import VNINumber, json_option, read_option, refuse_same_file, write_option
-from vxlanpkt.cli.output import progress_bar
+from vxlanpkt.cli.progress import progress_bar
 from vxlanpkt.layers.vxlan import GroupPolicy
 from vxlanpkt.tunnel import Tunnel
 

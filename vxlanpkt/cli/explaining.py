@@ -22,6 +22,7 @@ from vxlanpkt.capture.verdicts import (
     judged_batches,
 )
 from vxlanpkt.cli.hexdump import HexError, frame_of
+from vxlanpkt.cli.json_output import as_line, print_json
 from vxlanpkt.cli.named_frames import frame_option, named_records
 from vxlanpkt.cli.options import (
     POLICIES,
@@ -33,7 +34,7 @@ from vxlanpkt.cli.options import (
     port_option,
     vni_option,
 )
-from vxlanpkt.cli.output import as_line, print_json, progress_bar
+from vxlanpkt.cli.progress import progress_bar
 from vxlanpkt.cli.signals import at_once
 from vxlanpkt.cli.verdicts import (
     Lines,

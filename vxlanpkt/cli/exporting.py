@@ -11,6 +11,7 @@ import click
 
 from vxlanpkt.capture import JobResult, PartialResultError
 from vxlanpkt.capture.opening import files_of
+from vxlanpkt.cli.json_output import print_json
 from vxlanpkt.cli.options import (
     filter_option,
     jobs_option,
@@ -22,7 +23,7 @@ from vxlanpkt.cli.options import (
     several_read_option,
     vni_option,
 )
-from vxlanpkt.cli.output import print_json, progress_bar
+from vxlanpkt.cli.progress import progress_bar
 from vxlanpkt.filters import Filter
 
 

@@ -18,6 +18,7 @@ from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.words import counted
 from vxlanpkt.capture import CaptureBatch, CaptureStats
 from vxlanpkt.capture.verdicts import PORTS_ASKED, udp_ports
+from vxlanpkt.cli.json_output import print_json
 from vxlanpkt.cli.nested_hint import nested_hint
 from vxlanpkt.cli.options import (
     jobs_option,
@@ -28,7 +29,8 @@ from vxlanpkt.cli.options import (
     several_read_option,
     vni_option,
 )
-from vxlanpkt.cli.output import ports_met, print_json, print_stats, progress_bar
+from vxlanpkt.cli.output import ports_met, print_stats
+from vxlanpkt.cli.progress import progress_bar
 from vxlanpkt.errors import CaptureError, Reason
 from vxlanpkt.policy import DecapPolicy
 

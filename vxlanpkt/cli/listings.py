@@ -14,15 +14,8 @@ from rich.text import Text
 from vxlanpkt.analysis.tables import Table
 from vxlanpkt.analysis.words import counted
 from vxlanpkt.capture import CaptureStats
-from vxlanpkt.cli.output import (
-    PlainConsole,
-    any_accepted,
-    choice,
-    not_understood,
-    nothing_accepted,
-    of_records,
-    print_json,
-)
+from vxlanpkt.cli.json_output import print_json
+from vxlanpkt.cli.output import PlainConsole, any_accepted, choice, not_understood, nothing_accepted, of_records
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.filters import Filter
 

@@ -1,18 +1,12 @@
-"""What verbs print: tables of a pass over a capture, JSON, and progress on a terminal."""
+"""What verbs print of a pass over a capture: tables, and what is said of records."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Any
 
-import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from vxlanpkt.analysis.words import counted
@@ -22,7 +16,6 @@ from vxlanpkt.errors import REASONS, Reason
 from vxlanpkt.filters import Filter
 
 _GPE_PORT = int(UDPPort.VXLAN_GPE)
-Report = Callable[[int, "int | None"], None]
 
 
 class PlainConsole(Console):
@@ -31,16 +24,6 @@ class PlainConsole(Console):
     def on_broken_pipe(self) -> None:
         """Raise what rich would have ended the program for."""
         raise BrokenPipeError
-
-
-def print_json(value: Any, *, to_stderr: bool = False) -> None:
-    """One object on a line."""
-    click.echo(as_line(value), err=to_stderr)
-
-
-def as_line(value: Any) -> str:
-    """JSON on one line."""
-    return json.dumps(value)
 
 
 def print_stats(
@@ -136,19 +119,3 @@ def meaning(reason: Reason) -> str:
 def _align_right(table: Table, *columns: int) -> None:
     for column in columns:
         table.columns[column].justify = "right"
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Report | None]:
-    """A progress bar on standard error if that is a terminal, else None."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-
-        def report(done: int, size: int | None) -> None:
-            progress.update(task, completed=done, total=size)
-
-        yield report

@@ -15,7 +15,7 @@ from vxlanpkt.cli.options import (
     refuse_same_file,
     vni_option,
 )
-from vxlanpkt.cli.output import progress_bar
+from vxlanpkt.cli.progress import progress_bar
 
 
 @click.command("report")

@@ -10,9 +10,10 @@ import click
 import vxlanpkt
 from vxlanpkt.capture import Capture, Record
 from vxlanpkt.capture.links import start_of
+from vxlanpkt.cli.json_output import print_json
 from vxlanpkt.cli.named_frames import frame_option, named_records
 from vxlanpkt.cli.options import filter_option, json_option, port_option, read_option, vni_option
-from vxlanpkt.cli.output import headline, print_json
+from vxlanpkt.cli.output import headline
 from vxlanpkt.cli.signals import at_once
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.filters import Filter
