@@ -22,10 +22,13 @@
 #include "csrc/decapsulation.h"
 #include "csrc/plain.h"
 #include "csrc/rows.h"
+#include "csrc/result.h"
+#include "csrc/plain_rows.h"
+#include "csrc/four.h"
+#include "csrc/decap_four.h"
 #include "csrc/decap_batch.h"
 #include "csrc/altering.h"
 #include "csrc/output.h"
-#include "csrc/four.h"
 #include "csrc/encap_four.h"
 #include "csrc/encap_batch.h"
 #include "csrc/records.h"
@@ -47,11 +50,7 @@ int64_t vxlanpkt_decap(const struct vxlanpkt_frames *frames, uint32_t kind, cons
         return VXLANPKT_OVERLAP;
     if (size / (brief ? BRIEF_ROW : FULL_ROW) < frames->rows)
         return VXLANPKT_NO_SPACE;
-#ifdef WIDE
-    if (HAS_WIDE)
-        return decap_wide(frames, kind, rules, brief, out);
-#endif
-    return decap_columns(frames, kind, rules, brief, out);
+    return decap_batch(frames, kind, rules, !brief, out);
 }
 
 struct vxlanpkt_record vxlanpkt_decap_one(const uint8_t *data, uint64_t size, uint64_t missing, uint32_t kind,

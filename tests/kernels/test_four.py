@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from vxlanpkt import Tunnel
+from vxlanpkt import DecapPolicy, FrameBatch, Tunnel
 from vxlanpkt.kernel import python
-from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT
+from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT
 from vxlanpkt.kernel.contract.encapsulation import EncapMode
+from vxlanpkt.kernel.contract.spans import Kind
 
 pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
 from vxlanpkt.kernel import c
@@ -198,3 +199,126 @@ def test_checksums_that_come_to_zero(mode: EncapMode) -> None:
     frame[62:64] = ((last & 0xFFFF) + (last >> 16)).to_bytes(2, "big")
     assert tunnel.encap(bytes(frame))[60:62] == b"\xff\xff"
     assert agree(rows_of([bytes(frame)] * 8), tunnel, mode) == 8
+
+
+POLICIES = {
+    "default": DecapPolicy(),
+    "checksums": DecapPolicy(verify_ip_checksum=True, verify_udp_checksum=True),
+    "reserved bits": DecapPolicy.STRICT.replace(check_inner_length=False, check_inner_source=False),
+    "ports": DecapPolicy(ports=(8472, 4789)),
+    "Linux": DecapPolicy.LINUX,
+}
+OUTER = {"IPv4": OVER_4, "IPv4, UDP checksum": OVER_4.replace(udp_checksum="full"), "IPv6": TUNNELS["IPv6"]}
+
+
+def changed(at: int, value: int) -> Callable[[bytes, int], bytes]:
+    """A change of one byte, counted from the UDP header on."""
+    return lambda wire, udp: wire[: udp + at] + bytes((wire[udp + at] ^ value,)) + wire[udp + at + 1 :]
+
+
+# Whatever is to be seen of an outer header before four are taken together.
+WRONG: dict[str, Callable[[bytes, int], bytes]] = {
+    "another port": changed(3, 1),
+    "a UDP length of one too many": changed(5, 1),
+    "another UDP checksum": changed(7, 1),
+    "no UDP checksum": lambda wire, udp: wire[: udp + 6] + bytes(2) + wire[udp + 8 :],
+    "I clear": changed(8, 0x08),
+    "a reserved bit": changed(9, 0x40),
+    "a reserved byte": changed(15, 0xFF),
+    "another last address byte": changed(-1, 1),
+    "another protocol": lambda wire, udp: changed(-11 if udp == 34 else -34, 1)(wire, udp),
+    "another total length": lambda wire, udp: changed(-17 if udp == 34 else -35, 1)(wire, udp),
+    "a longer total length": lambda wire, udp: changed(-18 if udp == 34 else -36, 1)(wire, udp),
+    "the first fragment": lambda wire, udp: changed(-14, 0x20)(wire, udp),
+    "options": lambda wire, udp: changed(-20, 3)(wire, udp),
+    "another IP checksum": lambda wire, udp: changed(-10, 1)(wire, udp),
+    "a tag": lambda wire, udp: wire[:12] + b"\x81\x00\x00\x05" + wire[12:],
+    "a byte cut off": lambda wire, udp: wire[:-1],
+    "padding": lambda wire, udp: wire + b"\0",
+    "only Ethernet": lambda wire, udp: wire[:14],
+    "not even Ethernet": lambda wire, udp: wire[:13],
+}  # fmt: skip
+
+
+def decapsulated(kernel: Any, batch: FrameBatch, policy: DecapPolicy, brief: bool) -> tuple[int, bytes]:
+    """How many were accepted, and all columns."""
+    frames = kernel.hold_frames(batch.data, batch.offsets, batch.lengths, batch.original_lengths)
+    out = kernel.new_buffer((BRIEF_LAYOUT if brief else DECAP_LAYOUT).row_size * len(batch))
+    kernel.view(out)[:] = b"\xaa" * len(out)
+    count = kernel.decap(frames, Kind.ETHERNET, kernel.hold_rules(policy.rules), brief, out)
+    return count, bytes(kernel.view(out))
+
+
+def agree_on(batch: FrameBatch) -> list[int]:
+    """How many rows both kernels accept, by policy."""
+    counts = []
+    for policy in POLICIES.values():
+        for brief in (False, True):
+            ours, theirs = (decapsulated(kernel, batch, policy, brief) for kernel in (python, c))
+            assert ours == theirs
+        counts.append(ours[0])
+    return counts
+
+
+every_outer = pytest.mark.parametrize("tunnel", OUTER.values(), ids=OUTER)
+
+
+def wires(tunnel: Tunnel, inner: Sequence[bytes]) -> list[bytes]:
+    """Inner frames in a tunnel."""
+    return [tunnel.encap(frame, identification=0) for frame in inner]
+
+
+@every_outer
+@pytest.mark.parametrize("count", [*range(14), 200])
+def test_plain_rows_out_of_a_tunnel(tunnel: Tunnel, count: int) -> None:
+    """Any number of them."""
+    assert agree_on(FrameBatch.from_frames(wires(tunnel, plain(count, count))))[0] == count
+
+
+@every_outer
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_inner_frame(odd: str, tunnel: Tunnel) -> None:
+    """Each kind in each place among plain rows."""
+    rng = random.Random(odd)
+    for place in range(9):
+        frames = plain(10, place)
+        frames[place] = ODD[odd](rng)
+        agree_on(FrameBatch.from_frames(wires(tunnel, frames)))
+
+
+@every_outer
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_odd_outer_header(wrong: str, tunnel: Tunnel) -> None:
+    """Each kind in each place among plain rows, which is refused or not as each policy has it."""
+    for place in range(9):
+        frames = wires(tunnel, plain(10, place))
+        frames[place] = WRONG[wrong](frames[place], tunnel.overhead - 16)
+        agree_on(FrameBatch.from_frames(frames))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_outer_row_elsewhere(place: str) -> None:
+    """A row outside of the buffer."""
+    for row in range(9):
+        data, offsets, lengths = rows_of(wires(OVER_4, plain(9, row)), 0)
+        offset, lengths[row] = PLACES[place]
+        offsets[row] = len(data) + offset if offset < 0 else offset
+        agree_on(FrameBatch(data, offsets, lengths))
+
+
+def test_both_versions_outside() -> None:
+    """Rows over IPv4 and over IPv6, in runs of all lengths; and what was cut off some of them."""
+    inner = plain(60)
+    frames = [(OVER_4 if row // (1 + row % 6) % 2 else TUNNELS["IPv6"]).encap(frame) for row, frame in enumerate(inner)]
+    batch = FrameBatch.from_frames(frames)
+    assert agree_on(batch)[0] == 60
+    originals = [length + (row % 7 == 0) for row, length in enumerate(batch.lengths)]
+    agree_on(FrameBatch(batch.data, batch.offsets, batch.lengths, originals))
+
+
+def test_a_length_that_counts_on() -> None:
+    """65,536 bytes more than the header says are not what it says."""
+    (frame,) = wires(OVER_4, plain(1))
+    agree_on(FrameBatch.from_frames([frame + bytes(65_536)] * 4))
+    (frame,) = wires(TUNNELS["IPv6"], plain(1))
+    agree_on(FrameBatch.from_frames([frame + bytes(65_536)] * 4))

@@ -164,7 +164,7 @@ static int64_t encap_wide(const struct encap_job *job, struct output *out)
 #endif
 
 /* Encapsulate a batch; returns how many rows were refused. */
-static int64_t encap_batch(const struct encap_job *job, struct output out)
+INLINE int64_t encap_batch(const struct encap_job *job, struct output out)
 {
     memset(out.status, REASON_OK, job->frames->rows);
 #ifdef WIDE

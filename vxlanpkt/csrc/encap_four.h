@@ -222,10 +222,15 @@ INLINE WIDE bool find_four_behind(four kept, uint64_t header, uint64_t row, stru
     return true;
 }
 
-INLINE WIDE void put_lengths(four lengths, uint64_t row, struct output *out)
+/* Copy a frame of 32 to LONGEST_COPIED bytes by moves of 32 bytes, which overlap. */
+INLINE WIDE void copy_short(uint8_t *to, const uint8_t *from, uint64_t length)
 {
-    four packed = _mm256_permutevar8x32_epi32(lengths, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0));
-    _mm_storeu_si128((__m128i *)(out->lengths + row), _mm256_castsi256_si128(packed));
+    copy32(to, from);
+    if (length > 64) {
+        copy32(to + 32, from + 32);
+        copy32(to + length - 64, from + length - 64);
+    }
+    copy32(to + length - 32, from + length - 32);
 }
 
 /* Write four rows; false if there is no room for all. */
@@ -239,13 +244,13 @@ INLINE WIDE bool put_four(const struct vxlanpkt_frames *batch, const struct four
     if (!(mode == ENCAP_MODE_IN_PLACE ? find_four_in_place(rows, shape, row, out, &at)
                                       : find_four_behind(kept, shape, row, out, &at)))
         return false;
-    put_lengths(plus(mode == ENCAP_MODE_HEADERS ? each(0) : rows->lengths, each(shape)), row, out);
+    put_column32(out->lengths + row, plus(mode == ENCAP_MODE_HEADERS ? each(0) : rows->lengths, each(shape)));
     put_lanes(&offsets, rows->offsets);
     put_lanes(&lengths, rows->lengths);
     for (int i = 0; i < FOUR; i++) {
         to[i] = out->data + at.of[i];
         if (mode == ENCAP_MODE_COPY) /* before the header, which has to wait for the hash */
-            copy_frame(to[i] + shape, batch->data + lane(&offsets, i), lane(&lengths, i));
+            copy_short(to[i] + shape, batch->data + lane(&offsets, i), lane(&lengths, i));
     }
     if (shape == SHAPE_IPV4)
         put_ipv4_headers(recipe, rows, both(identifications, each(0xFFFF)), to);

@@ -35,6 +35,8 @@ INLINE WIDE four join_halves(four lower, four upper) { return _mm256_blend_epi32
 
 INLINE WIDE four lower_half(four numbers) { return join_halves(numbers, each(0)); }
 
+INLINE WIDE bool all_equal(four a, four b) { return _mm256_movemask_epi8(_mm256_cmpeq_epi64(a, b)) == -1; }
+
 INLINE WIDE bool any_negative(four numbers) { return _mm256_movemask_pd(_mm256_castsi256_pd(numbers)) != 0; }
 
 /* The bytes of every two numbers in another order; -1 makes a zero. */
@@ -93,6 +95,19 @@ INLINE WIDE bool read_four(const struct vxlanpkt_frames *frames, uint64_t row, u
     return !any_negative(either(outside, either(minus(sizes, each(shortest)), minus(each(longest), sizes))));
 }
 
+/* Words of 16 bits of which each half has two of every column behind each other: the four of each column together. */
+INLINE WIDE four spread_words(four pairs)
+{
+    return _mm256_permutevar8x32_epi32(pairs, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+/* Write the numbers, of which the lower halves are wanted, as a column of 32 bits. */
+INLINE WIDE void put_column32(uint32_t *to, four numbers)
+{
+    four packed = _mm256_permutevar8x32_epi32(numbers, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0));
+    _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(packed));
+}
+
 /* -- checksums, as bytes.h has them */
 
 /* As fold32, of the lower half of each number. The result is in bits 16 to 31; what is below is left over. */
@@ -101,25 +116,32 @@ INLINE WIDE four fold32_four(four sums)
     return _mm256_add_epi32(sums, REORDER(sums, 2, 3, 0, 1, -1, -1, -1, -1, 10, 11, 8, 9, -1, -1, -1, -1));
 }
 
+INLINE WIDE four sum_halves(four words) { return plus(lower_half(words), upper_half(words)); }
+
 /* As sum_bytes, but not folded, and in the machine's order: four sums of one row that are to be added up. */
 INLINE WIDE four sum_row(const uint8_t *data, uint64_t size)
 {
-    uint64_t rest = size % 32, whole = size - rest;
+    uint64_t rest = size % 16, at = 0;
     four sums = each(0);
-    for (uint64_t at = 0; at < whole; at += 32) {
-        four words = _mm256_loadu_si256((const __m256i *)(data + at));
-        sums = plus(sums, plus(lower_half(words), upper_half(words)));
-    }
-    return rest ? plus(sums, _mm256_setr_epi64x((int64_t)sum_rest(data + whole, rest), 0, 0, 0)) : sums;
+    for (; size - at >= 32; at += 32)
+        sums = plus(sums, sum_halves(_mm256_loadu_si256((const __m256i *)(data + at))));
+    if (size - at >= 16)
+        sums = plus(sums, sum_halves(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)(data + at)))));
+    return rest ? plus(sums, _mm256_setr_epi64x((int64_t)sum_rest(data + size - rest, rest), 0, 0, 0)) : sums;
 }
 
-/* Such sums of four rows as numbers in network order that are folded to 16 bits. */
+/* As fold, of each number, which is a sum in the machine's order; the result is in network order. */
+INLINE WIDE four fold_four(four sums)
+{
+    sums = upper_half(plus(sums, _mm256_shuffle_epi32(sums, 0xB1))); /* the halves change places */
+    return REORDER(fold32_four(sums), 3, 2, -1, -1, -1, -1, -1, -1, 11, 10, -1, -1, -1, -1, -1, -1);
+}
+
+/* Sums of four rows as sum_row makes them, folded. */
 INLINE WIDE four fold_rows(const four *rows)
 {
     struct four_columns columns = transpose(rows);
-    four sums = plus(plus(columns.first, columns.second), plus(columns.third, columns.fourth));
-    sums = upper_half(plus(sums, _mm256_shuffle_epi32(sums, 0xB1))); /* the halves change places */
-    return REORDER(fold32_four(sums), 3, 2, -1, -1, -1, -1, -1, -1, 11, 10, -1, -1, -1, -1, -1, -1);
+    return fold_four(plus(plus(columns.first, columns.second), plus(columns.third, columns.fourth)));
 }
 
 /* -- the flow hash, as hashing.h has it */

@@ -31,8 +31,8 @@ enum { OUTPUT_ROW = 8 + 4 + 1 };
 INLINE void copy_frame(uint8_t *to, const uint8_t *from, uint64_t length)
 {
     if (length - 32 <= 32) {
-        copy32(to, from);
-        copy32(to + length - 32, from + length - 32);
+        memcpy(to, from, 32);
+        memcpy(to + length - 32, from + length - 32, 32);
     } else if (length - 64 <= 64) {
         memcpy(to, from, 64);
         memcpy(to + length - 64, from + length - 64, 64);

@@ -43,9 +43,7 @@
 #include "csrc/outer.h"
 #include "csrc/inner.h"
 #include "csrc/decapsulation.h"
-#include "csrc/plain.h"
 #include "csrc/rows.h"
-#include "csrc/decap_batch.h"
 #include "csrc/altering.h"
 #undef accept
 #pragma GCC diagnostic pop
