@@ -98,14 +98,27 @@ INLINE void store64(uint8_t *at, uint64_t value)
     memcpy(at, &turned, 8);
 }
 
-/* 32 bytes in one move where registers are that wide: of a memcpy compilers make narrower ones. */
+/* 32 bytes in one move where registers are that wide, and 128 bytes that are loaded before any is stored: of a memcpy
+ * compilers make narrower moves, one after the other. */
 #if defined(__GNUC__)
 typedef uint64_t chunk __attribute__((vector_size(32), aligned(1), may_alias));
 typedef uint32_t words4 __attribute__((vector_size(16)));
 INLINE void copy32(uint8_t *to, const uint8_t *from) { *(chunk *)to = *(const chunk *)from; }
+
+INLINE void copy128(uint8_t *to, const uint8_t *from)
+{
+    const chunk *source = (const chunk *)from;
+    chunk *target = (chunk *)to, first = source[0], second = source[1], third = source[2], fourth = source[3];
+    target[0] = first;
+    target[1] = second;
+    target[2] = third;
+    target[3] = fourth;
+}
 #else
 typedef uint32_t words4[4];
 INLINE void copy32(uint8_t *to, const uint8_t *from) { memcpy(to, from, 32); }
+
+INLINE void copy128(uint8_t *to, const uint8_t *from) { memcpy(to, from, 128); }
 #endif
 
 INLINE uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }

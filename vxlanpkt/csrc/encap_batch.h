@@ -65,7 +65,7 @@ INLINE bool encap_plain(const uint8_t *data, struct extent in, const struct vxla
     uint8_t *to = out->data + at;
     put_plain_header(to, recipe, shape, flow, tos, frame, (uint32_t)length, identification);
     if (mode == ENCAP_MODE_COPY)
-        copy_frame(to + header_length, frame, length);
+        copy_frame(to + header_length, frame, length, out->wide);
     put_output(out, row, at, header_length + (mode == ENCAP_MODE_HEADERS ? 0 : length), mode);
     return true;
 }
@@ -168,7 +168,8 @@ INLINE int64_t encap_batch(const struct encap_job *job, struct output out)
 {
     memset(out.status, REASON_OK, job->frames->rows);
 #ifdef WIDE
-    if (HAS_WIDE)
+    out.wide = HAS_WIDE;
+    if (out.wide)
         return encap_wide(job, &out);
 #endif
     return encap_mode(job, 0, job->frames->rows, &out);

@@ -23,12 +23,16 @@ struct output {
     uint8_t *status;
     uint8_t *data;
     uint64_t size, position, floor;
+    bool wide; /* whether moves are wide enough to copy frames of usual lengths faster than a call does */
 };
 
 enum { OUTPUT_ROW = 8 + 4 + 1 };
 
-/* Short frames are copied without a call, by moves of constant size that overlap in the middle. */
-INLINE void copy_frame(uint8_t *to, const uint8_t *from, uint64_t length)
+/* Frames are copied without a call, by moves of constant size that overlap in the end: short ones, and where moves are
+ * wide, usual ones. */
+enum { LONGEST_MOVED = 2048 };
+
+INLINE void copy_frame(uint8_t *to, const uint8_t *from, uint64_t length, bool wide)
 {
     if (length - 32 <= 32) {
         memcpy(to, from, 32);
@@ -36,6 +40,10 @@ INLINE void copy_frame(uint8_t *to, const uint8_t *from, uint64_t length)
     } else if (length - 64 <= 64) {
         memcpy(to, from, 64);
         memcpy(to + length - 64, from + length - 64, 64);
+    } else if (wide && length - 128 <= LONGEST_MOVED - 128) {
+        for (uint64_t at = 0; at < length - 128; at += 128)
+            copy128(to + at, from + at);
+        copy128(to + length - 128, from + length - 128);
     } else {
         memcpy(to, from, length);
     }
