@@ -99,7 +99,7 @@ INLINE WIDE __m128i load_inner_ipv4(const uint8_t *frame)
     memcpy(&ports, frame + 34, 4);
     memcpy(&flags, frame + 46, 2);
     __m128i numbers = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(frame + 12)), order);
-    return _mm_insert_epi16(_mm_insert_epi32(numbers, (int)ports, 2), flags, 6);
+    return _mm_insert_epi16(_mm_insert_epi32(numbers, (int)ports, 2), (int16_t)flags, 6);
 }
 
 /* The same from IPv6, where the length is judged here, and given as the shortest; false if the frame is not plain. */
