@@ -21,6 +21,7 @@ import vxlanpkt
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("_fastlib", "_names", "_values"),
     ("errors",),
+    ("reasons",),
     ("link_types",),
     ("assigned",),
     ("checksum",),
@@ -99,7 +100,7 @@ EXCEPTIONS = frozenset((
     ("layers.messages", "Message"),
     *(("selection", name) for name in ("require_filter", "selected")),
     *(("sightings", name) for name in ("DIGEST_SEED_SIZE", "Digests", "Sightings", "Traits", "traits")),
-    ("kernel.contract.columns", "Trait"),
+    ("kernel.contract.sightings", "Trait"),
     *(("grouping", name) for name in ("NO_GROUP", "SEED_SIZE", "Groups", "buckets")),  # how rows are counted
     # What of a capture touches every byte or record is done by the kernel: it has functions made for that.
     *(("kernel", name) for name in (

@@ -10,7 +10,6 @@ import pytest
 
 from vxlanpkt.bindings import LAYERS
 from vxlanpkt.errors import (
-    REASONS,
     BuildError,
     CaptureError,
     ChecksumError,
@@ -24,6 +23,7 @@ from vxlanpkt.errors import (
     TruncatedError,
 )
 from vxlanpkt.packet import Packet, parse
+from vxlanpkt.reasons import REASONS
 
 PARSED: dict[str, Any] = {"reason": Reason.UDP_TRUNCATED, "layer": "UDP", "offset": 34, "packet": None}
 EXAMPLES: list[tuple[PacketError, dict[str, Any]]] = [

@@ -76,6 +76,49 @@ def test_one_process_does_without_what_several_need(name: str) -> None:
     assert not {"multiprocessing", "concurrent.futures", "logging", "socket", "subprocess", "tempfile"} & loaded
 
 
+# Of the standard library, what takes longer to load than most of this one does; and of this one what only few captures,
+# frames or tunnels need.
+SLOW = frozenset((
+    "ast", "ctypes", "dataclasses", "dis", "fnmatch", "glob", "heapq", "inspect", "linecache", "pathlib", "tokenize",
+    "urllib.parse", "zlib",
+    "vxlanpkt.assigned", "vxlanpkt.bindings", "vxlanpkt.layers.ethernet", "vxlanpkt.packet", "vxlanpkt.reasons",
+))  # fmt: skip
+
+
+def _loaded_with_c(statement: str) -> frozenset[str]:
+    """The same with the C kernel; the Python kernel loads some of what is slow."""
+    fastlib = pytest.importorskip("vxlanpkt._fastlib", reason="this build has no C kernel")
+    assert fastlib.lib
+    cffi = Path(sys.modules["_cffi_backend"].__file__ or "").parent
+    return _loaded(f"sys.path.append({str(cffi)!r}); {statement}; assert vxlanpkt.backend == 'c'")
+
+
+@pytest.mark.parametrize("program", [
+    "decap", "decap_batch", "decap_file", "encap_batch", "encap_file", "flows", "open", "vteps",
+    "flows('tests/data/flannel_v4.pcap', ports=[8472])[0]",
+    "vteps('tests/data/flannel_v4.pcap', ports=[8472])[0]",
+    "decap_file('tests/data/flannel_v4.pcap', __import__('io').BytesIO(), ports=[8472])",
+    "Tunnel(1, '192.0.2.1', '192.0.2.2').encap(bytes(60))",
+    "DecapPolicy.LINUX.replace(vnis=[1])",
+])  # fmt: skip
+def test_what_is_slow_to_load_is_not_there(program: str) -> None:
+    """Neither for a name, nor when it is used on what is plain."""
+    assert not SLOW & _loaded_with_c(f"import vxlanpkt; vxlanpkt.{program}")
+
+
+def test_records_are_made_without_what_is_slow_to_load() -> None:
+    program = "import vxlanpkt; assert repr(list(vxlanpkt.open('tests/data/flannel_v4.pcap'))[0])"
+    assert not SLOW & _loaded_with_c(program)
+
+
+@pytest.mark.parametrize("module", ["series", "parts", "boundaries", "pcapng", "sinks", "decompress"])
+def test_a_plain_capture_is_read_without(module: str) -> None:
+    """What few captures need is loaded with them."""
+    loaded = _loaded("import vxlanpkt; list(vxlanpkt.open('tests/data/flannel_v4.pcap'))")
+    assert "vxlanpkt.capture.pcap" in loaded
+    assert f"vxlanpkt.capture.{module}" not in loaded
+
+
 def _loaded_here(statements: str) -> set[str]:
     """The modules that a fresh interpreter has after *statements*, those of installed libraries among them."""
     program = f"{statements}\nimport sys; print(*sys.modules, file=sys.stderr)"

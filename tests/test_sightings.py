@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from vxlanpkt import FieldError, FrameBatch, LinkType, Tunnel, decap_batch
-from vxlanpkt.kernel.contract.columns import Trait
+from vxlanpkt.kernel.contract.sightings import Trait
 from vxlanpkt.sightings import DIGEST_SEED_SIZE, Digests, Sightings, traits
 
 SEED = bytes(range(DIGEST_SEED_SIZE))

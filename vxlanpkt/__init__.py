@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from vxlanpkt.decapsulation import decap as decap
     from vxlanpkt.dissection import Dissection as Dissection
     from vxlanpkt.dissection import dissect as dissect
-    from vxlanpkt.errors import REASONS as REASONS
     from vxlanpkt.errors import BuildError as BuildError
     from vxlanpkt.errors import CaptureError as CaptureError
     from vxlanpkt.errors import ChecksumError as ChecksumError
@@ -131,6 +130,7 @@ if TYPE_CHECKING:
     from vxlanpkt.packet import Packet as Packet
     from vxlanpkt.packet import parse as parse
     from vxlanpkt.policy import DecapPolicy as DecapPolicy
+    from vxlanpkt.reasons import REASONS as REASONS
     from vxlanpkt.selection import RowFilter as RowFilter
     from vxlanpkt.tunnel import Datagram as Datagram
     from vxlanpkt.tunnel import Tunnel as Tunnel
@@ -157,7 +157,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "decapsulation": ("Decapsulated", "decap"),
     "dissection": ("Dissection", "dissect"),
     "errors": (
-        "REASONS", "BuildError", "CaptureError", "ChecksumError", "DecapError", "FieldError", "FilterError",
+        "BuildError", "CaptureError", "ChecksumError", "DecapError", "FieldError", "FilterError",
         "LayerNotFound", "MalformedError", "PacketError", "ParseError", "Reason", "TruncatedError",
     ),
     "explanation": ("REMEDIES", "Change", "Explanation", "OfFrame", "Remedy", "Verdict", "explain"),
@@ -196,6 +196,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "link_types": ("LinkType",),
     "packet": ("Packet", "parse"),
     "policy": ("DecapPolicy",),
+    "reasons": ("REASONS",),
     "selection": ("RowFilter",),
     "tunnel": ("Datagram", "Tunnel", "TunnelTable", "flow_hash"),
 }  # fmt: skip

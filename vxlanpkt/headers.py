@@ -11,15 +11,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from vxlanpkt.bindings import KINDS, LAYERS, Bindings
-from vxlanpkt.errors import (
-    REASONS,
-    LayerNotFound,
-    MalformedError,
-    ParseError,
-    Reason,
-    TruncatedError,
-    refused_argument,
-)
+from vxlanpkt.errors import LayerNotFound, MalformedError, ParseError, Reason, TruncatedError, refused_argument
 from vxlanpkt.kernel import scan, walk
 from vxlanpkt.kernel.contract.spans import (
     FRAGMENTED,
@@ -38,6 +30,7 @@ from vxlanpkt.kernel.contract.spans import (
 from vxlanpkt.layers.base import Layer, as_bytes
 from vxlanpkt.layers.ethernet import Ethernet
 from vxlanpkt.link_types import LinkType
+from vxlanpkt.reasons import REASONS
 from vxlanpkt.starts import Start, kind_of, missing_bytes
 
 _refused = partial(refused_argument, "dissect")

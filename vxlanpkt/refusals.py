@@ -7,7 +7,7 @@ from typing import Any, Literal
 from vxlanpkt.assigned import VXLANFlags
 from vxlanpkt.bindings import DEFAULT
 from vxlanpkt.dissection import Dissection, dissect
-from vxlanpkt.errors import REASONS, ChecksumError, ParseError, Reason, TruncatedError
+from vxlanpkt.errors import ChecksumError, ParseError, Reason, TruncatedError
 from vxlanpkt.layers.base import Layer
 from vxlanpkt.layers.ipv4 import IPv4
 from vxlanpkt.layers.ipv6 import IPv6
@@ -16,6 +16,7 @@ from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
 from vxlanpkt.packet import Packet
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.reasons import REASONS
 from vxlanpkt.starts import Start
 
 _Lengths = Literal["strict", "captured", "ip"]

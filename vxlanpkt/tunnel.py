@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
 from vxlanpkt import kernel
 from vxlanpkt._values import Value
 from vxlanpkt.addresses import MACAddress
-from vxlanpkt.errors import REASONS, BuildError, Reason, is_number, refused_field
+from vxlanpkt.errors import BuildError, Reason, is_number, refused_field
 from vxlanpkt.kernel import clears_df, encap_one
 from vxlanpkt.kernel.contract.encapsulation import DF, ECNMode, EncapRecipe, FlowLabel, InnerIP, UDPChecksum
 from vxlanpkt.kernel.contract.protocols import IPV4_TYPE, IPV6_TYPE, SERVICE_TAG_TYPE, TAG_TYPE, UDP_PROTOCOL
@@ -278,6 +278,8 @@ class Tunnel(Value):
 
     @staticmethod
     def _refuse(inner: bytes, reason: Any) -> NoReturn:
+        from vxlanpkt.reasons import REASONS  # which nobody needs whose frames fit
+
         info = REASONS[reason]
         message = f"{info.layer}.length: {info.text}: {len(inner)} bytes"
         raise BuildError(message, layer=info.layer, field="length", reason=Reason(reason))

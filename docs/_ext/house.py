@@ -90,7 +90,7 @@ def said_by(module: str) -> str:
 
 CORE = (
     Storey("ground", "errors, assigned numbers, addresses and checksums",
-           ("_names", "_values", "errors", "link_types", "assigned", "checksum", "addresses")),
+           ("_names", "_values", "errors", "reasons", "link_types", "assigned", "checksum", "addresses")),
     Storey("kernel", "bytes, numbers and reasons; no layer, no packet, no tunnel", ("kernel",)),
     Storey("layers", "one protocol a file; no layer knows another", ("layers",)),
     Storey("packets", "layers in a row", ("printing", "starts", "bindings", "headers", "dissection", "packet")),

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt import VXLAN, DecapPolicy, LinkType, Packet, Tunnel, decap, dissect
-from vxlanpkt.errors import REASONS, ParseError, Reason
+from vxlanpkt.errors import ParseError, Reason
+from vxlanpkt.reasons import REASONS
 from vxlanpkt.strategies import damaged, frames, hostile_frames, mutated, policies, tunnels, vxlan_frames
 
 from .outside import datagram_of

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from vxlanpkt import VXLAN, DecapPolicy, FrameBatch, LinkType, decap, decap_batch, dissect, parse
-from vxlanpkt.errors import REASONS, ParseError, Reason
+from vxlanpkt.errors import ParseError, Reason
+from vxlanpkt.reasons import REASONS
 
 CASES: list[dict[str, Any]] = [
     json.loads(line)

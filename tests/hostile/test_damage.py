@@ -23,10 +23,11 @@ from hypothesis import settings
 
 from vxlanpkt import UDP, VXLAN, DecapPolicy, FrameBatch, IPv4, Loopback, decap, decap_batch, dissect, parse
 from vxlanpkt.bindings import DEFAULT
-from vxlanpkt.errors import REASONS, ParseError, Reason
+from vxlanpkt.errors import ParseError, Reason
 from vxlanpkt.kernel import python
 from vxlanpkt.kernel.contract.columns import DECAP_COLUMNS
 from vxlanpkt.kernel.contract.spans import Kind, Reading, place_at
+from vxlanpkt.reasons import REASONS
 from vxlanpkt.starts import Start, kind_of
 
 from .damage import (

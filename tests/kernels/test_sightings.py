@@ -18,10 +18,9 @@ from vxlanpkt.kernel.contract.columns import (
     SIGHTING_LAYOUT,
     TRAIT_COLUMNS,
     TRAIT_LAYOUT,
-    Trait,
 )
 from vxlanpkt.kernel.contract.grouping import Counted
-from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, MARKED_OTHERWISE, Sighted
+from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, MARKED_OTHERWISE, Sighted, Trait
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.strategies import frames, mutated
 

@@ -20,7 +20,8 @@ from vxlanpkt import (
     parse,
 )
 from vxlanpkt.bindings import LAYERS
-from vxlanpkt.errors import REASONS, ParseError, TruncatedError
+from vxlanpkt.errors import ParseError, TruncatedError
+from vxlanpkt.reasons import REASONS
 from vxlanpkt.starts import Start
 from vxlanpkt.strategies import (
     frames,

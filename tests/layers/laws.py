@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vxlanpkt import Around, Fault, FieldError, IPv6, Layer, MalformedError, Span
-from vxlanpkt.errors import REASONS, Reason, TruncatedError
+from vxlanpkt.errors import Reason, TruncatedError
+from vxlanpkt.reasons import REASONS
 
 law = settings(
     max_examples=max(60, settings().max_examples // 100),

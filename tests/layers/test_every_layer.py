@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vxlanpkt.addresses import MACAddress
 from vxlanpkt.bindings import LAYERS
-from vxlanpkt.errors import REASONS, BuildError, FieldError, TruncatedError
+from vxlanpkt.errors import BuildError, FieldError, TruncatedError
 from vxlanpkt.kernel.contract.spans import Fault, Span
 from vxlanpkt.layers.arp import ARP
 from vxlanpkt.layers.base import Around, Layer
@@ -31,6 +31,7 @@ from vxlanpkt.layers.tcp import TCP
 from vxlanpkt.layers.udp import UDP
 from vxlanpkt.layers.vxlan import VXLAN
 from vxlanpkt.layers.vxlan_gpe import VXLANGPE
+from vxlanpkt.reasons import REASONS
 
 MAC_A, MAC_B = "02:00:00:00:00:01", "02:00:00:00:00:02"
 

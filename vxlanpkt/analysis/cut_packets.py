@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vxlanpkt.analysis.masks import both, either, equal, mask, opposite, table_of, zeros
 from vxlanpkt.batches.decapsulated import DecapBatch
-from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note, Trait
+from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
 from vxlanpkt.kernel.contract.protocols import IPV4_TYPE, IPV6_TYPE, TCP_PROTOCOL, UDP_PROTOCOL
 from vxlanpkt.link_types import LinkType
-from vxlanpkt.sightings import traits
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -27,12 +26,11 @@ class Cut(NamedTuple):
 
 
 # As plain numbers: each is compared with 256 others.
-_CUT, _LATER = int(Note.CUT), int(Trait.LATER)
+_CUT = int(Note.CUT)
 _WITH_PORTS = (TCP_PROTOCOL, UDP_PROTOCOL)
 _IS_CUT = table_of(lambda notes: notes & _CUT)
 _IS_ZERO, _IS_SET = table_of(lambda value: not value), table_of(lambda value: value)
 _HAS_PORTS = table_of(lambda protocol: protocol in _WITH_PORTS)
-_IS_LATER = table_of(lambda bits: bits & _LATER)
 
 
 class CutCounter:
@@ -74,5 +72,9 @@ def _without_ports(cut: bytes, result: DecapBatch) -> bytes:
     found = both(found, both(zeros(result.inner_src_port), zeros(result.inner_dst_port)))
     if 1 not in found:
         return found
+    from vxlanpkt.kernel.contract.sightings import Trait  # which nobody needs whose packets are whole
+    from vxlanpkt.sightings import traits
+
     seen = traits(result.inner, LinkType.ETHERNET, result.inner_link_type)
-    return both(found, opposite(mask(seen.traits, _IS_LATER)))
+    later = int(Trait.LATER)
+    return both(found, opposite(mask(seen.traits, table_of(lambda bits: bits & later))))

@@ -12,7 +12,8 @@ from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.dissection import Dissection, dissect
 from vxlanpkt.errors import Reason
 from vxlanpkt.grouping import SEED_SIZE, Groups
-from vxlanpkt.kernel.contract.columns import ADDRESS, Trait
+from vxlanpkt.kernel.contract.columns import ADDRESS
+from vxlanpkt.kernel.contract.sightings import Trait
 from vxlanpkt.layers.icmp import ICMP
 from vxlanpkt.layers.icmpv6 import ICMPv6
 from vxlanpkt.layers.ipv4 import IPv4

@@ -19,7 +19,8 @@ from vxlanpkt.analysis.masks import both, mask, rows_of, table_of, zeros
 from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.grouping import SEED_SIZE, Groups
-from vxlanpkt.kernel.contract.columns import ADDRESS, Trait
+from vxlanpkt.kernel.contract.columns import ADDRESS
+from vxlanpkt.kernel.contract.sightings import Trait
 from vxlanpkt.sightings import DIGEST_SEED_SIZE, Digests, Sightings, Traits
 
 DUPLICATE_WINDOW = 10_000_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vxlanpkt import kernel
 from vxlanpkt.batches.columns import AddressColumn, accepted_rows, count_reasons
 from vxlanpkt.batches.frames import FrameBatch
-from vxlanpkt.errors import REASONS, FieldError, PacketError, ParseError, Reason
+from vxlanpkt.errors import FieldError, PacketError, ParseError, Reason, TruncatedError
 from vxlanpkt.kernel.contract.columns import (
     ADDRESS,
     ALTERED_LAYOUT,
@@ -205,9 +205,8 @@ def _out_of_range(frames: FrameBatch, row: int) -> ParseError:
     try:
         frames[row]
     except FieldError as error:
-        error_class: Any = REASONS[Reason.ROW_OUT_OF_RANGE].exception
         offset, length = frames.offsets[row], frames.lengths[row]
-        return error_class(  # type: ignore[no-any-return]
+        return TruncatedError(
             str(error), reason=Reason.ROW_OUT_OF_RANGE, layer="batch", offset=offset, packet=None,
             needed=length, available=max(len(frames.data) - offset, 0), limited_by="buffer",
         )  # fmt: skip
@@ -215,6 +214,8 @@ def _out_of_range(frames: FrameBatch, row: int) -> ParseError:
 
 
 def _of_no_known_link() -> ParseError:
+    from vxlanpkt.reasons import REASONS  # which columns do without
+
     info: Any = REASONS[Reason.NOT_VXLAN]
     return info.exception(  # type: ignore[no-any-return]
         f"{info.text}: nothing is known of what the frame begins with",

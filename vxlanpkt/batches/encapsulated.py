@@ -7,7 +7,7 @@ from typing import Any
 from vxlanpkt import kernel
 from vxlanpkt.batches.columns import accepted_rows, count_reasons
 from vxlanpkt.batches.frames import FrameBatch
-from vxlanpkt.errors import REASONS, BuildError, Reason
+from vxlanpkt.errors import BuildError, Reason
 from vxlanpkt.kernel.contract.columns import ENCAP_LAYOUT
 
 # What is wrong where a row could not be encapsulated, if it is not the frame's length.
@@ -87,6 +87,8 @@ class EncapBatch(FrameBatch):
         """Raise the `BuildError` of the first row that could not be encapsulated, with its number in `.row`."""
         for row, status in enumerate(self.status):
             if status:
+                from vxlanpkt.reasons import REASONS  # which columns do without
+
                 reason = Reason(status)
                 layer, field = REASONS[reason].layer or "batch", _FIELDS.get(reason, "length")
                 message = f"{layer}.{field}: {REASONS[reason].text}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from vxlanpkt._values import Value
 from vxlanpkt.batches.columns import written
 from vxlanpkt.batches.frames import FrameBatch
 from vxlanpkt.errors import CaptureError
@@ -30,8 +30,7 @@ _DECAP_WIDTHS = tuple(WIDTHS[code] for code in DECAP_COLUMNS.values())
 _FEW_ROWS, _MOST_ROWS = 512, 4096
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(Value):
     """Rows that are wanted, and what their columns are made of.
 
     held        the buffer of the result's columns
@@ -42,6 +41,8 @@ class Rows:
     more        whether the next ones can be had without waiting
     """
 
+    __slots__ = __match_args__ = ("count", "held", "frames", "columns", "interfaces", "file", "more")
+
     count: int
     held: Any
     frames: FrameBatch
@@ -49,6 +50,25 @@ class Rows:
     interfaces: Sequence[Interface]
     file: str | None
     more: bool
+
+    def __init__(
+        self,
+        count: int,
+        held: Any,
+        frames: FrameBatch,
+        columns: Mapping[str, memoryview],
+        interfaces: Sequence[Interface],
+        file: str | None,
+        more: bool,
+    ) -> None:
+        set_field = object.__setattr__
+        set_field(self, "count", count)
+        set_field(self, "held", held)
+        set_field(self, "frames", frames)
+        set_field(self, "columns", columns)
+        set_field(self, "interfaces", interfaces)
+        set_field(self, "file", file)
+        set_field(self, "more", more)
 
     def chosen(self, mask: memoryview) -> Rows:
         """Those of them that a mask names."""
@@ -58,7 +78,7 @@ class Rows:
         held = new_buffer(count * DECAP_LAYOUT.row_size)
         written(pick(view(self.held), _DECAP_WIDTHS, mask, held))
         columns = _Made(lambda name: _picked(self.columns[name], mask, count))
-        return replace(self, count=count, held=held, frames=_frames(self.frames, columns), columns=columns)
+        return self.__replace__(count=count, held=held, frames=_frames(self.frames, columns), columns=columns)
 
     def follows(self, few: _Few) -> bool:
         """Whether these are few, too, and may be put behind others: they lie in the same memory."""
@@ -134,7 +154,7 @@ class _Few:
             return self.rows
         columns = {name: memoryview(b"".join(of)).cast(_RECORD_CODES[name]) for name, of in self._columns.items()}
         frames = _frames(self.rows.frames, columns)
-        return replace(self.rows, count=self.count, held=self._result(), frames=frames, columns=columns)
+        return self.rows.__replace__(count=self.count, held=self._result(), frames=frames, columns=columns)
 
     def _result(self) -> Any:
         held = new_buffer(self.count * DECAP_LAYOUT.row_size)

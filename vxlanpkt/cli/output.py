@@ -12,8 +12,9 @@ from rich.table import Table
 from vxlanpkt.analysis.words import counted
 from vxlanpkt.assigned import UDPPort
 from vxlanpkt.capture import CaptureStats, Record
-from vxlanpkt.errors import REASONS, Reason
+from vxlanpkt.errors import Reason
 from vxlanpkt.filters import Filter
+from vxlanpkt.reasons import REASONS
 
 _GPE_PORT = int(UDPPort.VXLAN_GPE)
 

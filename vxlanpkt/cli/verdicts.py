@@ -16,10 +16,11 @@ from rich.text import Text
 from vxlanpkt.capture import Record
 from vxlanpkt.capture.verdicts import VerdictCounts, VerdictGroup, udp_port
 from vxlanpkt.cli.output import PlainConsole, headline, meaning, ports_met
-from vxlanpkt.errors import REASONS, Reason
+from vxlanpkt.errors import Reason
 from vxlanpkt.explanation import REMEDIES, Change, Explanation, OfFrame, Verdict
 from vxlanpkt.link_types import LinkType
 from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.reasons import REASONS
 
 _ENDLESS = 100_000  # columns of what is no terminal: nothing is wrapped or shortened there
 _LONGEST_NAME = 20  # of the reasons that are met: longer ones push the rest of a line aside

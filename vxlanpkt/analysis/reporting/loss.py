@@ -16,8 +16,9 @@ from vxlanpkt.analysis.reporting.wording import (
     span,
 )
 from vxlanpkt.analysis.words import counted
-from vxlanpkt.errors import REASONS, Reason
+from vxlanpkt.errors import Reason
 from vxlanpkt.explanation import REMEDIES, OfFrame, Remedy
+from vxlanpkt.reasons import REASONS
 
 _MARKS = ("Not-ECT", "ECT(1)", "ECT(0)", "CE")
 

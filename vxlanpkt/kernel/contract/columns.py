@@ -32,18 +32,6 @@ class Note(IntFlag):
 ALTERED = int(Note.STRIPPED | Note.REMARKED)  # the inner frame is handed out otherwise than it was sent
 
 
-class Trait(IntFlag):
-    """Bits of the traits column: what the first IP header of a frame says."""
-
-    ECN = 0x03
-    DF = 0x04
-    FRAGMENT = 0x08
-    LATER = 0x10  # a fragment, and not the first one
-    TOO_BIG = 0x20  # the packet is an ICMP message that says that another one was too big
-    SEGMENT = 0x40  # of TCP, and it takes room in the sequence
-    IP = 0x80  # there is an IP header, and it is sound
-
-
 class ChecksumState(IntEnum):
     """What a checksum column says; only those verified are VALID, PARTIAL or BAD."""
 

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Sequence
 
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP, WRONG_COLUMNS
-from vxlanpkt.kernel.contract.columns import NO_IDENTIFICATION, NO_TIMESTAMP, SIGHTING_LAYOUT, TRAIT_LAYOUT, Trait
+from vxlanpkt.kernel.contract.columns import NO_IDENTIFICATION, NO_TIMESTAMP, SIGHTING_LAYOUT, TRAIT_LAYOUT
 from vxlanpkt.kernel.contract.grouping import Counted
 from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, ICMP_PROTOCOL, ICMPV6_PROTOCOL, RAW_LINK, TCP_PROTOCOL
-from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, ENTRY_WORDS, MARKED_OTHERWISE, WAYS, Sighted
+from vxlanpkt.kernel.contract.sightings import AS_BEFORE, ENTRY_SET, ENTRY_WORDS, MARKED_OTHERWISE, WAYS, Sighted, Trait
 from vxlanpkt.kernel.contract.spans import FRAGMENTED, NO_KEY, Buffer, Fault, Kind, Row
 from vxlanpkt.kernel.python.frames import Frames, extent_of
 from vxlanpkt.kernel.python.grouping import columns_of, have_all_rows, is_chosen
