@@ -3,7 +3,7 @@
 The question: packets and bytes of each VNI, of the records that have an inner frame. Spark gets it in three ways: with
 the records, as they come; with the records in as many tasks as there are workers; and with what each task has counted.
 Frames are cut to 128 bytes, as fabrics are mirrored. All answers are compared. What is there once, before the first
-question, is timed apart: Python and imports, processes, the cluster. A file without packets shows what a query costs.
+question, is timed apart: Python and imports, processes, the cluster. A file of one packet shows what a query costs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WORKERS = 2
 _SNAPLEN, _MADE = 128, 1_000_000
 _COLUMNS = ["vni", "inner_original_length"]
 _RECORD = struct.Struct("<IIII")
-_WARMING = 8
+_WARMING = 30  # rounds, after which the JVMs still compile, but little
 
 # How Spark is asked: the options of the data source.
 _WAYS = {
@@ -57,16 +57,16 @@ def main() -> None:
     print(f"{cpu_name()}, {os.cpu_count()} processors, Python {sys.version.split()[0]}, backend {vxlanpkt.backend}.\n")
     options.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="vxlanpkt-scale-", dir=options.folder) as folder:
-        captures = list(_captures(Path(folder), [0, *options.packets], options.files))
+        captures = list(_captures(Path(folder), [1, *options.packets], options.files))
         asked: dict[str, Callable[[str], Answer]] = {"one process": _one_process}
         started = {"one process": _seconds(_start_python)[0]}
-        first = captures[1][1]  # the one before has no packets
+        first = captures[1][1]  # the one before has one packet
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
             asked[f"{WORKERS} processes"] = partial(_pool, pool)
             started[f"{WORKERS} processes"] = _seconds(lambda: list(pool.map(time.sleep, [0.5] * WORKERS)))[0] - 0.5
             spark = None
             if not options.without_spark:
-                seconds, spark = _seconds(partial(_cluster, first))
+                seconds, spark = _seconds(partial(_cluster, first, options.conf))
                 for way in _WAYS:
                     started[f"Spark, {way}"], asked[f"Spark, {way}"] = seconds, partial(_spark, spark, way)
                 _warm(asked, first)
@@ -127,21 +127,22 @@ def _count(pack: Pack) -> Answer:
     return dict(zip(found["vni"], rest, strict=True))
 
 
-def _cluster(first: str) -> Any:
-    """A session with both workers up, and one query behind it."""
+def _cluster(first: str, conf: list[str]) -> Any:
+    """A session with both workers up, settings of the user's, and one query behind it."""
     from pyspark.sql import SparkSession
 
     from vxlanpkt.spark import VXLANDataSource
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    spark = (
-        SparkSession.builder.master(f"local-cluster[{WORKERS},1,2048]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", str(WORKERS))
-        .getOrCreate()
-    )
+    settings = {
+        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": str(WORKERS), **dict(setting.split("=", 1) for setting in conf),
+    }  # fmt: skip
+    builder = SparkSession.builder.master(f"local-cluster[{WORKERS},1,2048]")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
     spark.dataSource.register(VXLANDataSource)
     _spark(spark, "records", first)
@@ -196,7 +197,8 @@ def _captures(folder: Path, packets: list[int], files: list[int]) -> Iterator[tu
             file.write(PCAP_HEADER)
             for _ in range(-(-count // _MADE)):
                 file.writelines(records[: min(count, _MADE)])
-        yield f"{count:,} packets in one file, {path.stat().st_size / 1e6:,.0f} MB", str(path)
+        size = f"{count:,} packets in one file, {path.stat().st_size / 1e6:,.0f} MB"
+        yield "one packet" if count == 1 else size, str(path)
     for count in files:
         inside = folder / f"{count}-files"
         inside.mkdir()
@@ -233,6 +235,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--packets", type=int, nargs="*", default=[1_000_000, 20_000_000], help="in one file each")
     parser.add_argument("--files", type=int, nargs="*", default=[1_000, 10_000], help="that hold 1,000,000 packets")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
+    parser.add_argument("--conf", action="append", default=[], metavar="NAME=VALUE", help="a setting for Spark")
     parser.add_argument("--without-spark", action="store_true", help="one process and the pool alone")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where captures are made, and removed")
     return parser.parse_args()
