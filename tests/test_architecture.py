@@ -33,7 +33,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernel.python.frames", "kernel.python.options"),
     ("kernel.python.outer",),
     ("kernel.python.inner",),
-    ("kernel.python.columns", "kernel.python.grouping", "kernel.python.hashing", "kernel.python.tables"),
+    ("kernel.python.grouping", "kernel.python.hashing", "kernel.python.tables"),
+    ("kernel.python.decapsulation", "kernel.python.records", "kernel.python.sightings"),
+    ("kernel.python.columns",),
     ("kernel.python.*",),
     ("kernel.python",),
     ("kernel.c.memory", "kernel.c.checksum"),
@@ -104,11 +106,17 @@ EXCEPTIONS = frozenset((
     *(("grouping", name) for name in ("NO_GROUP", "SEED_SIZE", "Groups", "buckets")),  # how rows are counted
     # What of a capture touches every byte or record is done by the kernel: it has functions made for that.
     *(("kernel", name) for name in (
-        "add_interface", "choose_rows", "hold_packets", "hold_section", "hold_target", "new_buffer", "put_records",
-        "read_records", "sort_rows", "view",
+        "add_interface", "choose_rows", "count_records", "hold_counts", "hold_packets", "hold_section", "hold_target",
+        "new_buffer", "put_records", "read_records", "sort_rows", "view",
     )),
-    *(("kernel.contract.records", name) for name in ("Section", "SectionInterface", "Stop")),
+    *(("kernel.contract.records", name) for name in ("Section", "SectionInterface", "Stop", "Stretch")),
     *(("kernel.contract.writing", name) for name in ("NO_INTERFACE", "Packets", "Target")),
+    *(("kernel.contract.counting", name) for name in (
+        "COUNTED_COLUMNS", "COUNTED_LAYOUT", "COUNTED_ROWS", "Count", "CutOff", "DERIVED_COLUMNS",
+        "WIDTHS_OF_COUNTS",
+    )),
+    ("kernel.contract.protocols", "IEEE_802_3"),
+    ("kernel.contract.spans", "Kind"), ("starts", "outer_kind"),
     *(("kernel.contract.columns", name) for name in ("ADDRESS", "NO_TIMESTAMP", "RECORD_COLUMNS", "RECORD_LAYOUT")),
     # Overlays: look-ups of many addresses, and what tables of a million are kept in.
     *(("kernel", name) for name in (

@@ -38,6 +38,7 @@
 #include "csrc/tables.h"
 #include "csrc/filtering.h"
 #include "csrc/columns.h"
+#include "csrc/counting.h"
 #include "csrc/words.h"
 #include "csrc/releases.h"
 
@@ -184,7 +185,7 @@ int64_t vxlanpkt_derived(const uint8_t *columns, uint64_t size, const struct vxl
     uint64_t rows = frames->rows;
     if (overlap(out, room, columns, size) || shares_memory(out, room, frames))
         return VXLANPKT_OVERLAP;
-    if (size / FULL_ROW < rows || room / (what == DERIVED_INNER_OFFSET ? 4 : 2) < rows)
+    if (size / FULL_ROW < rows || room / derived_width(what) < rows)
         return VXLANPKT_NO_SPACE;
     put_derived(columns, frames, what, out);
     return 0;
@@ -374,6 +375,18 @@ struct vxlanpkt_stretch vxlanpkt_read_records(const uint8_t *data, uint64_t begi
                                               const struct vxlanpkt_section *section, uint8_t *out, uint64_t rows)
 {
     return read_records(data, smaller(begin, end), end, section, out, rows);
+}
+
+struct vxlanpkt_stretch vxlanpkt_count_records(const uint8_t *data, uint64_t begin, uint64_t end,
+                                               const struct vxlanpkt_section *section,
+                                               const struct vxlanpkt_rules *rules, const struct vxlanpkt_counted_by *counts,
+                                               uint64_t tables, uint64_t number, uint8_t *columns, uint64_t size)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)data; /* as batches have them, which may be written to by others */
+    begin = smaller(begin, end);
+    if (!are_fit_counts(data, end, counts, tables, columns, size))
+        return (struct vxlanpkt_stretch){0, begin, 0, STOP_UNFIT, 0};
+    return count_records(bytes, begin, end, section, rules, counts, tables, number, columns);
 }
 
 int64_t vxlanpkt_choose_rows(const uint8_t *status, uint64_t rows, const uint8_t *wanted, uint64_t count, uint8_t *out,

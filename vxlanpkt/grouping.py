@@ -103,6 +103,16 @@ class Groups:
             self._grow()
             at = self._count(held, at)
 
+    def clear(self) -> None:
+        """Have no groups again."""
+        self._make(_FIRST_CAPACITY)
+
+    def with_room(self, groups: int) -> Any:
+        """The table as a kernel holds it, with room for so many groups more if there may be."""
+        while self._capacity - len(self) < groups and not self._closed:
+            self._grow()
+        return self._table
+
     def _count(self, held: Any, first: int) -> int:
         at = kernel.group(held, first, self._table)
         if at == OVERLAP:
@@ -119,9 +129,9 @@ class Groups:
 
     def _make(self, capacity: int) -> None:
         """A new table, closed if it has room for as many as there may be."""
-        closed = self._limit is not None and capacity >= self._limit
+        self._closed = self._limit is not None and capacity >= self._limit
         self._capacity = capacity if self._limit is None else min(capacity, self._limit)
-        self._table = kernel.new_groups(self._key_size, self._capacity, self._seed, closed)
+        self._table = kernel.new_groups(self._key_size, self._capacity, self._seed, self._closed)
 
     def columns(self) -> dict[str, memoryview]:
         """The key's columns, and `packets`, `bytes`, `other_bytes`, `first`, `last`, `flags`, `first_number`."""

@@ -34,10 +34,12 @@ from vxlanpkt import (
     Tunnel,
     flows,
     grouping,
+    vteps,
 )
 from vxlanpkt.analysis import FlowTable, PartialTableError
 from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter, Record
 from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.strategies import captures, mutated
 
 from .by_hand import CAPTURES, DATA, flows_by_hand, packets, policy_of
 
@@ -360,6 +362,33 @@ def test_a_filter() -> None:
     with pytest.raises(FieldError) as caught:
         flows(DATA / "flannel_v4.pcap", filter=no_filter)
     assert caught.value.field == "filter"
+
+
+class Everything:
+    """Chooses all rows, which takes batches."""
+
+    def select(self, batch: DecapBatch) -> bytes:
+        return b"\1" * len(batch)
+
+
+@given(data=captures() | mutated(captures()) | st.sampled_from(CAPTURES).map(lambda name: (DATA / name).read_bytes()))
+def test_as_batches_are_counted(data: bytes) -> None:
+    """Records that are counted as they are read, and those that are counted batch by batch."""
+    for count in (flows, vteps):
+        as_read, by_batches = counted(count, data, None), counted(count, data, Everything())
+        assert as_read == by_batches
+
+
+def counted(count: Any, data: bytes, chosen: Any) -> Any:
+    """The rows, the counts of the pass and of what was cut; what was wrong with the file."""
+    try:
+        table, fault = count(io.BytesIO(data), filter=chosen), None
+    except PartialTableError as error:
+        table, fault = error.result, str(error)
+        assert fault == str(table.stats.error)
+    except CaptureError as error:
+        return str(error)
+    return list(table), table.stats.as_dict(), table.stats.reasons, table.cut, fault
 
 
 def test_progress() -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from vxlanpkt import DecapPolicy
 from vxlanpkt.kernel.contract.columns import BRIEF_LAYOUT, DECAP_LAYOUT, ENCAP_LAYOUT, RECORD_COLUMNS, RECORD_LAYOUT
+from vxlanpkt.kernel.contract.counting import COUNTED_LAYOUT, COUNTED_ROWS, Count
 from vxlanpkt.kernel.contract.encapsulation import EncapMode, EncapRecipe
+from vxlanpkt.kernel.contract.grouping import SEED_SIZE
+from vxlanpkt.kernel.contract.records import Section
 from vxlanpkt.kernel.contract.spans import Kind, Reading, place_at
 
 from .inputs import Batch, Input, ports_of
@@ -112,7 +116,18 @@ def _records(kernel: Any, one: Input) -> list[Any]:
     kernel.view(buffer)[:] = data
     found = kernel.read_records(buffer, min(begin, len(data)), len(data), kernel.hold_section(section), out)
     columns = [RECORD_LAYOUT.column(name, one.rows, kernel.view(out)) for name in RECORD_COLUMNS]
-    return [found, *(list(column[: found.rows]) for column in columns)]
+    counted = _counted(kernel, buffer, min(begin, len(data)), section)
+    return [found, *(list(column[: found.rows]) for column in columns), *counted]
+
+
+def _counted(kernel: Any, buffer: Any, begin: int, section: Section) -> list[Any]:
+    """The stretch that is counted, and the groups."""
+    table = kernel.new_groups(7, len(buffer) // 12 + 1 + COUNTED_ROWS, bytes(SEED_SIZE))
+    held = kernel.hold_section(section), kernel.hold_rules(DecapPolicy(lengths="snapped").rules)
+    counts = kernel.hold_counts([Count(("vni", "flow_ethertype", "cut_off"))])
+    columns = kernel.new_buffer(COUNTED_ROWS * COUNTED_LAYOUT.row_size)
+    found = kernel.count_records(buffer, begin, len(buffer), *held, counts, [table], 1, columns)
+    return [found, bytes(kernel.entries(table))]
 
 
 _JOBS: dict[str, Callable[[Any, Input], list[Any]]] = {

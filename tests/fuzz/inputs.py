@@ -155,7 +155,8 @@ def _make_interface(drawn: dict[str, int], pcapng: bool) -> SectionInterface:
     units, offset = drawn["units"], drawn["offset"]
     units = units or FINEST_UNITS + 1 if pcapng else 10**9 if units & 1 else 10**6
     signed = offset - (offset >> 63 << 64)
-    return SectionInterface(drawn["link_type"], drawn["snaplen"], drawn["fcslen"], units, signed)
+    kind = Kind.ETHERNET if drawn["link_type"] & 1 else Kind.RAW
+    return SectionInterface(drawn["link_type"], drawn["snaplen"], drawn["fcslen"], units, signed, kind)
 
 
 def make_rules(drawn: dict[str, int]) -> DecapRules:

@@ -1,5 +1,5 @@
-/* The job RECORDS: records lie in the data behind each other, what is written is theirs alone, and reading them one by one
- * gives the same.
+/* The job RECORDS: records lie in the data behind each other, what is written is theirs alone, reading them one by one
+ * gives the same, and counting them counts as many.
  */
 
 enum { MOST_INTERFACES = 3, RECORD_ROW = 3 * 8 + 6 * 4 + 2 };
@@ -70,6 +70,36 @@ static void check_records(struct block data, uint64_t begin, const struct vxlanp
     }
 }
 
+/* Where columns lie that records are counted by. */
+enum { AT_VNI = RECORD_ROW + 8 + 64, AT_FLOW_ETHERTYPE = RECORD_ROW + 117, AT_CUT_OFF = AT_FLOW_ETHERTYPE + 2 };
+
+/* As many records are counted as can be read at once, and each of them once. */
+static void check_counts(struct block data, uint64_t begin, const struct vxlanpkt_section *section)
+{
+    static const struct vxlanpkt_rules rules = {
+        .vni_count = -1, .source_count = -1, .lengths = LENGTHS_SNAPPED, .ports = {[4789 / 8] = 1 << 4789 % 8}};
+    uint64_t most = data.size / 12 + 1, packets = 0;
+    struct block out = new_block(most * RECORD_ROW), columns = new_block(VXLANPKT_COUNTED_ROWS * (AT_CUT_OFF + 1));
+    struct vxlanpkt_groups table = new_table(most + VXLANPKT_COUNTED_ROWS, 7, 1);
+    struct vxlanpkt_counted_by count = {
+        .groups = &table, .key_columns = 3, .key = {AT_VNI, AT_FLOW_ETHERTYPE, AT_CUT_OFF}, .widths = {4, 2, 1},
+        .lengths = VXLANPKT_NO_COLUMN, .other_lengths = VXLANPKT_NO_COLUMN, .timestamps = VXLANPKT_NO_COLUMN,
+        .flags = VXLANPKT_NO_COLUMN, .status = VXLANPKT_NO_COLUMN};
+    struct vxlanpkt_stretch read = vxlanpkt_read_records(data.data, begin, data.size, section, out.data, most);
+    struct vxlanpkt_stretch counted = vxlanpkt_count_records(data.data, begin, data.size, section, &rules, &count, 1, 1,
+                                                             columns.data, columns.size);
+    CHECK(counted.rows == read.rows && counted.position == read.position && counted.stop == read.stop);
+    CHECK(counted.needed == read.needed && (!read.rows || counted.link_type == read.link_type));
+    for (uint64_t number = 0; number < table.count; number++) {
+        uint64_t of_group;
+        memcpy(&of_group, table.memory + number * (8 + 8 * COUNTS) + 8, 8);
+        packets += of_group;
+    }
+    CHECK(packets == counted.rows);
+    CHECK(vxlanpkt_count_records(data.data, begin, data.size, section, &rules, &count, 1, 1, columns.data,
+                                 columns.size - 1).stop == STOP_UNFIT);
+}
+
 static void run_records(struct input *in, const struct head *head)
 {
     struct records_section drawn = read_records_section(in);
@@ -82,7 +112,8 @@ static void run_records(struct input *in, const struct head *head)
         struct interface_section each = read_interface_section(in);
         uint64_t units = pcapng ? each.units : each.units & 1 ? 1000000000 : 1000000;
         interfaces[which] = (struct vxlanpkt_interface){
-            units <= FINEST_UNITS ? units : 0, (int64_t)each.offset, each.link_type, each.snaplen, each.fcslen};
+            units <= FINEST_UNITS ? units : 0, (int64_t)each.offset, each.link_type, each.snaplen, each.fcslen,
+            each.link_type & 1 ? KIND_ETHERNET : KIND_RAW};
     }
     struct vxlanpkt_section section = {interfaces, count, drawn.first, drawn.limit, pcapng, drawn.container >> 1 & 1};
     struct block data = take_data(in);
@@ -92,4 +123,5 @@ static void run_records(struct input *in, const struct head *head)
     check_stretch(data, begin, rows, &found);
     check_rest(out, rows, found.rows);
     check_records(data, begin, &section, out, rows, &found);
+    check_counts(data, begin, &section);
 }

@@ -27,6 +27,7 @@ from vxlanpkt.kernel import c
 
 law = settings(suppress_health_check=list(HealthCheck))
 BOTH = (python, c)
+WIDTHS_OF_DERIVED = {Derived.INNER_OFFSET: 4, Derived.CUT_OFF: 1}
 KINDS = st.sampled_from((Kind.ETHERNET, Kind.ETHERNET, Kind.RAW, Kind.LINUX_SLL2, Kind.NOTHING))
 ANY_OF_BOTH: tuple[Any, ...] = BOTH
 LINKS = st.sampled_from((0, 4, 14, 20, 0xFFFFFFFF))
@@ -104,7 +105,7 @@ def test_numbers_and_text(batch: FrameBatch, policy: DecapPolicy, kind: Kind) ->
     results = of_both(batch, policy, kind)
     rows = len(batch)
     for what in Derived:
-        size = rows * (4 if what is Derived.INNER_OFFSET else 2)
+        size = rows * WIDTHS_OF_DERIVED.get(what, 2)
         assert agreed(results, size, "derived", columns_of, frames_of, what)[0] == 0
     for address in Address:
         room = python.address_room(results[0].columns, rows, address)

@@ -142,7 +142,7 @@ class Collector:
 
 def _sums(vteps: VTEPCounter) -> tuple[dict[int, int], Sums]:
     """How many pairs of endpoints each VNI has; and the packets of each pair, of each VNI and of all together."""
-    found = vteps.groups()
+    found = vteps.columns()
     pairs: dict[int, int] = {}
     totals: Sums = {}
     for row, (vni, packets, family) in enumerate(zip(found["vni"], found["packets"], found["family"], strict=True)):

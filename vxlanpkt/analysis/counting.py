@@ -1,10 +1,15 @@
-"""What counts the records of a capture, as the passes over it see that."""
+"""What counts the records of a capture, as the passes over it see that, and how it goes through one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vxlanpkt.analysis.group_counters import GroupCounter
 from vxlanpkt.capture.decapsulated import CaptureBatch
+from vxlanpkt.capture.reader import Capture
+from vxlanpkt.policy import DecapPolicy
+from vxlanpkt.selection import RowFilter, selected
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -24,3 +29,19 @@ class Counter(Protocol):
     def merge(self, counted: Any, before: int) -> None:
         """Add what another one has counted, of records that follow so many."""
         ...
+
+
+def count_all(
+    counter: Counter,
+    capture: Capture,
+    policy: DecapPolicy,
+    vni: int | Iterable[int] | None = None,
+    chosen: RowFilter | None = None,
+) -> Iterator[None]:
+    """Count the records of a capture piece by piece: those that *policy* accepts, and that a filter chooses of them."""
+    if isinstance(counter, GroupCounter) and chosen is None:
+        yield from counter.count(capture, policy, vni)
+        return
+    for batch in capture.decap_batches(policy=policy, vni=vni):
+        counter.add(batch, None if chosen is None else selected(chosen, batch.result))
+        yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
@@ -11,32 +10,27 @@ from typing import TYPE_CHECKING, Any
 from vxlanpkt._values import Value
 from vxlanpkt.analysis.cut_packets import Cut
 from vxlanpkt.analysis.group_counters import GroupCounter
-from vxlanpkt.analysis.masks import both, either, mask, opposite, table_of, zeros
 from vxlanpkt.analysis.merging import GroupSums, earlier
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, time_or_none
-from vxlanpkt.analysis.words import IEEE_802_3, ethertype_name, initials, ip_protocol_name
+from vxlanpkt.analysis.words import ethertype_name, initials, ip_protocol_name
 from vxlanpkt.batches.columns import AddressColumn
-from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import NO_GROUP, Groups
 from vxlanpkt.kernel.contract.columns import ADDRESS
+from vxlanpkt.kernel.contract.counting import Count
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
     from vxlanpkt.capture.results import Progress
 
 _KEY = {
     "src": ADDRESS, "dst": ADDRESS, "vni": "I", "src_port": "H", "dst_port": "H", "ethertype": "H", "family": "B",
     "protocol": "B",
 }  # fmt: skip
-_LOW = int(sys.byteorder == "big")  # where the low byte of a number of 16 bits lies
-_BELOW_ETHERTYPES = table_of(lambda high: high < 0x06)
 _OTHER_WAY = {"src": "dst", "dst": "src", "src_port": "dst_port", "dst_port": "src_port"}
 
 
@@ -188,48 +182,15 @@ class FlowCounter(GroupCounter):
     """Counts flows batch by batch; with a *limit* no more than so many, those that come first in the file."""
 
     KEY = _KEY
-
-    def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
-        """Count the rows of a batch, or those that are selected."""
-        result, records = batch.result, batch.records
-        self._groups.add(
-            len(result), [flow_column(batch, name) for name in _KEY], lengths=result.inner_original_length,
-            timestamps=records.timestamp_ns, flags=result.inner_tcp_flags, selected=selected, status=result.status,
-            number=records.first + 1,
-        )  # fmt: skip
-        self._cut.add(result, selected)
+    COUNT = Count(
+        ("inner_src", "inner_dst", "vni", "inner_src_port", "inner_dst_port", "flow_ethertype", "inner_family",
+         "inner_protocol"),
+        lengths="inner_original_length", timestamps="timestamp_ns", flags="inner_tcp_flags", status="status",
+    )  # fmt: skip
 
     def table(self, stats: CaptureStats, bidirectional: bool = False) -> FlowTable:
         """What was counted so far."""
         return _table(self.found, stats, self.cut, bidirectional)
-
-
-def flow_column(batch: CaptureBatch, name: str) -> memoryview:
-    """A column of the key of flows, by its name in `FlowCounter.KEY`."""
-    result = batch.result
-    if name == "ethertype":
-        return _ethertypes(result.inner_ethertype)
-    column = result.vni if name == "vni" else getattr(result, f"inner_{name}")
-    return column.raw if isinstance(column, AddressColumn) else column
-
-
-def _ethertypes(column: memoryview) -> memoryview:
-    """A column of EtherTypes with one number for all lengths: frames of IEEE 802.3 have one instead."""
-    high = column.tobytes()[1 - _LOW :: 2]
-    lengths = mask(memoryview(high), _BELOW_ETHERTYPES)
-    if 1 not in lengths:
-        return column
-    lengths = both(lengths, opposite(zeros(column)))  # 0 is what refused records have, of which there are many
-    if 1 not in lengths:
-        return column
-    kept = opposite(lengths).translate(_ALL_BITS)
-    out = bytearray(column.tobytes())
-    out[_LOW::2] = either(both(bytes(out[_LOW::2]), kept), lengths.translate(_AS_802_3))
-    out[1 - _LOW :: 2] = both(high, kept)
-    return memoryview(out).cast("H")
-
-
-_ALL_BITS, _AS_802_3 = bytes((0, 0xFF)) + bytes(254), bytes((0, IEEE_802_3)) + bytes(254)
 
 
 def _table(groups: Groups | GroupSums, stats: CaptureStats, cut: Cut, bidirectional: bool) -> FlowTable:

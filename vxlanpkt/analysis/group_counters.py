@@ -3,37 +3,74 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from vxlanpkt.analysis.cut_packets import Cut, CutCounter
 from vxlanpkt.analysis.merging import GroupSums, PackedColumns, packed, unpacked
+from vxlanpkt.capture.counting import Counting
+from vxlanpkt.capture.decapsulated import CaptureBatch
+from vxlanpkt.capture.reader import Capture
 from vxlanpkt.grouping import SEED_SIZE, Groups
+from vxlanpkt.kernel.contract.counting import WIDTHS_OF_COUNTS, Count
+from vxlanpkt.policy import DecapPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 Counted = tuple[PackedColumns, Cut]
 
 
 class GroupCounter:
-    """Groups with the key `KEY`; with a *limit* no more than so many, those that come first in the file."""
+    """Groups with a key, of columns that `COUNT` names; with a *limit* no more than so many, the first in the file.
+
+    *key*, *count*: instead of the class's own.
+    """
 
     KEY: ClassVar[Mapping[str, str]]
+    COUNT: ClassVar[Count]
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(
+        self, limit: int | None = None, *, key: Mapping[str, str] | None = None, count: Count | None = None
+    ) -> None:
+        self._key = self.KEY if key is None else key
+        self._count = self.COUNT if count is None else count
         # Packets are made by strangers, who could choose those that a known hash is slow with.
-        self._groups = Groups(self.KEY, seed=os.urandom(SEED_SIZE), limit=limit)
+        self.groups = Groups(self._key, seed=os.urandom(SEED_SIZE), limit=limit)
         self._cut = CutCounter()
         self._sums: GroupSums | None = None
         self._cut_elsewhere = Cut()
 
+    def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
+        """Count the rows of a batch, or those that are selected."""
+        count = self._count
+        columns = {what: batch.column(name) for what in WIDTHS_OF_COUNTS if (name := getattr(count, what))}
+        self.groups.add(
+            len(batch.result), [batch.column(name) for name in count.key], selected=selected,
+            number=batch.records.first + 1, **columns,
+        )  # fmt: skip
+        self._cut.add(batch.result, selected)
+
+    def count(self, capture: Capture, policy: DecapPolicy, vni: int | Iterable[int] | None) -> Iterator[None]:
+        """Count a whole capture, faster than batch by batch: piece by piece, as it is read."""
+        counting: Counting | None = None
+        try:
+            for so_far in capture.count([(self.groups, self._count)], policy=policy, vni=vni):
+                counting = so_far
+                yield
+        finally:
+            if counting is not None:
+                self._add_cut(counting.cut)
+
     @property
     def left_out(self) -> int:
         """How many packets belong to groups beyond the limit."""
-        return self._groups.left_out
+        return self.groups.left_out
 
     @property
     def found(self) -> Groups | GroupSums:
         """The groups: those that were put together, if any were."""
-        return self._groups if self._sums is None else self._sums
+        return self.groups if self._sums is None else self._sums
 
     @property
     def cut(self) -> Cut:
@@ -42,12 +79,15 @@ class GroupCounter:
 
     def counted(self) -> Counted:
         """What was counted, to be pickled."""
-        return packed(self._groups.columns()), self._cut.cut
+        return packed(self.groups.columns()), self.cut
 
     def merge(self, counted: Counted, before: int) -> None:
         """Add what another one has counted, of records that follow so many."""
         columns, cut = counted
         if self._sums is None:
-            self._sums = GroupSums(self.KEY)
+            self._sums = GroupSums(self._key)
         self._sums.add(unpacked(columns), before)
+        self._add_cut(cut)
+
+    def _add_cut(self, cut: Cut) -> None:
         self._cut_elsewhere = Cut(*map(int.__add__, self._cut_elsewhere, cut))

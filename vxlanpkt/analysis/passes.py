@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vxlanpkt.analysis.counting import Counter
+from vxlanpkt.analysis.counting import Counter, count_all
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files, opened
 from vxlanpkt.capture.reader import Capture, policy_for, with_vnis
@@ -61,8 +61,9 @@ class Pass:
         *another*: makes another such counter, if it takes more than its class.
         """
         if self._jobs == 1:
-            for batch, chosen in self.batches():
-                counter.add(batch, chosen)
+            with self._through() as capture:
+                for _ in count_all(counter, capture, self.policy, self._vni, self._filter):
+                    self._report(capture)
             return
         from vxlanpkt.analysis.sharing import Asked, count_apart  # one process does not need it
 
@@ -73,17 +74,26 @@ class Pass:
 
     def batches(self) -> Iterator[tuple[CaptureBatch, memoryview | None]]:
         """Each batch, and which rows count, if not all; a fault in the file's header is raised."""
+        with self._through() as capture:
+            for batch in capture.decap_batches(policy=self.policy, vni=self._vni):
+                yield batch, None if self._filter is None else selected(self._filter, batch.result)
+                self._report(capture)
+
+    @contextmanager
+    def _through(self) -> Iterator[Capture]:
+        """The capture, to go through once: a fault of it is kept, and its stats."""
         with self._opened() as capture:
             try:
-                for batch in capture.decap_batches(policy=self.policy, vni=self._vni):
-                    yield batch, None if self._filter is None else selected(self._filter, batch.result)
-                    if self._progress is not None:
-                        self._progress(capture.consumed, capture.size)
+                yield capture
             except CaptureError as error:
                 if capture.container is None:
                     raise
                 self.fault = error
             self.stats = capture.stats
+
+    def _report(self, capture: Capture) -> None:
+        if self._progress is not None:
+            self._progress(capture.consumed, capture.size)
 
     def _opened(self) -> AbstractContextManager[Capture]:
         if isinstance(self._source, Capture):

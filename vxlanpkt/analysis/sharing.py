@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vxlanpkt.analysis.counting import Counter
+from vxlanpkt.analysis.counting import Counter, count_all
 from vxlanpkt.capture.opening import Files, files_of
 from vxlanpkt.capture.origins import Part
 from vxlanpkt.capture.processes import files_to_share, shared_out
@@ -16,7 +16,7 @@ from vxlanpkt.capture.sources import Stopped
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
-from vxlanpkt.selection import RowFilter, selected
+from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
     from vxlanpkt.capture.results import Progress
@@ -51,8 +51,8 @@ def count_share(asked: Asked, parts: Sequence[Part]) -> Share:
     capture, counter = CaptureSeries(parts, asked.accepted), asked.counter()
     faults: tuple[tuple[str, CaptureError], ...] = ()
     try:
-        for batch in capture.decap_batches():
-            counter.add(batch, None if asked.chosen is None else selected(asked.chosen, batch.result))
+        for _ in count_all(counter, capture, asked.accepted, chosen=asked.chosen):
+            pass
     except BrokenFilesError as error:
         faults = error.faults
     opened = capture.container is not None

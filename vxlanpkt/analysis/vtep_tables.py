@@ -15,18 +15,16 @@ from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
-from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.grouping import Groups
 from vxlanpkt.kernel.contract.columns import ADDRESS
+from vxlanpkt.kernel.contract.counting import Count
 from vxlanpkt.policy import DecapPolicy
 from vxlanpkt.selection import RowFilter
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
     from vxlanpkt.capture.results import Progress
 
 _KEY = {"src": ADDRESS, "dst": ADDRESS, "vni": "I", "family": "B"}
@@ -125,31 +123,18 @@ class VTEPCounter(GroupCounter):
     """Counts pairs of endpoints batch by batch; with a *limit* no more than so many, counted once for each VNI."""
 
     KEY = _KEY
+    COUNT = Count(
+        ("outer_src", "outer_dst", "vni", "outer_family"), lengths="inner_original_length",
+        other_lengths="frame_length", timestamps="timestamp_ns", status="status",
+    )  # fmt: skip
 
-    def add(self, batch: CaptureBatch, selected: Buffer | None = None) -> None:
-        """Count the rows of a batch, or those that are selected."""
-        result, records = batch.result, batch.records
-        self._groups.add(
-            len(result), [endpoint_column(batch, name) for name in _KEY],
-            lengths=result.inner_original_length, other_lengths=records.frame_length,
-            timestamps=records.timestamp_ns, selected=selected, status=result.status, number=records.first + 1,
-        )  # fmt: skip
-        self._cut.add(result, selected)
-
-    def groups(self) -> dict[str, memoryview]:
+    def columns(self) -> dict[str, memoryview]:
         """The counts of each pair and VNI, as `Groups.columns` has them: keyed by src, dst, vni and family."""
         return self.found.columns()
 
     def table(self, stats: CaptureStats) -> VTEPTable:
         """What was counted so far."""
         return _table(self.found, stats, self.cut)
-
-
-def endpoint_column(batch: CaptureBatch, name: str) -> memoryview:
-    """A column of the key of endpoints, by its name in `VTEPCounter.KEY`."""
-    result = batch.result
-    column = result.vni if name == "vni" else getattr(result, f"outer_{name}")
-    return column.raw if isinstance(column, AddressColumn) else column
 
 
 class _Pair:

@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from vxlanpkt.kernel.contract.protocols import TCP_PROTOCOL, UDP_PROTOCOL
+from vxlanpkt.kernel.contract.protocols import IEEE_802_3, TCP_PROTOCOL, UDP_PROTOCOL
 
 if TYPE_CHECKING:
     from vxlanpkt.analysis.flow_tables import Flow
-
-IEEE_802_3 = 1
-"""What stands for an EtherType where the field is a length: the number that Linux has for such frames."""
 
 _WITH_PORTS = (TCP_PROTOCOL, UDP_PROTOCOL)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 from vxlanpkt._values import Value
+from vxlanpkt.batches.columns import AddressColumn, written
 from vxlanpkt.batches.decapsulated import DecapBatch
 from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.errors import Reason
-from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, Note
+from vxlanpkt.kernel import derived, new_buffer, view
+from vxlanpkt.kernel.contract.columns import NO_LINK_TYPE, RECORD_COLUMNS, WIDTHS, Note
+from vxlanpkt.kernel.contract.counting import COUNTED_COLUMNS, DERIVED_COLUMNS
 from vxlanpkt.link_types import LinkType
 from vxlanpkt.selection import RowFilter, selected
 
@@ -34,6 +38,15 @@ class CaptureBatch(Value):
         set_field(self, "result", result)
         set_field(self, "start", start)
 
+    def column(self, name: str) -> memoryview:
+        """One of `COUNTED_COLUMNS`; of addresses the bytes."""
+        if name in RECORD_COLUMNS:
+            return getattr(self.records, name)  # type: ignore[no-any-return]
+        if name in DERIVED_COLUMNS:
+            return derived_column(self.result, name)
+        column = getattr(self.result, name)
+        return column.raw if isinstance(column, AddressColumn) else column
+
     def accepted(self, filter: RowFilter | None = None) -> list[int]:
         """The rows that were accepted, and that *filter* matches if there is one."""
         rows = self.result.accepted
@@ -41,6 +54,18 @@ class CaptureBatch(Value):
             return rows
         chosen = selected(filter, self.result)
         return [row for row in rows if chosen[row]]
+
+
+def derived_column(result: DecapBatch, name: str) -> memoryview:
+    """One of `DERIVED_COLUMNS`, which follow from others."""
+    from vxlanpkt.kernel.contract.captures import Derived  # which takes longer to load than what counts as it reads
+
+    code, rows = COUNTED_COLUMNS[name], len(result)
+    if not rows:  # which no view can be cast to
+        return memoryview(array(code))
+    out = new_buffer(WIDTHS[code] * rows)
+    written(derived(result.buffer, result.frames.held, Derived[name.upper()], out))
+    return view(out).cast(code)  # type: ignore[call-overload,no-any-return]
 
 
 class DecapsulatedRecord:

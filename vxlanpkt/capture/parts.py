@@ -9,24 +9,26 @@ raises one, each began where the one before it ended, from the first on, and tog
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.boundaries import WINDOW, first_record
 from vxlanpkt.capture.origins import Part
 from vxlanpkt.capture.sources import Source, Stopped
+from vxlanpkt.capture.stretches import Run, Taking
 from vxlanpkt.errors import CaptureError
 
 if TYPE_CHECKING:
     from vxlanpkt.capture.containers import Reader
+
+_R = TypeVar("_R", bound=Run)
 
 
 class SplitError(CaptureError):
     """A capture cannot be read in parts, and has to be read as a whole: `.offset` is where that was seen."""
 
 
-def read_part(reader: Reader, source: Source, part: Part) -> Iterator[RecordBatch]:
-    """The batches of a part of a file, of which *reader* has read the first header.
+def read_part(reader: Reader, source: Source, part: Part, taking: Taking[_R]) -> Iterator[_R]:
+    """The records of a part of a file, of which *reader* has read the first header.
 
     Raises SplitError for a part that is not the last one if anything is wrong with the file, and for any part that ends
     elsewhere than the next one begins. A fault in the last part is a fault as in any file.
@@ -37,10 +39,10 @@ def read_part(reader: Reader, source: Source, part: Part) -> Iterator[RecordBatc
     declared = reader.declared
     source.jump(_begin(reader, source, part.start, head), part.end)
     if part.end is None:
-        yield from reader
+        yield from reader.each(taking)
         return
     try:
-        yield from reader
+        yield from reader.each(taking)
     except Stopped:
         raise
     except CaptureError as error:

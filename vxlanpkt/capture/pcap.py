@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sources import Source
-from vxlanpkt.capture.stretches import Before, Stretches, section_interface
+from vxlanpkt.capture.stretches import Before, Run, Stretches, Taking, section_interface
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract.records import Section, Stop
 
@@ -43,6 +42,8 @@ _MAGICS = {
 }
 _MODIFIED = frozenset({b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34"})
 
+_R = TypeVar("_R", bound=Run)
+
 
 def is_pcap(magic: bytes) -> bool:
     """Whether *magic* starts a pcap file that can be read here."""
@@ -55,7 +56,7 @@ def is_modified_pcap(magic: bytes) -> bool:
 
 
 class PcapReader:
-    """The records of a pcap file; iterated once, in batches.
+    """The records of a pcap file, which are read once.
 
     `interfaces`: the one interface that the file header describes, behind those that came *before*. `declared`: that it
     is one.
@@ -86,9 +87,10 @@ class PcapReader:
         section = Section(False, prefix == ">", (section_interface(own),), len(self.interfaces) - 1, limit=self._limit)
         self._stretches = Stretches(source, section, before.records)
 
-    def __iter__(self) -> Iterator[RecordBatch]:
+    def each(self, taking: Taking[_R]) -> Iterator[_R]:
+        """The records, as they are taken."""
         source, stretches = self._source, self._stretches
-        yield from stretches.batches(self.interfaces)
+        yield from stretches.each(taking, self.interfaces)
         if stretches.stop is Stop.LOOK:
             raise self._too_long()
         if source.available:

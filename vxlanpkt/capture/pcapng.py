@@ -7,9 +7,8 @@ below the captured one, and what options say, but for those that the meaning of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.options import IF_FCSLEN, IF_TSOFFSET, IF_TSRESOL, INTERFACE_NUMBERS, read_options
 from vxlanpkt.capture.pcapng_blocks import (
     ENHANCED,
@@ -25,7 +24,7 @@ from vxlanpkt.capture.pcapng_blocks import (
 )
 from vxlanpkt.capture.records import Interface, Options
 from vxlanpkt.capture.sources import Source
-from vxlanpkt.capture.stretches import Before, Stretches
+from vxlanpkt.capture.stretches import Before, Run, Stretches, Taking
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.kernel.contract.records import Section, Stop
 
@@ -38,6 +37,7 @@ MAX_BLOCK = (1 << 27) + (1 << 20)
 MAX_DECLARED = 1 << 25
 """Bytes of memory that the interfaces of a file may take: they are kept to its end, and may be small in the file."""
 
+_R = TypeVar("_R", bound=Run)
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _MIN_SIZE = {SECTION: 28, INTERFACE: 20, OBSOLETE: 32, SIMPLE: 16, ENHANCED: 32}
 _PACKET_DATA, _SIMPLE_DATA = 28, 12
@@ -50,7 +50,7 @@ def is_pcapng(magic: bytes) -> bool:
 
 
 class PcapngReader:
-    """The records of a pcapng file; iterated once, in batches.
+    """The records of a pcapng file, which are read once.
 
     `interfaces`: those of all sections, in the order in which they came so far; `Record.interface` counts them through.
     `declared`: how many sections and interfaces there were.
@@ -70,10 +70,11 @@ class PcapngReader:
         self._stretches = Stretches(source, Section(True, False, ()), before.records)
         self._look()  # the section header, without which it is no capture
 
-    def __iter__(self) -> Iterator[RecordBatch]:
+    def each(self, taking: Taking[_R]) -> Iterator[_R]:
+        """The records, as they are taken."""
         source, stretches = self._source, self._stretches
         while True:
-            yield from stretches.batches(self.interfaces)
+            yield from stretches.each(taking, self.interfaces)
             if stretches.stop is not Stop.LOOK:
                 break
             self._look()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from vxlanpkt.capture.batches import RecordBatch
 from vxlanpkt.capture.origins import File, Origin, Part
 from vxlanpkt.capture.parts import SplitError
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.records import Interface
 from vxlanpkt.capture.sources import Stopped
-from vxlanpkt.capture.stretches import Before
+from vxlanpkt.capture.stretches import Before, Run, Taking
 from vxlanpkt.errors import CaptureError
 from vxlanpkt.policy import DecapPolicy
 
+_R = TypeVar("_R", bound=Run)
 _SHOWN = 5
 
 
@@ -38,8 +38,8 @@ class CaptureSeries(Capture):
     def _origins_of(self, source: Any) -> Sequence[Origin]:
         return tuple(map(Origin, source))
 
-    def batches(self) -> Iterator[RecordBatch]:
-        """All records of all files in order, in batches of one link type and one file."""
+    def _each(self, taking: Taking[_R]) -> Iterator[_R]:
+        """All records of all files in order, as they are taken."""
         self._start_pass()
         self._before, self._container = Before(), None
         self._consumed = 0
@@ -48,9 +48,9 @@ class CaptureSeries(Capture):
             if not self._numbered_through:
                 self._before = Before()
             try:
-                for batch in self._read(origin, self._before):
-                    yield batch
-                    self._before.records = batch.first + len(batch)
+                for run in self._read(origin, self._before, taking):
+                    yield run
+                    self._before.records = run.first + len(run)
             except Stopped:
                 raise
             except SplitError as error:

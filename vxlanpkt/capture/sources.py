@@ -81,7 +81,8 @@ class Source:
     """The uncompressed bytes of one capture, from its start to its end, once: as a window that moves on over them.
 
     `buffer[begin:end]` are the bytes that are there and were not yet taken; the first of them is byte `offset` of the
-    capture. A buffer is never written to where it has been read: what a view of it shows does not change.
+    capture. While they are to be `kept`, a buffer is never written to where it has been read: what a view of it shows
+    does not change.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Source:
         "begin",
         "buffer",
         "end",
+        "kept",
         "name",
         "offset",
         "view",
@@ -102,6 +104,7 @@ class Source:
     def __init__(self, file: IO[bytes], *, owned: bool, start: int | None, name: str | None = None) -> None:
         """Read *file*, from its position *start* if it can seek; close it in the end if it is *owned*."""
         self.name = name
+        self.kept = True
         self._tap = _Tap(file, start)
         self._owned = file if owned else None
         self._inflated: Inflated | None = None
@@ -109,6 +112,7 @@ class Source:
         self._waits = self._tap.waits
         self._until: int | None = None
         self.begin = self.end = self.offset = 0
+        self.buffer: Any = None
         self.view = memoryview(b"")
         self._renew(CHUNK)
         self._read_magic()
@@ -190,10 +194,12 @@ class Source:
         return bool(count)
 
     def _renew(self, size: int) -> None:
-        """Go on in another buffer, with what is there."""
+        """Go on in another buffer, or the same if it need not be kept, with what is there."""
         left = self.available
-        buffer = new_buffer(size)
-        fresh = view(buffer)
+        buffer, fresh = self.buffer, self.view
+        if self.kept or size > len(fresh):
+            buffer = new_buffer(size)
+            fresh = view(buffer)
         if left:
             fresh[:left] = self.view[self.begin : self.end]
         self.buffer, self.view, self.begin, self.end = buffer, fresh, 0, left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -123,12 +123,18 @@ class BatchCounter:
 
     def finish(self, error: CaptureError | None) -> CaptureStats:
         """What was counted, up to the fault if there was one."""
-        stats, met = self._stats, self._met.columns()
-        stats.error = error
-        rows = zip(met["status"], met["vni"], met["packets"], met["bytes"], strict=True)
-        for status, vni, packets, inner_bytes in sorted(rows, key=itemgetter(0)):
-            stats.reasons[Reason(status)] += packets
-            if status == Reason.OK:
-                stats.vnis[vni] = VNIStats(packets, inner_bytes)
-        stats.vxlan = stats.reasons.get(Reason.OK, 0)
-        return stats
+        put_met(self._stats, self._met.columns())
+        self._stats.error = error
+        return self._stats
+
+
+def put_met(stats: CaptureStats, met: Mapping[str, memoryview]) -> None:
+    """Put what was met into stats: columns of groups that have a status and a VNI in their key."""
+    rows = zip(met["status"], met["vni"], met["packets"], met["bytes"], strict=True)
+    for status, vni, packets, inner_bytes in sorted(rows, key=itemgetter(0)):
+        stats.reasons[Reason(status)] += packets
+        if status == Reason.OK:
+            of_vni = stats.vnis.setdefault(vni, VNIStats())
+            of_vni.packets += packets
+            of_vni.inner_bytes += inner_bytes
+    stats.vxlan = stats.reasons.get(Reason.OK, 0)

@@ -2,6 +2,7 @@
  * are part of another one. Its twin is kernel/python/columns.py.
  */
 
+enum { LEAST_ETHERTYPE = 0x600, IEEE_802_3 = 1 };
 enum { KNOWN_COUNT = 17, MOST_TEXTS = 1 << 24, IPV4_TEXT = 16, IPV6_TEXT = 40, MAC_TEXT = 17 };
 
 /* How far a row came, where its status alone says so. */
@@ -109,6 +110,47 @@ static void put_known(const uint8_t *columns, const struct vxlanpkt_frames *fram
     memcpy(out, nulls, sizeof nulls);
 }
 
+/* EtherTypes as flows have them: one number for all lengths of IEEE 802.3 frames. */
+INLINE uint16_t flow_ethertype(uint16_t ethertype)
+{
+    return ethertype && ethertype < LEAST_ETHERTYPE ? IEEE_802_3 : ethertype;
+}
+
+/* Whether the IP header of an inner frame is behind the bytes that were captured. */
+INLINE bool lacks_addresses(const struct columns *of, uint64_t row)
+{
+    uint32_t type = of->inner_ethertype[row];
+    return !of->inner_family[row] && of->inner_link_type[row] != VXLANPKT_NO_LINK_TYPE
+           && (!type || type == TYPE_IPV4 || type == TYPE_IPV6 || type == TYPE_DOT1Q || type == TYPE_QINQ);
+}
+
+/* Whether an inner packet has ports that are behind the bytes that were captured: later fragments have none. */
+static bool lacks_ports(const struct columns *of, uint64_t size, uint8_t *data, uint64_t row)
+{
+    uint64_t start = of->inner_offset[row], length = of->inner_length[row], original = of->inner_original_length[row];
+    struct span ip;
+    if (!is_tcp_or_udp(of->inner_protocol[row]) || of->inner_src_port[row] || of->inner_dst_port[row] || start > size
+        || length > size - start)
+        return false;
+    const struct extent in = {start, start + length, original > length ? original - length : 0};
+    return !find_packet(data, in, kind_of_link(of->inner_link_type[row]), &ip) || ip.key != VXLANPKT_NO_KEY;
+}
+
+/* What was cut off the inner packet of a row. */
+INLINE uint8_t cut_off(const struct columns *of, const struct vxlanpkt_frames *frames, uint64_t row)
+{
+    if (LIKELY(!(of->notes[row] & NOTE_CUT)) || of->status[row] != REASON_OK)
+        return CUT_OFF_NOTHING;
+    if (lacks_addresses(of, row) || lacks_ports(of, frames->size, frames->data, row))
+        return CUT_OFF_HEADERS;
+    return CUT_OFF_PAYLOAD;
+}
+
+INLINE uint64_t derived_width(uint32_t what)
+{
+    return what == DERIVED_INNER_OFFSET ? 4 : what == DERIVED_CUT_OFF ? 1 : 2;
+}
+
 static void put_derived(const uint8_t *columns, const struct vxlanpkt_frames *frames, uint32_t what, uint8_t *out)
 {
     const uint64_t rows = frames->rows;
@@ -124,6 +166,12 @@ static void put_derived(const uint8_t *columns, const struct vxlanpkt_frames *fr
     else if (what == DERIVED_GROUP_POLICY)
         for (uint64_t row = 0; row < rows; row++)
             halves[row] = (uint16_t)of.flags[row];
+    else if (what == DERIVED_FLOW_ETHERTYPE)
+        for (uint64_t row = 0; row < rows; row++)
+            halves[row] = flow_ethertype(of.inner_ethertype[row]);
+    else if (what == DERIVED_CUT_OFF)
+        for (uint64_t row = 0; row < rows; row++)
+            out[row] = cut_off(&of, frames, row);
     else
         for (uint64_t row = 0; row < rows; row++)
             words[row] = of.inner_offset[row]

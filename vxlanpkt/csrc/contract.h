@@ -6,7 +6,7 @@
 
 /* Stands for the declarations below, so that an extension which was built from others is not used:
  * kernel/contract/__init__.py has it too. tests/packaging computes it. */
-#define VXLANPKT_CONTRACT 0x087FC23C
+#define VXLANPKT_CONTRACT 0x589E8D3C
 
 /* The order and the values of errors.Reason. */
 enum vxlanpkt_reason {
@@ -175,8 +175,11 @@ enum vxlanpkt_derived {
     DERIVED_OUTER_VLAN = 0,
     DERIVED_INNER_VLAN = 1,
     DERIVED_GROUP_POLICY = 2,
-    DERIVED_INNER_OFFSET = 3
+    DERIVED_INNER_OFFSET = 3,
+    DERIVED_FLOW_ETHERTYPE = 4,
+    DERIVED_CUT_OFF = 5
 };
+enum vxlanpkt_cut_off { CUT_OFF_NOTHING = 0, CUT_OFF_PAYLOAD = 1, CUT_OFF_HEADERS = 2 };
 enum vxlanpkt_address {
     ADDRESS_OUTER_SRC = 0,
     ADDRESS_OUTER_DST = 1,
@@ -353,14 +356,15 @@ struct vxlanpkt_alterations {
 };
 
 /* captures.Section: what the records of a capture file are read by. `units` are timestamp units in a second, 0 where
- * they are too fine; `first` is the number in the file of the first interface here; `limit`, the most bytes that a
- * record may claim to hold, is pcap's. */
+ * they are too fine; `kind` is what frames begin with; `first` is the number in the file of the first interface here;
+ * `limit`, the most bytes that a record may claim to hold, is pcap's. */
 struct vxlanpkt_interface {
     uint64_t units;
     int64_t offset;
     uint32_t link_type;
     uint32_t snaplen;
     uint32_t fcslen;
+    uint32_t kind;
 };
 
 struct vxlanpkt_section {
@@ -373,7 +377,7 @@ struct vxlanpkt_section {
 };
 
 /* captures.Stretch: how many records were read, up to where, and why no more. */
-enum vxlanpkt_stop { STOP_CUT = 0, STOP_FULL = 1, STOP_LOOK = 2 };
+enum vxlanpkt_stop { STOP_CUT = 0, STOP_FULL = 1, STOP_LOOK = 2, STOP_UNFIT = 3 };
 
 struct vxlanpkt_stretch {
     uint64_t rows;
@@ -463,6 +467,23 @@ struct vxlanpkt_words {
     uint64_t capacity;
     uint64_t count;
     uint64_t secrets[4];
+};
+
+/* counting.Count: a table, and the columns that records are counted by, as bytes of a row in the columns before each.
+ * `widths` are those of the key's items. */
+#define VXLANPKT_NO_COLUMN 4294967295
+#define VXLANPKT_COUNTED_ROWS 256
+
+struct vxlanpkt_counted_by {
+    struct vxlanpkt_groups *groups;
+    uint64_t key_columns;
+    uint32_t key[16];
+    uint32_t widths[16];
+    uint32_t lengths;
+    uint32_t other_lengths;
+    uint32_t timestamps;
+    uint32_t flags;
+    uint32_t status;
 };
 
 /* sightings.Sighted: digests have 64 bits, marks 32, timestamps 64. */
@@ -666,6 +687,13 @@ int64_t vxlanpkt_move_groups(const struct vxlanpkt_groups *from, struct vxlanpkt
 int64_t vxlanpkt_find_groups(const struct vxlanpkt_groups *groups, const struct vxlanpkt_column *keys, uint8_t *out,
                              uint64_t size);
 int64_t vxlanpkt_bucket(const struct vxlanpkt_column *timestamps, int64_t width, uint8_t *out, uint64_t size);
+
+/* Read records, decapsulate them and count them, those of one link type, while every table has room for a block of them;
+ * `number` is that of the first one, and the columns of a block lie in `columns`. */
+struct vxlanpkt_stretch vxlanpkt_count_records(const uint8_t *data, uint64_t begin, uint64_t end,
+                                               const struct vxlanpkt_section *section,
+                                               const struct vxlanpkt_rules *rules, const struct vxlanpkt_counted_by *counts,
+                                               uint64_t tables, uint64_t number, uint8_t *columns, uint64_t size);
 
 /* Describe the first IP header of every row. `link_types` may hold no data: then all rows begin with a header of `kind`,
  * else with what its number of 16 bits says. */

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from vxlanpkt.kernel.python.columns import names_room as names_room
     from vxlanpkt.kernel.python.columns import numbers as numbers
     from vxlanpkt.kernel.python.columns import pick as pick
+    from vxlanpkt.kernel.python.counting import count_records as count_records
+    from vxlanpkt.kernel.python.counting import hold_counts as hold_counts
     from vxlanpkt.kernel.python.decapsulation import as_record as as_record
     from vxlanpkt.kernel.python.decapsulation import decap as decap
     from vxlanpkt.kernel.python.decapsulation import decap_one as decap_one

@@ -6,23 +6,23 @@ What a task counts is a part of the whole: a flow has a row in every task that c
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vxlanpkt.analysis.arrow_tables import arrow_table
-from vxlanpkt.analysis.flow_tables import FlowCounter, flow_column
-from vxlanpkt.analysis.vtep_tables import VTEPCounter, endpoint_column
+from vxlanpkt.analysis.counting import count_all
+from vxlanpkt.analysis.flow_tables import FlowCounter
+from vxlanpkt.analysis.group_counters import GroupCounter
+from vxlanpkt.analysis.vtep_tables import VTEPCounter
 from vxlanpkt.batches.columns import AddressColumn
-from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.frames import as_arrow
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
-from vxlanpkt.grouping import SEED_SIZE, Groups
+from vxlanpkt.grouping import Groups
 from vxlanpkt.kernel.contract.columns import ADDRESS
-from vxlanpkt.selection import RowFilter, selected
+from vxlanpkt.selection import RowFilter
 
 MOST_GROUPS = 1 << 18
 """So many are kept at a time, in some 35 MB: how many flows there are is up to those who send."""
@@ -31,25 +31,27 @@ MOST_GROUPS = 1 << 18
 class Counted(NamedTuple):
     """A table of counts.
 
-    key     by which columns packets are told apart, as `Groups` takes them
-    column  one of these, of a batch
-    counts  its other columns, and what `Groups` calls them
+    counter  has its key, and the columns that packets are counted by
+    counts   its other columns, and what `Groups` calls them
     """
 
-    key: Mapping[str, str]
-    column: Callable[[CaptureBatch, str], memoryview]
+    counter: type[GroupCounter]
     counts: Mapping[str, str]
 
 
 COUNTED: Mapping[str, Counted] = {
     "flows": Counted(
-        FlowCounter.KEY, flow_column,
+        FlowCounter,
         {"packets": "packets", "bytes": "bytes", "first": "first", "last": "last", "tcp_flags": "flags"},
     ),
     "vteps": Counted(
-        VTEPCounter.KEY, endpoint_column,
+        VTEPCounter,
         {"packets": "packets", "inner_bytes": "bytes", "outer_bytes": "other_bytes", "first": "first", "last": "last"},
     ),
+}
+# Which columns of packets what `Groups` counts is made of, as `Count` calls them.
+_MADE_OF = {
+    "bytes": "lengths", "other_bytes": "other_lengths", "first": "timestamps", "last": "timestamps", "flags": "flags",
 }  # fmt: skip
 
 
@@ -57,46 +59,33 @@ class Counts:
     """Counts the packets of a capture for a table, by those columns of its key that are wanted."""
 
     def __init__(self, table: str, columns: Iterable[str], binary: bool) -> None:
-        counted, wanted = COUNTED[table], set(columns)
-        addresses = [name for name in wanted if counted.key.get(name) == ADDRESS]
+        (counter, counts), wanted = COUNTED[table], set(columns)
+        addresses = [name for name in wanted if counter.KEY.get(name) == ADDRESS]
+        chosen = {name for name in counter.KEY if name in wanted or (addresses and name == "family")}
+        key = tuple(column for name, column in zip(counter.KEY, counter.COUNT.key, strict=True) if name in chosen)
         # All rows that count have the same status: it is the key of who wants none.
-        self._key = {
-            name: code for name, code in counted.key.items() if name in wanted or (addresses and name == "family")
-        } or {"status": "B"}
-        self._counts = {name: of for name, of in counted.counts.items() if name in wanted}
-        self._column = counted.column
+        self._key = {name: code for name, code in counter.KEY.items() if name in chosen} or {"status": "B"}
+        self._counts = {name: of for name, of in counts.items() if name in wanted}
+        made_of = {_MADE_OF[of] for of in self._counts.values() if of in _MADE_OF}
+        left_out = dict.fromkeys(set(_MADE_OF.values()) - made_of)
+        self._count = counter.COUNT._replace(key=key or ("status",), **left_out)
         self._binary = binary
 
     def tables(
         self, capture: CaptureSeries, vni: Iterable[int] | None = None, chosen: RowFilter | None = None
     ) -> Iterator[pa.Table]:
         """What is counted of a capture; a fault of a file is raised after all that was counted."""
-        groups, fault = self._groups(), None
+        counter, fault = GroupCounter(key=self._key, count=self._count), None
         try:
-            for batch in capture.decap_batches(vni=vni):
-                self._add(groups, batch, None if chosen is None else selected(chosen, batch.result))
-                if len(groups) >= MOST_GROUPS:
-                    yield self._table(groups)
-                    groups = self._groups()
+            for _ in count_all(counter, capture, capture.policy, vni, chosen):
+                if len(counter.groups) >= MOST_GROUPS:
+                    yield self._table(counter.groups)
+                    counter.groups.clear()
         except BrokenFilesError as error:
             fault = error
-        yield self._table(groups)
+        yield self._table(counter.groups)
         if fault is not None:
             raise fault
-
-    def _groups(self) -> Groups:
-        return Groups(self._key, seed=os.urandom(SEED_SIZE))
-
-    def _add(self, groups: Groups, batch: CaptureBatch, chosen: Any) -> None:
-        result, records, counts = batch.result, batch.records, self._counts.values()
-        key = [result.status if name == "status" else self._column(batch, name) for name in self._key]
-        groups.add(
-            len(result), key, selected=chosen, status=result.status,
-            lengths=result.inner_original_length if "bytes" in counts else None,
-            other_lengths=records.frame_length if "other_bytes" in counts else None,
-            timestamps=records.timestamp_ns if "first" in counts or "last" in counts else None,
-            flags=result.inner_tcp_flags if "flags" in counts else None,
-        )  # fmt: skip
 
     def _table(self, groups: Groups) -> pa.Table:
         found = groups.columns()

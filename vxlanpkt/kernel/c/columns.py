@@ -19,7 +19,7 @@ def known(columns: Any, frames: Held, times: memoryview, links: memoryview, unre
 
 
 def derived(columns: Any, frames: Held, what: int, out: Any) -> int:
-    """A column that is part of another one, or the difference of two."""
+    """A column that follows from others."""
     return lib.vxlanpkt_derived(columns, len(columns), frames.pointer, what, out, len(out))  # type: ignore[no-any-return]
 
 

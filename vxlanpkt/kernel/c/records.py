@@ -36,7 +36,7 @@ def add_interface(section: Held, interface: SectionInterface) -> None:
     to = interfaces[count]
     to.units = interface.units if interface.units <= FINEST_UNITS else 0
     to.offset, to.link_type = interface.offset, interface.link_type
-    to.snaplen, to.fcslen = interface.snaplen, interface.fcslen
+    to.snaplen, to.fcslen, to.kind = interface.snaplen, interface.fcslen, interface.kind
     held.count = count + 1
 
 

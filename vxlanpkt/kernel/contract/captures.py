@@ -28,12 +28,14 @@ class Known(IntEnum):
 
 
 class Derived(IntEnum):
-    """Columns of captures that are computed from another one."""
+    """Columns of captures that are computed from others."""
 
     OUTER_VLAN = 0  # uint16: 12 bits of the tag
     INNER_VLAN = 1
     GROUP_POLICY = 2  # uint16: half of the flags
     INNER_OFFSET = 3  # uint32: within the frame
+    FLOW_ETHERTYPE = 4  # uint16: 1 for all lengths of IEEE 802.3 frames, as a flow has them all
+    CUT_OFF = 5  # uint8
 
 
 class Address(IntEnum):

@@ -133,6 +133,11 @@ class Layout:
     def __contains__(self, name: str) -> bool:
         return name in self._places
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns, in the order in which they lie."""
+        return tuple(self._places)
+
     def place(self, name: str) -> tuple[int, str]:
         """The bytes of a row in the columns before this one, and its type code."""
         return self._places[name]

@@ -11,6 +11,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
         "add_name", "address_room", "address_text", "derived", "hold_names", "known", "mac_bytes", "mac_text", "names",
         "names_room", "numbers", "pick",
     ),
+    "counting": ("count_records", "hold_counts"),
     "decapsulation": ("as_record", "decap", "decap_one", "hold_rules", "locate_inner"),
     "encapsulation": ("clears_df", "encap", "encap_one", "hold_index", "hold_recipe", "hold_table", "total_length"),
     "filtering": ("hold_program", "select"),

@@ -7,6 +7,7 @@ ETHERNET_LINK, RAW_LINK = 1, 101
 
 # EtherTypes.
 IPV4_TYPE, IPV6_TYPE, TAG_TYPE, SERVICE_TAG_TYPE = 0x0800, 0x86DD, 0x8100, 0x88A8
+IEEE_802_3 = 1  # in place of one there is a length: the number that Linux has for such frames
 
 # Protocols of IP.
 ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL = 1, 6, 17, 58

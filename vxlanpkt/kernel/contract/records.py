@@ -17,6 +17,7 @@ class SectionInterface(NamedTuple):
     fcslen: int
     units: int  # of timestamps in a second
     offset: int  # seconds to be added to them
+    kind: int  # what frames begin with
 
 
 class Section(NamedTuple):
@@ -35,6 +36,7 @@ class Stop(IntEnum):
     CUT = 0  # the bytes end before the next one does
     FULL = 1  # there is no room for more, or the next one is of another link type
     LOOK = 2  # what follows is no whole packet, or nothing that is read here: the caller is to look at it
+    UNFIT = 3  # where records are counted: a table or a column is not as it has to be
 
 
 class Stretch(NamedTuple):

@@ -13,14 +13,37 @@ from typing import Any
 from vxlanpkt.errors import Reason
 from vxlanpkt.kernel.contract.answers import NO_SPACE, OVERLAP
 from vxlanpkt.kernel.contract.captures import MAC, Address, Derived, Known
-from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, NO_LINK_TYPE, NO_TIMESTAMP, UNTAGGED, family_of
-from vxlanpkt.kernel.contract.protocols import ETHERNET_LINK, MAPPED
-from vxlanpkt.kernel.python.frames import Frames
+from vxlanpkt.kernel.contract.columns import (
+    DECAP_LAYOUT,
+    NO_LINK_TYPE,
+    NO_TIMESTAMP,
+    UNTAGGED,
+    WIDTHS,
+    Note,
+    family_of,
+)
+from vxlanpkt.kernel.contract.counting import CutOff
+from vxlanpkt.kernel.contract.protocols import (
+    ETHERNET_LINK,
+    IEEE_802_3,
+    IPV4_TYPE,
+    IPV6_TYPE,
+    MAPPED,
+    SERVICE_TAG_TYPE,
+    TAG_TYPE,
+    TCP_PROTOCOL,
+    UDP_PROTOCOL,
+)
+from vxlanpkt.kernel.python.frames import Frames, is_inside
 from vxlanpkt.kernel.python.memory import shares_memory
+from vxlanpkt.kernel.python.sightings import is_later_fragment
 
 MOST_TEXTS = 1 << 24  # so that their bytes can be counted in 31 bits
 _IPV4_TEXT, _IPV6_TEXT, _MAC_TEXT = 16, 40, 17
 _G = 1 << 31
+_LEAST_ETHERTYPE = 0x600
+_PERHAPS_IP = (0, IPV4_TYPE, IPV6_TYPE, TAG_TYPE, SERVICE_TAG_TYPE)  # a tag that is cut is the last of them
+_DERIVED_CODES = {Derived.INNER_OFFSET: "I", Derived.CUT_OFF: "B"}  # of the others "H"
 
 # How far a row came, where its status alone says so.
 _AT_INNER_ETHERNET = frozenset((
@@ -116,10 +139,10 @@ def _bitmap(bits: Iterable[bool]) -> bytes:
 
 
 def derived(columns: bytearray, frames: Frames, what: Derived, out: bytearray) -> int:
-    """A column that is part of another one, or the difference of two."""
+    """A column that follows from others."""
     rows = len(frames.offsets)
-    code = "I" if what is Derived.INNER_OFFSET else "H"
-    width = 4 if code == "I" else 2
+    code = _DERIVED_CODES.get(what, "H")
+    width = WIDTHS[code]
     if shares_memory(out, columns, *frames):
         return OVERLAP
     if not holds(columns, rows) or len(out) < width * rows:
@@ -137,7 +160,35 @@ def _derived(of: Any, frames: Frames, what: Derived) -> Iterable[int]:
         return ((offset - start) & 0xFFFFFFFF if offset else 0 for offset, start in pairs)
     if what is Derived.GROUP_POLICY:
         return (flags & 0xFFFF for flags in of.flags)
+    if what is Derived.FLOW_ETHERTYPE:
+        return (IEEE_802_3 if 0 < kind < _LEAST_ETHERTYPE else kind for kind in of.inner_ethertype)
+    if what is Derived.CUT_OFF:
+        return (_cut_off(of, frames, row) for row in range(len(frames.offsets)))
     return (tag & 0xFFF for tag in (of.outer_vlan if what is Derived.OUTER_VLAN else of.inner_vlan))
+
+
+def _cut_off(of: Any, frames: Frames, row: int) -> CutOff:
+    """What was cut off the inner packet of a row."""
+    if not of.notes[row] & Note.CUT or of.status[row]:
+        return CutOff.NOTHING
+    return CutOff.HEADERS if _lacks_addresses(of, row) or _lacks_ports(of, frames, row) else CutOff.PAYLOAD
+
+
+def _lacks_addresses(of: Any, row: int) -> bool:
+    """Whether the IP header of an inner frame is behind the bytes that were captured."""
+    perhaps_ip = of.inner_ethertype[row] in _PERHAPS_IP and of.inner_link_type[row] != NO_LINK_TYPE
+    return perhaps_ip and not of.inner_family[row]
+
+
+def _lacks_ports(of: Any, frames: Frames, row: int) -> bool:
+    """Whether an inner packet has ports that are behind the bytes that were captured: later fragments have none."""
+    start, length = of.inner_offset[row], of.inner_length[row]
+    if of.inner_protocol[row] not in (TCP_PROTOCOL, UDP_PROTOCOL) or of.inner_src_port[row] or of.inner_dst_port[row]:
+        return False
+    if not is_inside(len(frames.data), start, length):
+        return False
+    missing = max(of.inner_original_length[row] - length, 0)
+    return not is_later_fragment(frames.data, start, start + length, missing, of.inner_link_type[row])
 
 
 # -- text

@@ -61,6 +61,12 @@ def traits(frames: Frames, kind: int, link_types: memoryview | None, out: bytear
     return rows
 
 
+def is_later_fragment(buf: Buffer, start: int, end: int, missing: int, link_type: int) -> bool:
+    """Whether the first IP header of a frame of a link type is sound, and says that."""
+    *_, bits = _traits_of(buf, start, end, missing, _OF_LINK_TYPE.get(link_type, Kind.NOTHING))
+    return bits & Trait.LATER != 0
+
+
 def _traits_of(buf: Buffer, start: int, end: int, missing: int, kind: int) -> Traits:
     """What a frame's first IP header says, if it has one that is sound; a length of 0 in it stands for all bytes."""
     while kind in _LINKS:
