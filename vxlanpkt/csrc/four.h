@@ -121,12 +121,15 @@ INLINE WIDE four sum_halves(four words) { return plus(lower_half(words), upper_h
 /* As sum_bytes, but not folded, and in the machine's order: four sums of one row that are to be added up. */
 INLINE WIDE four sum_row(const uint8_t *data, uint64_t size)
 {
-    uint64_t rest = size % 16, at = 0;
+    uint64_t rest = size % 32, whole = size - rest;
     four sums = each(0);
-    for (; size - at >= 32; at += 32)
+    for (uint64_t at = 0; at < whole; at += 32)
         sums = plus(sums, sum_halves(_mm256_loadu_si256((const __m256i *)(data + at))));
-    if (size - at >= 16)
-        sums = plus(sums, sum_halves(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)(data + at)))));
+    if (!rest)
+        return sums;
+    if (rest & 16)
+        sums = plus(sums, sum_halves(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)(data + whole)))));
+    rest %= 16;
     return rest ? plus(sums, _mm256_setr_epi64x((int64_t)sum_rest(data + size - rest, rest), 0, 0, 0)) : sums;
 }
 
