@@ -189,7 +189,7 @@ INLINE bool find_plain_datagram(const uint8_t *frame, uint64_t length, const str
     uint32_t port = datagram >> 32 & 0xFFFF, checksum = datagram & 0xFFFF;
     if ((vxlan ^ FLIPPED_I) & rules->special || (datagram >> 16 & 0xFFFF) != length - udp)
         return false;
-    if (!LIKELY(port == rules->usual_port) && !is_accepted_port(rules->rules, port))
+    if (!is_accepted_port(rules->rules, port))
         return false;
     if (rules->more && !meets_more(rules->rules, frame + udp, address_size, checksum, (uint32_t)vxlan >> 8))
         return false;

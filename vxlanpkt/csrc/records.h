@@ -44,16 +44,15 @@ struct captured {
     bool timed;
 };
 
-INLINE uint32_t turned(uint32_t value)
-{
-    return value >> 24 | (value >> 8 & 0xFF00) | (value & 0xFF00) << 8 | value << 24;
-}
-
-INLINE uint32_t file32(const uint8_t *at, bool big_endian) { return big_endian ? load32(at) : turned(load32(at)); }
-
+/* Numbers in a file's byte order; of the shifts compilers make one load. */
 INLINE uint32_t file16(const uint8_t *at, bool big_endian)
 {
     return big_endian ? load16(at) : (uint32_t)at[0] | (uint32_t)at[1] << 8;
+}
+
+INLINE uint32_t file32(const uint8_t *at, bool big_endian)
+{
+    return big_endian ? load32(at) : file16(at, false) | file16(at + 2, false) << 16;
 }
 
 /* floor(fraction * 10^9 / units), for a fraction below units, which are at most 10^18: digit by digit, as the product may

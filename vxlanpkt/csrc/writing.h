@@ -7,7 +7,12 @@ enum { ENHANCED_FRAME = PACKET_DATA + 4, LARGEST_FRAME = ENHANCED_FRAME + 3 + 4 
  * not to be copied to another file. */
 enum { HASH_OPTION = 3, CUSTOM_NOT_COPIED = 19372, BINARY_NOT_COPIED = 19373, FCS_FLAGS = 0x1E0 };
 
-INLINE void put32(uint8_t *at, uint32_t value) { store32(at, turned(value)); }
+/* A number in a little-endian file: of the shifts compilers make one store. */
+INLINE void put32(uint8_t *at, uint32_t value)
+{
+    for (uint32_t byte = 0; byte < 4; byte++)
+        at[byte] = (uint8_t)(value >> 8 * byte);
+}
 
 /* The rows that are OK, and wanted if anybody says which those are. */
 INLINE uint64_t put_chosen(const uint8_t *status, const uint8_t *wanted, uint64_t rows, uint8_t *out)
