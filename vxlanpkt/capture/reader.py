@@ -129,8 +129,9 @@ class Capture:
     ) -> Iterator[Counting]:
         """Count all records in tables, as they are read: what is known of each is not kept, which takes half the time.
 
-        *counts*: tables, and by what records are counted in each. What is handed out is the `Counting` of what was
-        counted so far, again and again.
+        *counts*: tables of `vxlanpkt.grouping`, and by what records are counted in each, as the kernel takes it: this
+        is what `flows` and `vteps` are made of. What is handed out is the `Counting` of what was counted so far, again
+        and again.
         """
         counting = Counting(counts, with_vnis(self.policy if policy is None else policy, vni))
         with self._counted_by(counting):
