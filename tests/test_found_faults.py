@@ -15,6 +15,7 @@ from vxlanpkt import (
     UDP,
     VXLAN,
     VXLANGPE,
+    CaptureError,
     ChecksumError,
     DecapPolicy,
     Dot1Q,
@@ -37,7 +38,9 @@ from vxlanpkt import (
     encap_batch,
     parse,
 )
-from vxlanpkt.capture import Interface, PcapngWriter, PcapWriter, Record, encap_file
+from vxlanpkt.capture import Interface, PartialResultError, PcapngWriter, PcapWriter, Record, encap_file
+from vxlanpkt.grouping import Groups
+from vxlanpkt.kernel.contract.counting import Count
 
 MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")
 INNER = Packet(Ethernet(*MACS), IPv4("10.0.0.1", "10.0.0.2", ecn=2), UDP(1, 2), payload=b"x" * 20).build()
@@ -284,3 +287,47 @@ def test_a_payload_without_its_header(kept: int) -> None:
     error = caught.value
     assert (error.reason, error.layer, error.offset) == (Reason.CAPTURE_CUT, "VXLAN", 0)
     assert (error.needed, error.available, error.limited_by) == (8, kept, "capture")
+
+
+def test_an_empty_path_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken for a name in the directory above the working one, after all had been written."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        PcapWriter("", Interface())
+    assert not [*tmp_path.iterdir()] and not [*tmp_path.parent.glob("*.part")]
+
+
+def test_a_name_that_becomes_a_directory_meanwhile_leaves_no_file(tmp_path: Path) -> None:
+    """What was written under another name stayed beside it."""
+    target = tmp_path / "out.pcap"
+    writer = PcapWriter(target, Interface())
+    target.mkdir()
+    with pytest.raises(OSError, match=r"out\.pcap"):
+        writer.close()
+    assert [*tmp_path.iterdir()] == [target]
+
+
+def test_a_closed_series_is_a_fault_of_the_caller() -> None:
+    """It counted nothing, and said that as a result."""
+    series = vxlanpkt.open(["tests/data/flannel_v4.pcap", "tests/data/flannel_v4.pcapng"])
+    vxlanpkt.flows(series)
+    series.close()
+    with pytest.raises(CaptureError, match="has been closed") as found:
+        vxlanpkt.flows(series)
+    assert not isinstance(found.value, PartialResultError)
+
+
+@pytest.mark.parametrize(
+    ("counts", "wrong"),
+    [
+        ([(Groups({"vni": "I"}, seed=b""), Count(("vni", "status")))], "make their keys"),
+        ([(Groups({"vni": "I"}, seed=b""), Count(("colour",)))], "a column of records"),
+        ([(Groups({"vni": "I"}, seed=b""), Count(("vni",), lengths="colour"))], "a column of records"),
+        ([(Groups({"vni": "I"}, seed=b""), Count(("status",) * 17))], "make their keys"),
+        ([(table := Groups({"vni": "I"}, seed=b""), Count(("vni",))), (table, Count(("vni",)))], "each of them once"),
+    ],
+)
+def test_counts_that_cannot_be(counts: Any, wrong: str) -> None:
+    """They ended in an assertion, or in an error that blamed the capture."""
+    with vxlanpkt.open("tests/data/flannel_v4.pcap") as capture, pytest.raises(FieldError, match=wrong):
+        [*capture.count(counts)]

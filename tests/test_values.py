@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+from collections import Counter
+from dataclasses import FrozenInstanceError
 from ipaddress import ip_address
 from typing import Any
 
@@ -118,3 +120,29 @@ def test_counts_change() -> None:
     stats.vnis[1] = first
     assert copy.deepcopy(stats) == stats != CaptureStats()
     assert JobResult(stats, ("a.pcap",), 1) == JobResult(copy.deepcopy(stats), ("a.pcap",), 1, 0)
+
+
+class Named(Tunnel):
+    """A tunnel with a name beside its fields."""
+
+    def __init__(self, name: str, *fields: Any, **others: Any) -> None:
+        super().__init__(*fields, **others)
+        self.name = name
+
+
+def test_what_is_derived_from_a_value_has_more_of_its_own() -> None:
+    """Its fields stay as they are, and what it has beside them does not."""
+    named = Named("uplink", 7, "192.0.2.1", "192.0.2.2", src_mac=1, dst_mac=2)
+    named.name = "downlink"
+    del named.name
+    with pytest.raises(FrozenInstanceError, match="cannot change field 'vni'"):
+        setattr(named, "vni", 8)  # noqa: B010 - type checkers know better
+    with pytest.raises(FrozenInstanceError, match="cannot change field 'vni'"):
+        delattr(named, "vni")
+
+
+def test_counts_are_made_with_their_fields() -> None:
+    """As those of whoever puts them together."""
+    stats = CaptureStats(3, 2, {7: VNIStats(2, 100)}, error=None)
+    assert (stats.records, stats.vxlan, stats.vnis[7].inner_bytes, stats.reasons) == (3, 2, 100, Counter())
+    assert stats.__replace__(records=4).records == 4

@@ -301,9 +301,9 @@ int64_t vxlanpkt_number_macs(const uint8_t *columns, uint64_t size, const struct
 int64_t vxlanpkt_move_words(const struct vxlanpkt_words *from, struct vxlanpkt_words *to)
 {
     struct group_table old, new;
-    to->count = 0;
     if (from && overlap(from->memory, from->size, to->memory, to->size))
         return VXLANPKT_OVERLAP;
+    to->count = 0;
     if (!open_words(to, &new) || (from && (!open_words(from, &old) || old.capacity > new.capacity)))
         return VXLANPKT_NO_SPACE;
     move_groups(from ? &old : NULL, &new);
@@ -435,9 +435,9 @@ int64_t vxlanpkt_group(const struct vxlanpkt_rows *rows, uint64_t first, struct 
 int64_t vxlanpkt_move_groups(const struct vxlanpkt_groups *from, struct vxlanpkt_groups *to)
 {
     struct group_table old, new;
-    to->count = 0;
     if (from && overlap(from->memory, from->size, to->memory, to->size))
         return VXLANPKT_OVERLAP;
+    to->count = 0;
     if (from && from->key_size != to->key_size)
         return VXLANPKT_WRONG_COLUMNS;
     if (!open_table(to, &new) || (from && (!open_table(from, &old) || old.capacity > new.capacity)))

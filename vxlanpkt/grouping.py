@@ -103,9 +103,10 @@ class Groups:
             self._grow()
             at = self._count(held, at)
 
-    def clear(self) -> None:
-        """Have no groups again."""
-        self._make(_FIRST_CAPACITY)
+    def clear(self, seed: bytes) -> None:
+        """Have no groups again, and another *seed*."""
+        self._seed = seed
+        self._make(self._capacity)
 
     def with_room(self, groups: int) -> Any:
         """The table as a kernel holds it, with room for so many groups more if there may be."""

@@ -145,6 +145,18 @@ def record(number: int) -> bytes:
         (Count(("vni",), timestamps="vni"), 4),
         (Count(("vni",), flags="vni"), 4),
         (Count(("vni",), status="flags"), 4),
+        (
+            Count(
+                ("outer_src", "outer_dst", "inner_src", "inner_dst", "outer_src"),
+            ),
+            80,
+        ),
+        (
+            Count(
+                ("status",) * 17,
+            ),
+            17,
+        ),
     ],
 )
 def test_unfit_counts(kernel: Any, count: Count, key_size: int) -> None:

@@ -207,6 +207,7 @@ POLICIES = {
     "reserved bits": DecapPolicy.STRICT.replace(check_inner_length=False, check_inner_source=False),
     "ports": DecapPolicy(ports=(8472, 4789)),
     "Linux": DecapPolicy.LINUX,
+    "no ports": DecapPolicy(ports=()),
 }
 OUTER = {"IPv4": OVER_4, "IPv4, UDP checksum": OVER_4.replace(udp_checksum="full"), "IPv6": TUNNELS["IPv6"]}
 
@@ -322,3 +323,11 @@ def test_a_length_that_counts_on() -> None:
     agree_on(FrameBatch.from_frames([frame + bytes(65_536)] * 4))
     (frame,) = wires(TUNNELS["IPv6"], plain(1))
     agree_on(FrameBatch.from_frames([frame + bytes(65_536)] * 4))
+
+
+@every_outer
+def test_no_port_is_not_port_0(tunnel: Tunnel) -> None:
+    """A policy without ports takes nothing, whatever length stands beside the port."""
+    port = tunnel.overhead - 16 + 2
+    for wire in wires(tunnel, plain(20)):
+        agree_on(FrameBatch.from_frames([wire[:port] + bytes(2) + wire[port + 2 :]] * 4))

@@ -180,7 +180,10 @@ def test_overlaps(kernel: Any) -> None:
     words = kernel.new_words(4, SEED)
     assert kernel.number_addresses(columns, 3, Address.INNER_SRC, 0, words, columns) == OVERLAP
     assert kernel.number_macs(columns, frames, MAC.SRC, 0, words, columns) == OVERLAP
+    of_two = columns_with(kernel, [(4, bytes(16)), (6, bytes(16))])
+    assert kernel.number_addresses(of_two, 2, Address.INNER_SRC, 0, words, kernel.new_buffer(8)) == 2
     assert kernel.move_words(words, words) == OVERLAP
+    assert kernel.count_words(words) == 2
     if kernel is c:
         own = words.kept
         assert c.number_addresses(columns, 3, Address.INNER_SRC, 0, words, own) == OVERLAP

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vxlanpkt.analysis.masks import both, mask, table_of
 from vxlanpkt.batches.decapsulated import DecapBatch
-from vxlanpkt.capture.counting import Cut as Cut
+from vxlanpkt.capture.counting import Cut
 from vxlanpkt.capture.decapsulated import derived_column
 from vxlanpkt.kernel.contract.columns import Note
 from vxlanpkt.kernel.contract.counting import CutOff

@@ -8,13 +8,13 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt._values import Value
-from vxlanpkt.analysis.cut_packets import Cut
 from vxlanpkt.analysis.group_counters import GroupCounter
 from vxlanpkt.analysis.merging import GroupSums, earlier
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Column, Table, as_uint16, earliest_first, time_or_none
 from vxlanpkt.analysis.words import ethertype_name, initials, ip_protocol_name
 from vxlanpkt.batches.columns import AddressColumn
+from vxlanpkt.capture.counting import Cut
 from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.stats import CaptureStats
@@ -179,7 +179,7 @@ def flows(
 
 
 class FlowCounter(GroupCounter):
-    """Counts flows batch by batch; with a *limit* no more than so many, those that come first in the file."""
+    """Counts flows; with a *limit* no more than so many, those that come first in the file."""
 
     KEY = _KEY
     COUNT = Count(

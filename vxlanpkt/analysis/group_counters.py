@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from vxlanpkt.analysis.cut_packets import Cut, CutCounter
+from vxlanpkt.analysis.cut_packets import CutCounter
 from vxlanpkt.analysis.merging import GroupSums, PackedColumns, packed, unpacked
-from vxlanpkt.capture.counting import Counting
+from vxlanpkt.capture.counting import Counting, Cut
 from vxlanpkt.capture.decapsulated import CaptureBatch
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.grouping import SEED_SIZE, Groups
@@ -18,7 +18,7 @@ from vxlanpkt.policy import DecapPolicy
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-Counted = tuple[PackedColumns, Cut]
+PackedCounts = tuple[PackedColumns, Cut]
 
 
 class GroupCounter:
@@ -77,11 +77,11 @@ class GroupCounter:
         """How many packets were cut."""
         return Cut(*map(int.__add__, self._cut.cut, self._cut_elsewhere))
 
-    def counted(self) -> Counted:
+    def counted(self) -> PackedCounts:
         """What was counted, to be pickled."""
         return packed(self.groups.columns()), self.cut
 
-    def merge(self, counted: Counted, before: int) -> None:
+    def merge(self, counted: PackedCounts, before: int) -> None:
         """Add what another one has counted, of records that follow so many."""
         columns, cut = counted
         if self._sums is None:

@@ -6,10 +6,10 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Reversible, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from vxlanpkt.analysis.cut_packets import Cut
 from vxlanpkt.analysis.words import counted, iso_time
 from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.counting import Cut
 from vxlanpkt.capture.stats import CaptureStats
 from vxlanpkt.errors import refused_argument
 

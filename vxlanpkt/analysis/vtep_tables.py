@@ -8,13 +8,13 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from vxlanpkt._values import Value
-from vxlanpkt.analysis.cut_packets import Cut
 from vxlanpkt.analysis.group_counters import GroupCounter
 from vxlanpkt.analysis.merging import GroupSums
 from vxlanpkt.analysis.passes import Pass
 from vxlanpkt.analysis.tables import Table, earliest_first, time_or_none
 from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.batches import NO_TIMESTAMP
+from vxlanpkt.capture.counting import Cut
 from vxlanpkt.capture.opening import Files
 from vxlanpkt.capture.reader import Capture
 from vxlanpkt.capture.stats import CaptureStats
@@ -120,7 +120,7 @@ def vteps(
 
 
 class VTEPCounter(GroupCounter):
-    """Counts pairs of endpoints batch by batch; with a *limit* no more than so many, counted once for each VNI."""
+    """Counts pairs of endpoints; with a *limit* no more than so many, counted once for each VNI."""
 
     KEY = _KEY
     COUNT = Count(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from vxlanpkt.capture.links import start_of
 from vxlanpkt.capture.records import Interface
-from vxlanpkt.capture.stats import CaptureStats, put_met
+from vxlanpkt.capture.refusals import refused
+from vxlanpkt.capture.stats import PassCounter
 from vxlanpkt.capture.stretches import Stretches
-from vxlanpkt.errors import CaptureError, Reason
-from vxlanpkt.grouping import SEED_SIZE, Groups
+from vxlanpkt.errors import Reason
+from vxlanpkt.grouping import Groups
 from vxlanpkt.kernel import count_records, hold_counts, new_buffer
-from vxlanpkt.kernel.contract.counting import COUNTED_LAYOUT, COUNTED_ROWS, Count, CutOff
+from vxlanpkt.kernel.contract.counting import (
+    COUNTED_COLUMNS,
+    COUNTED_LAYOUT,
+    COUNTED_ROWS,
+    WIDTHS_OF_COUNTS,
+    Count,
+    CutOff,
+)
 from vxlanpkt.kernel.contract.records import Stop, Stretch
 from vxlanpkt.policy import DecapPolicy
 
@@ -44,17 +51,21 @@ class Cut(NamedTuple):
     headers: int = 0
 
 
-class Counting:
-    """Takes records by counting them: in tables that it is given, and in one of its own, for `CaptureStats`."""
+class Counting(PassCounter):
+    """Takes records by counting them: in tables that it is given, and in one of its own, for `CaptureStats`.
+
+    Raises FieldError for counts of columns that there are not, or that do not make the key of their table.
+    """
 
     def __init__(self, counts: Sequence[tuple[Groups, Count]], policy: DecapPolicy) -> None:
-        self._met = Groups(_MET, seed=os.urandom(SEED_SIZE))
+        super().__init__(_MET)
         of_all = [*counts, (self._met, Count(tuple(_MET), lengths="inner_length"))]
+        for _, count in of_all:
+            _require_columns(count)
         self._tables = [groups for groups, _ in of_all]
         self._counts = hold_counts([count for _, count in of_all])
         self._rules = policy.held_rules
         self._columns = new_buffer(COUNTED_ROWS * COUNTED_LAYOUT.row_size)
-        self._stats = CaptureStats()
 
     def take(self, at: Stretches, interfaces: Sequence[Interface]) -> tuple[CountedRecords, Stretch]:
         """Count what a source has."""
@@ -65,10 +76,9 @@ class Counting:
             source.buffer, source.begin, source.end, at.section, self._rules, self._counts, tables, at.first + 1,
             self._columns,
         )  # fmt: skip
-        assert found.stop != Stop.UNFIT  # as tables are of the keys that they are counted by
-        self._stats.records += found.rows
-        if found.rows and start_of(found.link_type) is None:
-            self._stats.unsupported_link_types[found.link_type] += found.rows
+        if found.stop == Stop.UNFIT:
+            raise refused("counts", len(tables) - 1, "of tables, each of them once, by columns that make their keys")
+        self._note(found.rows, found.link_type, start_of(found.link_type) is not None)
         return CountedRecords(at.first, found.rows), found
 
     @property
@@ -79,8 +89,9 @@ class Counting:
         cut = [(what, packets) for status, what, packets in rows if status == Reason.OK and what != CutOff.NOTHING]
         return Cut(sum(packets for _, packets in cut), sum(packets for what, packets in cut if what == CutOff.HEADERS))
 
-    def finish(self, error: CaptureError | None) -> CaptureStats:
-        """What was counted, up to the fault if there was one."""
-        put_met(self._stats, self._met.columns())
-        self._stats.error = error
-        return self._stats
+
+def _require_columns(count: Count) -> None:
+    others = [name for what in WIDTHS_OF_COUNTS if (name := getattr(count, what)) is not None]
+    for name in (*count.key, *others):
+        if name not in COUNTED_COLUMNS:
+            raise refused("counts", name, "a column of records")

@@ -190,12 +190,13 @@ class Capture:
 
     @property
     def stats(self) -> CaptureStats:
-        """The counts of the last pass of `decap` or `decap_batches` that got to the end, be it a fault of the file.
+        """The counts of the last pass that took tunnels off and got to the end, be it a fault of the file.
 
-        Raises CaptureError if there was none.
+        Such passes are `decap`, `matching`, `decap_batches`, tables, `flows` and `vteps`. Raises CaptureError if there
+        was none.
         """
         if self._stats is None:
-            raise CaptureError("nothing has been counted: no decap() has got to the end yet", offset=None)
+            raise CaptureError("nothing has been counted: no pass such as decap() has got to the end yet", offset=None)
         return self._stats
 
     @property

@@ -135,8 +135,9 @@ class RecordDraft(Value):
     """
 
     __slots__ = Record.__slots__
+    __match_args__ = Record.__match_args__
     __setattr__ = object.__setattr__  # type: ignore[assignment]
-    __delattr__ = object.__delattr__  # type: ignore[assignment] # or else the other one would be slow too
+    __delattr__ = object.__delattr__  # or else the other one would be slow too
 
     def __init__(
         self,

@@ -40,8 +40,8 @@ class CaptureSeries(Capture):
 
     def _each(self, taking: Taking[_R]) -> Iterator[_R]:
         """All records of all files in order, as they are taken."""
-        self._start_pass()
         self._before, self._container = Before(), None
+        self._start_pass()
         self._consumed = 0
         faults: list[tuple[str, CaptureError]] = []
         for origin in self._origins:

@@ -49,7 +49,7 @@ class Sink:
 
     def _open_path(self, path: str) -> None:
         self._compressor = _compressor_for(path)
-        if os.path.isdir(path):
+        if os.path.isdir(path or "."):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if os.path.exists(path) and not os.path.isfile(path):
             # A pipe or a device: there is nothing to rename, and it must not be replaced.
@@ -115,7 +115,11 @@ class Sink:
         """Finish the output: a file appears under its name, and only if all of it could be written."""
         self.finish()
         if self._temporary is not None and self._final is not None:
-            os.replace(self._temporary, self._final)
+            try:
+                os.replace(self._temporary, self._final)
+            except OSError:
+                self._remove()
+                raise
             self._temporary = None
 
     def discard(self) -> None:

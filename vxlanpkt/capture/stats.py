@@ -36,13 +36,23 @@ class CaptureStats(Fields):
 
     __slots__ = __match_args__ = ("records", "vxlan", "vnis", "reasons", "unsupported_link_types", "error")
 
-    def __init__(self) -> None:
-        self.records = 0
-        self.vxlan = 0
-        self.vnis: dict[int, VNIStats] = {}
-        self.reasons: Counter[Reason] = Counter()
-        self.unsupported_link_types: Counter[int] = Counter()
-        self.error: CaptureError | None = None
+    def __init__(
+        self,
+        records: int = 0,
+        vxlan: int = 0,
+        vnis: dict[int, VNIStats] | None = None,
+        reasons: Counter[Reason] | None = None,
+        unsupported_link_types: Counter[int] | None = None,
+        error: CaptureError | None = None,
+    ) -> None:
+        self.records = records
+        self.vxlan = vxlan
+        self.vnis = {} if vnis is None else vnis
+        self.reasons: Counter[Reason] = Counter() if reasons is None else reasons
+        self.unsupported_link_types: Counter[int] = (
+            Counter() if unsupported_link_types is None else unsupported_link_types
+        )
+        self.error = error
 
     def add(self, other: CaptureStats) -> None:
         """Put what was counted of other records behind these; the fault is left alone."""
@@ -107,34 +117,44 @@ def html_table(rows: Iterable[tuple[str, str]]) -> str:
     return f"<table><tbody>{body}</tbody></table>"
 
 
-class BatchCounter:
-    """Counts a pass batch by batch."""
+class PassCounter:
+    """Counts a pass: how many records met each reason, and of the accepted ones how many are of each VNI.
 
-    def __init__(self) -> None:
+    key  by which columns rows are counted: their status and VNI, and perhaps more
+    """
+
+    def __init__(self, key: Mapping[str, str]) -> None:
         self._stats = CaptureStats()
-        self._met = Groups({"status": "B", "vni": "I"}, seed=os.urandom(SEED_SIZE))
+        self._met = Groups(key, seed=os.urandom(SEED_SIZE))
 
-    def add(self, result: DecapBatch, link_type: int) -> None:
-        """Count records, all of one link type."""
-        self._stats.records += len(result)
-        if result.start is None:
-            self._stats.unsupported_link_types[link_type] += len(result)
-        self._met.add(len(result), [result.status, result.vni], lengths=result.inner_length)
+    def _note(self, rows: int, link_type: int, is_known: bool) -> None:
+        """Count records, all of one link type, but for what they met."""
+        self._stats.records += rows
+        if rows and not is_known:
+            self._stats.unsupported_link_types[link_type] += rows
 
     def finish(self, error: CaptureError | None) -> CaptureStats:
         """What was counted, up to the fault if there was one."""
-        put_met(self._stats, self._met.columns())
-        self._stats.error = error
-        return self._stats
+        stats, met = self._stats, self._met.columns()
+        stats.error = error
+        rows = zip(met["status"], met["vni"], met["packets"], met["bytes"], strict=True)
+        for status, vni, packets, inner_bytes in sorted(rows, key=itemgetter(0)):
+            stats.reasons[Reason(status)] += packets
+            if status == Reason.OK:
+                of_vni = stats.vnis.setdefault(vni, VNIStats())
+                of_vni.packets += packets
+                of_vni.inner_bytes += inner_bytes
+        stats.vxlan = stats.reasons.get(Reason.OK, 0)
+        return stats
 
 
-def put_met(stats: CaptureStats, met: Mapping[str, memoryview]) -> None:
-    """Put what was met into stats: columns of groups that have a status and a VNI in their key."""
-    rows = zip(met["status"], met["vni"], met["packets"], met["bytes"], strict=True)
-    for status, vni, packets, inner_bytes in sorted(rows, key=itemgetter(0)):
-        stats.reasons[Reason(status)] += packets
-        if status == Reason.OK:
-            of_vni = stats.vnis.setdefault(vni, VNIStats())
-            of_vni.packets += packets
-            of_vni.inner_bytes += inner_bytes
-    stats.vxlan = stats.reasons.get(Reason.OK, 0)
+class BatchCounter(PassCounter):
+    """Counts a pass batch by batch."""
+
+    def __init__(self) -> None:
+        super().__init__({"status": "B", "vni": "I"})
+
+    def add(self, result: DecapBatch, link_type: int) -> None:
+        """Count records, all of one link type."""
+        self._note(len(result), link_type, result.start is not None)
+        self._met.add(len(result), [result.status, result.vni], lengths=result.inner_length)

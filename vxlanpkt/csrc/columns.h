@@ -127,7 +127,8 @@ INLINE bool lacks_addresses(const struct columns *of, uint64_t row)
 /* Whether an inner packet has ports that are behind the bytes that were captured: later fragments have none. */
 static bool lacks_ports(const struct columns *of, uint64_t size, uint8_t *data, uint64_t row)
 {
-    uint64_t start = of->inner_offset[row], length = of->inner_length[row], original = of->inner_original_length[row];
+    uint64_t start = ((const volatile item64 *)of->inner_offset)[row];
+    uint64_t length = ((const volatile item32 *)of->inner_length)[row], original = of->inner_original_length[row];
     struct span ip;
     if (!is_tcp_or_udp(of->inner_protocol[row]) || of->inner_src_port[row] || of->inner_dst_port[row] || start > size
         || length > size - start)
@@ -148,7 +149,7 @@ INLINE uint8_t cut_off(const struct columns *of, const struct vxlanpkt_frames *f
 
 INLINE uint64_t derived_width(uint32_t what)
 {
-    return what == DERIVED_INNER_OFFSET ? 4 : what == DERIVED_CUT_OFF ? 1 : 2;
+    return what == DERIVED_CUT_OFF ? 1 : what <= DERIVED_FLOW_ETHERTYPE && what != DERIVED_INNER_OFFSET ? 2 : 4;
 }
 
 static void put_derived(const uint8_t *columns, const struct vxlanpkt_frames *frames, uint32_t what, uint8_t *out)

@@ -211,7 +211,7 @@ struct vxlanpkt_frames {
     uint64_t rows;
 };
 
-/* decapsulation.DecapRules. ports is a bit set, usual_port the one of them that comes first; vnis is in ascending
+/* decapsulation.DecapRules. ports is a bit set, usual_port the one of them that comes first, 65536 if there is none; vnis is in ascending
  * order; a count of -1 accepts all. */
 struct vxlanpkt_prefix {
     uint8_t version;

@@ -1,6 +1,7 @@
 /* Records of a capture counted as they are read, a block at a time: the twin of kernel/python/counting.py.
  *
- * The columns of a block stay in the processor's first caches, and nothing is handed to the caller between its passes.
+ * The columns of a block stay in the processor's first caches, and nothing is handed to the caller between its passes. A
+ * table whose memory somebody has written over may count less than there was, but does no harm.
  */
 
 enum { DERIVED_ROW = 2 + 1, COUNTED_ROW = RECORD_ROW + FULL_ROW + DERIVED_ROW, BLOCK_ROWS = VXLANPKT_COUNTED_ROWS };
@@ -101,7 +102,7 @@ static void count_in(const struct counted_block *block, const struct vxlanpkt_co
 }
 
 /* Decapsulate the records of a block, which lie in `data`, and count them. */
-INLINE void count_block_of_records(const struct vxlanpkt_section *section, const struct vxlanpkt_rules *rules,
+INLINE void count_read(const struct vxlanpkt_section *section, const struct vxlanpkt_rules *rules,
                                    const struct counted_block *block, uint8_t *data, uint64_t size)
 {
     const struct record_columns of = lay_out_records(block->records, BLOCK_ROWS);
@@ -127,7 +128,7 @@ static struct vxlanpkt_stretch count_records(uint8_t *data, uint64_t begin, uint
                 break;
             block.rows = found.rows;
             block.number = number + all.rows;
-            count_block_of_records(section, rules, &block, data, end);
+            count_read(section, rules, &block, data, end);
             for (uint64_t at = 0; at < tables; at++)
                 count_in(&block, counts + at);
             all.link_type = found.link_type;

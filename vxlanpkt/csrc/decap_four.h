@@ -256,10 +256,12 @@ INLINE WIDE bool decap_four(const struct decap_job *job, uint32_t udp, bool full
     return true;
 }
 
-/* Whether there may be four rows to be taken together: not where more is asked, or rows may have been cut. */
+/* Whether there may be four rows to be taken together: not where more is asked, rows may have been cut, or no port is
+ * taken. */
 static bool takes_fours(const struct decap_job *job)
 {
-    return job->plain.possible && !job->plain.more && !job->plain.inside && !job->frames.original_lengths;
+    return job->plain.possible && !job->plain.more && !job->plain.inside && !job->frames.original_lengths
+           && job->plain.usual_port <= UINT16_MAX;
 }
 
 /* Put rows from `row` on into the columns while four and four are plain; returns the first that is left. */

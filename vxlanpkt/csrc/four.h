@@ -128,7 +128,7 @@ INLINE WIDE four sum_row(const uint8_t *data, uint64_t size)
     if (!rest)
         return sums;
     if (rest & 16)
-        sums = plus(sums, sum_halves(_mm256_zextsi128_si256(_mm_loadu_si128((const __m128i *)(data + whole)))));
+        sums = plus(sums, sum_halves(_mm256_inserti128_si256(each(0), _mm_loadu_si128((const __m128i *)(data + whole)), 0)));
     rest %= 16;
     return rest ? plus(sums, _mm256_setr_epi64x((int64_t)sum_rest(data + size - rest, rest), 0, 0, 0)) : sums;
 }

@@ -6,6 +6,7 @@ What a task counts is a part of the whole: a flow has a row in every task that c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from vxlanpkt.analysis.vtep_tables import VTEPCounter
 from vxlanpkt.batches.columns import AddressColumn
 from vxlanpkt.capture.frames import as_arrow
 from vxlanpkt.capture.series import BrokenFilesError, CaptureSeries
-from vxlanpkt.grouping import Groups
+from vxlanpkt.grouping import SEED_SIZE, Groups
 from vxlanpkt.kernel.contract.columns import ADDRESS
 from vxlanpkt.selection import RowFilter
 
@@ -28,7 +29,7 @@ MOST_GROUPS = 1 << 18
 """So many are kept at a time, in some 35 MB: how many flows there are is up to those who send."""
 
 
-class Counted(NamedTuple):
+class CountedTable(NamedTuple):
     """A table of counts.
 
     counter  has its key, and the columns that packets are counted by
@@ -39,12 +40,12 @@ class Counted(NamedTuple):
     counts: Mapping[str, str]
 
 
-COUNTED: Mapping[str, Counted] = {
-    "flows": Counted(
+COUNTED: Mapping[str, CountedTable] = {
+    "flows": CountedTable(
         FlowCounter,
         {"packets": "packets", "bytes": "bytes", "first": "first", "last": "last", "tcp_flags": "flags"},
     ),
-    "vteps": Counted(
+    "vteps": CountedTable(
         VTEPCounter,
         {"packets": "packets", "inner_bytes": "bytes", "outer_bytes": "other_bytes", "first": "first", "last": "last"},
     ),
@@ -80,7 +81,7 @@ class Counts:
             for _ in count_all(counter, capture, capture.policy, vni, chosen):
                 if len(counter.groups) >= MOST_GROUPS:
                     yield self._table(counter.groups)
-                    counter.groups.clear()
+                    counter.groups.clear(os.urandom(SEED_SIZE))
         except BrokenFilesError as error:
             fault = error
         yield self._table(counter.groups)

@@ -91,7 +91,7 @@ def as_spark(rows: pa.Table, schema: pa.Schema, part: int) -> pa.Table:
 def _cast(column: Any, field: pa.Field) -> Any:
     try:
         return column.cast(field.type)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         expected = f"a type that takes all of its values: {error}"
         raise refused_argument("spark", field.name, str(field.type), expected) from error
 

@@ -9,6 +9,7 @@ from vxlanpkt._fastlib import ffi, lib
 from vxlanpkt.kernel.c.memory import Held
 from vxlanpkt.kernel.contract.columns import WIDTHS
 from vxlanpkt.kernel.contract.counting import COUNTED_LAYOUT, NO_COLUMN, WIDTHS_OF_COUNTS, Count
+from vxlanpkt.kernel.contract.grouping import KEY_COLUMNS
 from vxlanpkt.kernel.contract.records import Stretch
 
 
@@ -17,7 +18,7 @@ def hold_counts(counts: Sequence[Count]) -> Any:
     held = ffi.new("struct vxlanpkt_counted_by[]", len(counts))
     for to, count in zip(held, counts, strict=True):
         to.key_columns = len(count.key)
-        for at, name in enumerate(count.key):
+        for at, name in enumerate(count.key[:KEY_COLUMNS]):
             to.key[at], code = COUNTED_LAYOUT.place(name)
             to.widths[at] = WIDTHS[code]
         for what, width in WIDTHS_OF_COUNTS.items():
@@ -37,7 +38,7 @@ def count_records(
     buffer: Any, begin: int, end: int, section: Held, rules: Held, counts: Any, tables: Sequence[Held], number: int,
     columns: Any,
 ) -> Stretch:  # fmt: skip
-    """Count the records in `buffer[begin:end]`, the first of which has a *number*; their columns go into *columns*."""
+    """Count the records in `buffer[begin:end]`, the first with a *number*; *columns* is memory for those of a block."""
     for count, table in zip(counts, tables, strict=True):
         count.groups = table.pointer
     found = lib.vxlanpkt_count_records(

@@ -99,9 +99,7 @@ def encap_one(data: bytes, recipe: HeldRecipe, identification: int) -> bytes | R
     except IndexError:
         room = _new_room(recipe)
     reason = _encap_header(data, len(data), recipe[1], identification, room[0])
-    if reason:
-        return Reason(reason)
-    frame = b"".join((room[1], data))
+    frame = Reason(reason) if reason else b"".join((room[1], data))
     idle.append(room)
     return frame
 

@@ -14,7 +14,7 @@ from vxlanpkt.kernel.contract.captures import Derived
 from vxlanpkt.kernel.contract.columns import DECAP_LAYOUT, RECORD_LAYOUT, WIDTHS
 from vxlanpkt.kernel.contract.counting import COUNTED_COLUMNS, COUNTED_LAYOUT, COUNTED_ROWS, WIDTHS_OF_COUNTS, Count
 from vxlanpkt.kernel.contract.decapsulation import DecapRules
-from vxlanpkt.kernel.contract.grouping import Counted
+from vxlanpkt.kernel.contract.grouping import KEY_COLUMNS, LARGEST_KEY, Counted
 from vxlanpkt.kernel.contract.records import Section, Stop, Stretch
 from vxlanpkt.kernel.contract.spans import Kind
 from vxlanpkt.kernel.python.columns import derived
@@ -34,13 +34,13 @@ def count_records(
     buffer: Any, begin: int, end: int, section: Section, rules: DecapRules, counts: Sequence[Count],
     tables: Sequence[Groups], number: int, columns: bytearray,
 ) -> Stretch:  # fmt: skip
-    """Count the records in `buffer[begin:end]`, the first of which has a *number*; their columns go into *columns*.
+    """Count the records in `buffer[begin:end]`, the first with a *number*; *columns* is memory for those of a block.
 
     *tables*: the table of each count. FULL where one has no room, or the next record is of another link type; UNFIT
     where tables, columns or memory are not as they have to be, and nothing was counted.
     """
     all_of = Stretch(0, begin, 0, Stop.FULL, 0)
-    if not _are_fit(buffer, counts, tables, columns):
+    if not _are_fit(buffer, end, counts, tables, columns):
         return all_of._replace(stop=Stop.UNFIT)
     while all(map(_has_room, tables)):
         records = bytearray(RECORD_LAYOUT.row_size * COUNTED_ROWS)
@@ -51,15 +51,16 @@ def count_records(
         if found.rows:
             block = _block(buffer, end, section, rules, records, found.rows)
             for count, table in zip(counts, tables, strict=True):
-                group(_counted(count, block, found.rows, number + all_of.rows), 0, table)
+                done = group(_counted(count, block, found.rows, number + all_of.rows), 0, table)
+                assert done == found.rows  # as counts are sound, and there is room
         all_of = Stretch(all_of.rows + found.rows, found.position, found.needed, found.stop, link_type)
         if found.stop != Stop.FULL:
             break
     return all_of
 
 
-def _are_fit(buffer: Any, counts: Sequence[Count], tables: Sequence[Groups], columns: bytearray) -> bool:
-    if len(columns) < COUNTED_ROWS * COUNTED_LAYOUT.row_size or shares_memory(columns, memoryview(buffer)):
+def _are_fit(buffer: Any, end: int, counts: Sequence[Count], tables: Sequence[Groups], columns: bytearray) -> bool:
+    if len(columns) < COUNTED_ROWS * COUNTED_LAYOUT.row_size or shares_memory(columns, memoryview(buffer)[:end]):
         return False
     return all(_is_sound(count, table) for count, table in zip(counts, tables, strict=True)) and len(
         {id(table) for table in tables}
@@ -71,7 +72,7 @@ def _is_sound(count: Count, table: Groups) -> bool:
     size = sum(WIDTHS[COUNTED_COLUMNS[name]] for name in count.key)
     others = [(getattr(count, what), width) for what, width in WIDTHS_OF_COUNTS.items()]
     fit = all(name is None or WIDTHS[COUNTED_COLUMNS[name]] == width for name, width in others)
-    return fit and size == table.key_size
+    return fit and size == table.key_size <= LARGEST_KEY and len(count.key) <= KEY_COLUMNS
 
 
 def _has_room(table: Groups) -> bool:
