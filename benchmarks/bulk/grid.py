@@ -45,7 +45,7 @@ JOBS = (
     Job(ENCAP, "encap_batch(inner, tunnel, out=encapped)", (COPY,)),
     Job(ENCAP_FRESH, "encap_batch(inner, tunnel)", (COPY_FRESH,)),
     Job(ENCAP_TABLE, "encap_batch(inner, table, index=index, out=encapped)", (COPY, ENCAP)),
-    Job(ENCAP_IN_PLACE, "encap_batch(roomy, tunnel, mode='in_place')", (COPY,)),
+    Job(ENCAP_IN_PLACE, "encap_batch(roomy, tunnel, mode='in_place', out=placed)", (COPY,)),
     Job(ENCAP_HEADERS, "encap_batch(inner, tunnel, mode='headers', out=headers)", (COPY,)),
     Job(ENCAP6, "encap_batch(inner, tunnel6, out=encapped6)", (SUM,)),
     Job(DECAP_BRIEF, "decap_batch(outer, columns='brief', out=brief)", (COPY, COPY_OUTER)),
@@ -72,6 +72,7 @@ def names(size: str, rows: int) -> dict[str, Any]:
     inner = at_page_start(FrameBatch.from_frames(frames))
     outer = packed(encap_batch(inner, TUNNEL4))
     outer6 = packed(encap_batch(inner, TUNNEL6))
+    roomy = at_page_start(FrameBatch.from_frames(frames, headroom=TUNNEL4.overhead))
     source, outer_source = floor.rows_of(inner), floor.rows_of(outer)
     return {
         "copy_whole": floor.lib.copy_whole,
@@ -91,7 +92,8 @@ def names(size: str, rows: int) -> dict[str, Any]:
         "table": tunnel_table(),
         "index": array("I", tunnel_column(rows)),
         "inner": inner,
-        "roomy": at_page_start(FrameBatch.from_frames(frames, headroom=TUNNEL4.overhead)),
+        "roomy": roomy,
+        "placed": encap_batch(roomy, TUNNEL4, mode="in_place"),
         "encapped": encap_batch(inner, TUNNEL4),
         "headers": encap_batch(inner, TUNNEL4, mode="headers"),
         "encapped6": encap_batch(inner, TUNNEL6),
