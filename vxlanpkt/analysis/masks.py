@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,23 +23,6 @@ def both(one: bytes, other: bytes) -> bytes:
     """Rows that are in two masks."""
     common = int.from_bytes(one, "little") & int.from_bytes(other, "little")
     return common.to_bytes(len(one), "little")
-
-
-def either(one: bytes, other: bytes) -> bytes:
-    """Rows that are in one of two masks."""
-    united = int.from_bytes(one, "little") | int.from_bytes(other, "little")
-    return united.to_bytes(len(one), "little")
-
-
-def opposite(found: bytes) -> bytes:
-    """Rows that are not in a mask."""
-    return found.translate(_IS_ZERO)
-
-
-def equal(column: memoryview, value: int) -> bytes:
-    """Which rows of a uint16 column are *value*."""
-    raw, (first, second) = column.tobytes(), value.to_bytes(2, sys.byteorder)
-    return both(raw[0::2].translate(_ONE_OF[first]), raw[1::2].translate(_ONE_OF[second]))
 
 
 def rows_of(found: bytes, most: int) -> list[int]:
@@ -69,7 +51,6 @@ def zeros(column: memoryview) -> bytes:
 
 
 _IS_ZERO = table_of(lambda value: not value)
-_ONE_OF = tuple(bytes(value) + b"\1" + bytes(255 - value) for value in range(256))
 
 
 class Tally:

@@ -129,27 +129,38 @@ INLINE void prefetch_group(const struct group_table *table, uint32_t hash)
     }
 }
 
+/* The number of the group that has a key, a new one if need be; the capacity where there is no room for that. */
+INLINE uint64_t claim_group(struct group_table *table, const uint64_t *key, uint32_t hash)
+{
+    uint64_t place = table->slot_count, group = find_group(table, key, hash, &place);
+    if (group < table->count)
+        return group;
+    if (group == table->capacity || place == table->slot_count)
+        return table->capacity;
+    item64 *words = (item64 *)(table->entries + group * table->entry_size);
+    for (uint64_t at = 0; at < table->key_words; at++)
+        words[at] = key[at];
+    table->slots[place] = (uint64_t)hash << 32 | (group + 1);
+    table->count++;
+    return group;
+}
+
 /* -- counts */
 
 /* The group of a row, a new one if need be; NULL if there is no room for that. */
 INLINE uint8_t *group_of(struct group_table *table, const uint64_t *key, uint32_t hash, uint64_t number)
 {
-    uint64_t place = table->slot_count;
-    uint64_t group = find_group(table, key, hash, &place);
+    uint64_t before = table->count, group = claim_group(table, key, hash);
     uint8_t *entry = table->entries + group * table->entry_size;
-    if (group < table->count)
+    if (group < before)
         return entry;
-    if (group == table->capacity || place == table->slot_count)
+    if (group == table->capacity)
         return NULL;
-    item64 *words = (item64 *)entry;
-    for (uint64_t at = 0; at < table->key_words; at++)
-        words[at] = key[at];
+    item64 *counts = (item64 *)entry + table->key_words;
     for (uint64_t at = 0; at < COUNT_WORDS; at++)
-        words[table->key_words + at] = 0;
-    words[table->key_words + FIRST_TIME] = words[table->key_words + LAST_TIME] = (uint64_t)INT64_MIN;
-    words[table->key_words + FIRST_NUMBER] = number;
-    table->slots[place] = (uint64_t)hash << 32 | (group + 1);
-    table->count++;
+        counts[at] = 0;
+    counts[FIRST_TIME] = counts[LAST_TIME] = (uint64_t)INT64_MIN;
+    counts[FIRST_NUMBER] = number;
     return entry;
 }
 

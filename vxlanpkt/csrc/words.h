@@ -59,20 +59,6 @@ INLINE bool take_inner_mac(const struct columns *of, const struct vxlanpkt_frame
     return mac != NULL;
 }
 
-/* The number of a word, a new one if need be; the capacity where there is no room for that. */
-INLINE uint64_t number_word(struct group_table *table, const uint64_t *word, uint32_t hash)
-{
-    uint64_t place = table->slot_count, number = find_group(table, word, hash, &place);
-    if (number < table->count)
-        return number;
-    if (number == table->capacity || place == table->slot_count)
-        return table->capacity;
-    memcpy(table->entries + number * WORD, word, WORD);
-    table->slots[place] = (uint64_t)hash << 32 | (number + 1);
-    table->count++;
-    return number;
-}
-
 /* Number the rows from `row` on by their words, MAC addresses if there are frames; returns the first one whose word has
  * no room, or how many rows there are. */
 INLINE uint64_t number_rows(const struct columns *of, const struct vxlanpkt_frames *frames, uint64_t rows,
@@ -95,7 +81,7 @@ INLINE uint64_t number_rows(const struct columns *of, const struct vxlanpkt_fram
         for (uint64_t at = 0; at < block.count; at++)
             prefetch_group(&table, block.hashes[at]);
         for (numbered = 0; numbered < block.count; numbered++) {
-            uint64_t number = number_word(&table, block.words[numbered], block.hashes[numbered]);
+            uint64_t number = claim_group(&table, block.words[numbered], block.hashes[numbered]);
             if (number == table.capacity)
                 break;
             ((item32 *)out)[block.rows[numbered]] = (uint32_t)number;
